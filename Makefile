@@ -1,0 +1,49 @@
+# Lantern. `make help` lists what you can do; every target sets up what it needs by itself.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+export PYTHONPATH := shared:.
+export PYTHONDONTWRITEBYTECODE := 1
+STAGE ?= dev
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+
+.PHONY: help
+help:  ## show this list
+	@awk 'BEGIN{FS=":.*## "} /^[a-z][a-z-]*:.*## /{printf "  \033[1m%-14s\033[0m %s\n",$$1,$$2}' $(MAKEFILE_LIST)
+
+.venv/.ready: requirements/bootstrap.txt requirements/dev.txt
+	@echo "Setting up .venv (hash-pinned, about 10 seconds)"
+	@$(PYTHON) -m venv .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@.venv/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-sam/.ready: .venv/.ready requirements/sam.txt
+	@echo "Setting up .venv-sam (SAM CLI pins an older boto3)"
+	@$(PYTHON) -m venv .venv-sam
+	@.venv/bin/uv pip install --quiet --python .venv-sam/bin/python --require-hashes -r requirements/sam.txt
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.ready  ## make .venv from the hash-pinned requirements
+
+.PHONY: requirements
+requirements: .venv/.ready  ## compile requirements/*.txt from pyproject.toml (needs a package index)
+	scripts/compile_requirements.sh
+
+.PHONY: format
+format: .venv/.ready  ## format and auto-fix the code
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.PHONY: check
+check: .venv/.ready  ## lint, types, import contracts (seconds)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.PHONY: test
+test: .venv/.ready  ## every test that fits in CI: unit, functional, contract, isolation, stack
+	$(PY) -m pytest -n 2

@@ -1,0 +1,1 @@
+"""Lantern: find every AI tool an organisation uses, judge what it reaches, govern it, act."""

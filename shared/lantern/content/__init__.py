@@ -1,0 +1,1 @@
+"""Knowledge as data: catalog, rules, scope tables; compiled at build time."""

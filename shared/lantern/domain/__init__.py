@@ -1,0 +1,1 @@
+"""Pure domain: records, decisions and rules. No clock, no network, no cloud."""

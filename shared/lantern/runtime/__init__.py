@@ -1,0 +1,1 @@
+"""Settings, wiring, observability, problem details: what a function needs to run."""

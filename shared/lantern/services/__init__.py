@@ -1,0 +1,1 @@
+"""Use-cases: what Lantern does, wired from the store and the connectors."""

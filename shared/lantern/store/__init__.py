@@ -1,0 +1,1 @@
+"""DynamoDB: keys, models, the tenant session and repositories."""
