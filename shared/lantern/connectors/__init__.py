@@ -1,1 +1,1 @@
-"""One folder per provider behind the protocol of ."""
+"""One folder per provider behind the protocol of connectors/protocol.py."""
