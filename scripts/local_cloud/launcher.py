@@ -1,6 +1,7 @@
 """Run MiniStack in this process with its gaps bridged.
 
-`python -m scripts.local_cloud.launcher [--unpatched]`. The address and everything else comes from the environment that `cloud.py` prepares.
+`python -m scripts.local_cloud.launcher [--unpatched]`. The address and everything else comes from the
+environment that `cloud.py` prepares.
 """
 
 import sys
