@@ -33,6 +33,7 @@ _ROOT_KEY = "test"  # what MiniStack takes for the account's root: worth nothing
 _HOST = "127.0.0.1"
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 60
+_children: dict[int, subprocess.Popen[bytes]] = {}  # started by this process: to be collected when they end
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 
 
@@ -135,12 +136,14 @@ def _start(state_dir: Path, port: int, *, persist: bool, patched: bool) -> Local
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children[process.pid] = process
     _record_path(state_dir).write_text(json.dumps({"pid": process.pid, "port": port}))
     cloud = LocalCloud(f"http://{_HOST}:{port}", process.pid, state_dir)
     deadline = time.monotonic() + _START_TIMEOUT_S
     while not _is_healthy(cloud.endpoint):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
+            _collect(process.pid)
             raise LocalCloudError(
                 f"the local cloud did not start; {cloud.log} ends with:\n{_tail(cloud.log)}"
             )
@@ -211,11 +214,16 @@ def _is_launcher(pid: int) -> bool:
 def _wait_for_exit(pid: int, log: Path) -> None:
     deadline = time.monotonic() + _STOP_TIMEOUT_S
     while _is_launcher(pid):
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
         if time.monotonic() > deadline:
             raise LocalCloudError(f"process {pid} did not stop within {_STOP_TIMEOUT_S} s; see {log}")
         time.sleep(0.05)
+    _collect(pid)
+
+
+def _collect(pid: int) -> None:
+    child = _children.pop(pid, None)
+    if child is not None:
+        child.wait()
 
 
 def _is_healthy(endpoint: str) -> bool:
