@@ -1,4 +1,4 @@
-"""Start, stop and look at the local cloud: `python -m scripts.local_cloud.cloud up|down|status|env`.
+"""Start, stop and look at the local cloud: `python -m scripts.local_cloud.cloud up|down|reset|status|env`.
 
 One directory (`build/local` by default) holds everything of one cloud: its address and process id, its
 log, its state, its temporary files. A clean stop keeps the state and the next start finds it: tables,
@@ -34,7 +34,7 @@ _HOST = "127.0.0.1"
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 60
 _children: dict[int, subprocess.Popen[bytes]] = {}  # started by this process: to be collected when they end
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 
 
 class LocalCloudError(RuntimeError):
@@ -119,6 +119,16 @@ def stop(state_dir: Path = DEFAULT_DIR) -> bool:
     return was_running
 
 
+def reset(state_dir: Path = DEFAULT_DIR) -> None:
+    """Stop the cloud of a directory and forget its state.
+
+    Raises:
+        LocalCloudError: it did not stop in time.
+    """
+    stop(state_dir)
+    shutil.rmtree(state_dir, ignore_errors=True)
+
+
 def _start(state_dir: Path, port: int, *, persist: bool, patched: bool) -> LocalCloud:
     port = port or _last_port(state_dir) or _free_port()
     if not _port_is_free(port):
@@ -157,6 +167,7 @@ def _environment(state_dir: Path, port: int, *, persist: bool) -> dict[str, str]
     runtime = make_runtime_python(state_dir / "tmp" / "runtime")
     return {
         **kept,
+        "HOME": str(state_dir / "tmp"),
         "BIND_HOST": _HOST,
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "localhost",
@@ -164,6 +175,7 @@ def _environment(state_dir: Path, port: int, *, persist: bool) -> dict[str, str]
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
         "AWS_ACCESS_KEY_ID": _ROOT_KEY,
         "AWS_SECRET_ACCESS_KEY": _ROOT_KEY,
+        "AWS_EC2_METADATA_DISABLED": "true",
         "AUTH": "true",
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
@@ -205,10 +217,20 @@ def _last_port(state_dir: Path) -> int | None:
 
 def _is_launcher(pid: int) -> bool:
     """Tell whether a process id is one of ours: ids are reused, and a stranger must never be stopped."""
+    return "scripts.local_cloud.launcher" in _command_line(pid)
+
+
+def _command_line(pid: int) -> str:
+    """Return a live process's command line; empty if there is none, or only a zombie."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
     listing = subprocess.run(
-        ["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return "scripts.local_cloud.launcher" in listing.stdout and not listing.stdout.lstrip().startswith("Z")
+    return listing.stdout
 
 
 def _wait_for_exit(pid: int, log: Path) -> None:
@@ -262,6 +284,9 @@ def main(arguments: list[str]) -> int:
         print(f"local cloud at {cloud.endpoint} (process {cloud.pid}, log {cloud.log})")
     elif verb == "down":
         print("local cloud stopped, its state is kept" if stop() else "no local cloud was running")
+    elif verb == "reset":
+        reset()
+        print("local cloud stopped, its state is gone")
     elif verb in {"status", "env"}:
         running = status()
         if running is None:
@@ -272,7 +297,7 @@ def main(arguments: list[str]) -> int:
         )
         print("\n".join(lines))
     else:
-        print("usage: python -m scripts.local_cloud.cloud up|down|status|env", file=sys.stderr)
+        print("usage: python -m scripts.local_cloud.cloud up|down|reset|status|env", file=sys.stderr)
         return 2
     return 0
 

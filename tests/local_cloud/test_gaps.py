@@ -144,6 +144,18 @@ def test_silent_handlers_do_not_wait_for_their_log(unpatched, patched):
     assert fastest(patched) < fastest(unpatched)
 
 
+def test_embedded_metrics(unpatched, patched):
+    def metrics(stack):
+        stack.invoke("ApiFunction", {"metric": "Seen"})
+        return [
+            metric["MetricName"]
+            for metric in stack.aws("cloudwatch").list_metrics(Namespace="pipe")["Metrics"]
+        ]
+
+    assert metrics(unpatched) == []
+    assert metrics(patched) == ["Seen"]
+
+
 def test_ref_of_a_secret_is_its_arn(unpatched, patched):
     assert not unpatched.outputs["SecretRef"].startswith("arn:")
     assert patched.outputs["SecretRef"].startswith("arn:aws:secretsmanager:")

@@ -2,24 +2,29 @@
 
 import base64
 import hashlib
+import json
+import os
 import sys
+import time
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
+from ministack.core import lambda_runtime
 from ministack.core.iam_evaluator import EvalContext
 
 from scripts.local_cloud import cloud as local_cloud
 from scripts.local_cloud.launcher import SUPPORTED_VERSION, check_version
 from scripts.local_cloud.npm import NpmError, check_integrity
 from scripts.local_cloud.patches import PATCHES
+from scripts.local_cloud.patches.emf_metrics import Metric, metrics_in
 from scripts.local_cloud.patches.iam_policy_variables import resolve
 from scripts.local_cloud.patches.iam_principal_arn import role_arn
 from scripts.local_cloud.patches.iam_schedule_arn import schedule_group
 from scripts.local_cloud.patches.scheduler import due_time, is_valid
 from scripts.local_cloud.patches.seam import SeamError, edit_text, private, wrap
-from scripts.local_cloud.patches.tenancy import tenant_problem
+from scripts.local_cloud.patches.tenancy import _reap_idle_tenants, tenant_problem
 from scripts.local_cloud.runtime_python import make_runtime_python
 
 
@@ -106,7 +111,7 @@ def moment(text, zone="UTC"):
 
 
 def schedule(expression, **fields):
-    created = {"CreationDate": moment("2026-03-01T00:00:00"), "State": "ENABLED"}
+    created = {"LastModificationDate": moment("2026-03-01T00:00:00"), "State": "ENABLED"}
     return {**created, "ScheduleExpression": expression, **fields}
 
 
@@ -168,8 +173,6 @@ def test_the_runtime_interpreter_is_an_executable_over_links(tmp_path):
 
 
 def test_a_stranger_with_a_reused_process_id_is_left_alone(tmp_path):
-    import os
-
     (tmp_path / "cloud.json").write_text(f'{{"pid": {os.getpid()}, "port": 1}}')
     assert local_cloud.status(tmp_path) is None
     assert local_cloud.stop(tmp_path) is False
@@ -181,3 +184,37 @@ def test_the_environment_leaks_nothing_of_the_developers(tmp_path, monkeypatch):
     environment = local_cloud._environment(tmp_path, 1, persist=True)
     assert SimpleNamespace(**environment).BIND_HOST == "127.0.0.1"
     assert {"AWS_SESSION_TOKEN", "PYTHONPATH", "AWS_PROFILE"}.isdisjoint(environment)
+
+
+def test_embedded_metrics():
+    entry = {
+        "Namespace": "lantern",
+        "Dimensions": [["service"]],
+        "Metrics": [{"Name": "Runs", "Unit": "Count"}],
+    }
+    document = {"_aws": {"CloudWatchMetrics": [entry]}, "service": "discovery", "Runs": [1, 2]}
+    dimensions = {"service": "discovery"}
+    assert list(metrics_in(json.dumps(document))) == [
+        Metric("lantern", "Runs", 1.0, "Count", dimensions),
+        Metric("lantern", "Runs", 2.0, "Count", dimensions),
+    ]
+    del document["service"]
+    broken = [json.dumps(document), '{"_aws": 3}', '"_aws"', "plain text", '{"_aws": {}}']
+    assert [list(metrics_in(line)) for line in broken] == [[]] * len(broken)
+
+
+def test_idle_tenants_give_their_worker_back_and_busy_ones_keep_it(monkeypatch):
+    def worker(*, in_use, last_used):
+        return SimpleNamespace(
+            in_use=in_use, last_used=last_used, _proc=None, config={}, _discard_tmpdir=lambda: None
+        )
+
+    pools = {
+        "0:r:f:$LATEST": [worker(in_use=False, last_used=0)],
+        "0:r:f:$LATEST@tenant=idle": [worker(in_use=False, last_used=0)],
+        "0:r:f:$LATEST@tenant=busy": [worker(in_use=True, last_used=0)],
+        "0:r:f:$LATEST@tenant=fresh": [worker(in_use=False, last_used=time.time())],
+    }
+    monkeypatch.setattr(lambda_runtime, "_workers", pools)
+    assert _reap_idle_tenants(lambda_runtime.reap_idle_workers)(60) == 1
+    assert {key.partition("@tenant=")[2] for key in pools} == {"", "busy", "fresh"}

@@ -45,6 +45,7 @@ def test_stream_to_router_to_queue(patched):
 def test_an_unchanged_template_changes_nothing(patched):
     patched.deploy(Greeting="no key")
     assert patched.deploy(Greeting="no key").changed is False
+    assert patched.deploy().changed is False, "a parameter that is not given keeps its value"
 
 
 def test_state_survives_a_restart(tmp_path):
@@ -82,4 +83,5 @@ def test_state_survives_a_restart(tmp_path):
         assert pipeline.deploy().changed is False
         assert pipeline.deploy(Greeting="changed").changed is True
     finally:
-        local_cloud.stop(tmp_path)
+        local_cloud.reset(tmp_path)
+    assert not tmp_path.exists()

@@ -23,6 +23,7 @@ PATCHES: tuple[str, ...] = (
     "iam_kms_context",
     "iam_schedule_arn",
     "scheduler",
+    "emf_metrics",
 )
 
 

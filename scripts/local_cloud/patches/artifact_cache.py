@@ -7,6 +7,7 @@ and finds it compiled ever after.
 
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
 import zipfile
@@ -62,3 +63,4 @@ def _move_into_place(fresh: Path, unpacked: Path) -> None:
     except OSError:
         if not unpacked.is_dir():
             raise
+        shutil.rmtree(fresh)

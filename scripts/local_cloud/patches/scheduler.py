@@ -101,7 +101,7 @@ def due_time(schedule: dict[str, Any], now: float) -> float | None:
     at = _at_epoch(expression, zone)
     if at is not None:
         return at if now >= at else None
-    since = float(schedule.get(_LAST_FIRED) or start or schedule["CreationDate"])
+    since = float(schedule.get(_LAST_FIRED) or max(start or 0, schedule["LastModificationDate"]))
     interval = _rate_s(expression)
     if interval is not None:
         return since + interval * ((now - since) // interval) if now - since >= interval else None

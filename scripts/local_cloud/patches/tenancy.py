@@ -31,7 +31,7 @@ def apply() -> None:
     wrap(lambda_runtime, "_worker_key", _key_by_tenant)
     wrap(lambda_runtime, "acquire_worker", _name_tenant_in_environment, also=(lambda_svc,))
     wrap(lambda_runtime, "invalidate_worker", _invalidate_every_tenant, also=(lambda_svc,))
-    wrap(lambda_runtime, "reap_idle_workers", _reap_idle_tenants)
+    wrap(lambda_runtime, "reap_idle_workers", _reap_idle_tenants, also=(lambda_svc,))
     wrap(lambda_svc, "_invoke", _require_tenant)
 
 
