@@ -84,7 +84,7 @@ def start(
     Raises:
         LocalCloudError: it did not come up; the message ends with the log's last lines.
     """
-    state_dir.mkdir(parents=True, exist_ok=True)
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # secrets of the demo are in it
     with _lock(state_dir):
         running = status(state_dir)
         if running:
