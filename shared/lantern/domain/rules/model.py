@@ -22,7 +22,7 @@ from lantern.domain.rules.conditions import (
     with_params,
 )
 from lantern.domain.rules.titles import clean, render
-from lantern.domain.rules.vocabulary import GroupBy, Severity, Stage, Subject, is_number
+from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Stage, Subject, is_number
 
 FORMAT = 1
 """Version of the compiled form; another one is refused rather than guessed at."""
@@ -66,13 +66,13 @@ class SeverityRow:
 class Evaluation:
     """What one rule says about one subject, and the facts that decided it.
 
-    `severity` is None when the rule does not hold, or when an unknown fact leaves its level open.
+    `grade` is None unless the rule holds.
     """
 
     rule_id: str
     subject_id: str | None
     outcome: Truth
-    severity: Severity | None
+    grade: Grade | None
     title: str
     evidence: Mapping[str, Any]
 
@@ -90,15 +90,16 @@ class BoundRule:
     check: Check
     grades: tuple[tuple[Check, Severity], ...]
 
-    def grade(self, facts: Facts) -> Severity | None:
-        """Severity by the first row that holds; None when an unknown stands before it."""
+    def grade(self, facts: Facts) -> Grade:
+        """Severity by the first row known to hold; uncertain when an unknown row stands before it."""
+        certain = True
         for check, severity in self.grades:
             outcome = check(facts)
             if outcome:
-                return severity
+                return Grade(severity, certain)
             if outcome is None:
-                return None
-        return self.rule.base_severity
+                certain = False
+        return Grade(self.rule.base_severity, certain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +181,14 @@ class Rule:
     def judge(self, facts: Facts) -> Evaluation:
         """Evaluate over one subject's facts, with the evidence that decided."""
         outcome = self.check(facts)
-        severity = self.bind(facts, ()).grade(facts) if outcome else None
+        grade = self.bind(facts, ()).grade(facts) if outcome else None
         subject_id = facts.get(f"{self.subject}.id")
         evidence = {name: _inert(value) for name, value in deciding_fields(self.ground, facts).items()}
         return Evaluation(
             rule_id=self.id,
             subject_id=None if subject_id is None else str(subject_id),
             outcome=outcome,
-            severity=severity,
+            grade=grade,
             title=self.headline(facts),
             evidence=evidence,
         )

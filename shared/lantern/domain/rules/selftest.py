@@ -75,8 +75,9 @@ def _compare_answers(rule: Rule, facts: Facts, test: Mapping[str, Any], path: st
         found.add(path, f"expected {_WORDS[expect]} but the rule says {_WORDS[said.outcome]}: {decided}")
         return
     wanted = test.get("severity")
-    if wanted is not None and said.severity != wanted:
-        found.add(f"{path}.severity", f"expected {wanted} but the rule says {said.severity or 'unknown'}")
+    level = said.grade.level if said.grade else None
+    if wanted is not None and level != wanted:
+        found.add(f"{path}.severity", f"expected {wanted} but the rule says {level or 'nothing'}")
     title = test.get("title")
     if title is not None and said.title != title:
         found.add(f"{path}.title", f"expected {title!r} but the rule says {said.title!r}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 class FieldType(StrEnum):
@@ -38,6 +38,13 @@ class Severity(StrEnum):
     def rank(self) -> int:
         """Position in the order, info first."""
         return _SEVERITY_RANK[self]
+
+
+class Grade(NamedTuple):
+    """A severity by the facts that are known; not `certain` when an unknown one could have decided it."""
+
+    level: Severity
+    certain: bool
 
 
 _SEVERITY_RANK: Final = {level: rank for rank, level in enumerate(Severity)}
