@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import jsonschema
 import pytest
 
@@ -11,7 +13,9 @@ from lantern.domain.rules.authoring import (
     compile_rule_set,
     page_schema,
 )
-from scripts.build.compile_rules import PAGES, compile_pages, read_page
+from lantern.domain.rules.operators import OPERATORS
+from lantern.domain.rules.vocabulary import FIELDS, FRAMEWORKS, RESPONSES, TRIGGERS
+from scripts.build.compile_rules import DOCS, FILE_NAME, PAGES, compile_pages, main, read_page, with_reference
 from tests.unit.rules.support import page
 
 IDLE = "activity.idle_days"
@@ -189,3 +193,20 @@ def test_the_schema_accepts_the_shipped_pages_and_refuses_unknown_words():
         assert [error.message for error in validator.iter_errors(read_page(path))] == []
     for wrong in ({"on": []}, {"triggers": ["hourly"]}, {"where": {"field": "app.nmae", "eq": "x"}}):
         assert not validator.is_valid(page(**wrong))
+
+
+def test_the_documentation_knows_every_word():
+    text = DOCS.read_text(encoding="utf-8")
+
+    assert with_reference(text) == text, "run: python -m scripts.build.compile_rules --docs"
+    assert all(f"`{word}`" in text for word in (*FIELDS, *OPERATORS, *TRIGGERS, *RESPONSES, *FRAMEWORKS))
+
+
+def test_the_command_compiles_or_says_what_is_wrong(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["compile_rules", str(tmp_path)])
+    assert main() == 0
+    assert (tmp_path / FILE_NAME).exists()
+
+    monkeypatch.setattr(compile_pages, "__defaults__", (tmp_path,))
+    assert main() == 1
+    assert "holds no *.yaml" in capsys.readouterr().err
