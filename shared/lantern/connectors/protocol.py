@@ -1,0 +1,260 @@
+"""What every provider connector offers, and the values it speaks in.
+
+A connector reads and acts; it stores nothing and decides nothing. Whatever it cannot read is absent
+from what it returns, never empty.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Literal, Protocol
+
+from lantern.domain.inventory import Observation, Principal, Provider
+
+Feature = Literal["grants", "activity", "delegation", "push", "revoke"]
+ActionKind = Literal["revoke_grant"]
+ActionState = Literal["done", "already_done", "not_possible"]
+ChannelPurpose = Literal["grants"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeNeed:
+    """A permission Lantern asks for: the feature it serves and what is lost without it."""
+
+    scope: str
+    feature: Feature
+    lost_without: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A provider's published limit: `calls` per `seconds`, shared by everything under `name`."""
+
+    name: str
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Facts about a provider as typed data: endpoints (by name), permissions, quotas."""
+
+    provider: Provider
+    title: str
+    endpoints: Mapping[str, str]
+    scopes: tuple[ScopeNeed, ...]
+    quotas: tuple[Quota, ...]
+    access_token_lifetime_s: int
+    features: frozenset[Feature]
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """The organisation behind a connection: immutable id, current name, and its domains."""
+
+    id: str
+    name: str
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the connection works now, and which permissions it has and lacks."""
+
+    organisation: Organisation
+    granted: frozenset[str]
+    missing: tuple[ScopeNeed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalPage:
+    """One page of the listing of principals; `cursor` continues it, None after the last page."""
+
+    principals: tuple[Principal, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A bundle that could not be read: its grants are unknown. `reason` is a short stable word."""
+
+    principal: Principal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Somebody said that this principal's bundle may have changed; it will be read again.
+
+    `native_id` or `email` names the account as the source did. Dates learned on the way are kept in
+    `granted_at` by client id.
+    """
+
+    email: str | None = None
+    native_id: str | None = None
+    granted_at: Mapping[str, datetime] = field(default_factory=dict)
+    event: str = ""
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Seen use of an app by an account (its native id): number of events and the latest instant."""
+
+    native_id: str
+    client_id: str
+    events: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """A domain-wide delegation (or its removal) that an administrator made."""
+
+    client_id: str
+    scopes: frozenset[str]
+    removed: bool
+    at: datetime
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPage:
+    """A page of an audit feed, folded: what to read again, what was used, what was delegated.
+
+    `cursor` continues after this page and may be stored once the page's effects are durable.
+    `complete_from` / `complete_until`: the window that has been read without a hole when this page
+    is the last (`last`), else None.
+    """
+
+    hints: tuple[Hint, ...]
+    uses: tuple[Use, ...]
+    delegations: tuple[Delegation, ...]
+    cursor: str
+    events: int
+    last: bool
+    complete_from: datetime | None = None
+    complete_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A push channel open at the provider; the secret is kept hashed elsewhere."""
+
+    id: str
+    resource_id: str
+    purpose: ChannelPurpose
+    expires_at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRequest:
+    """What to open: where to deliver, under which id, with which secret, until when."""
+
+    id: str
+    address: str
+    secret: str
+    purpose: ChannelPurpose
+    event: str
+    ttl_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One act on the provider, for one target. Doing it twice does it once."""
+
+    kind: ActionKind
+    native_id: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """What the provider said and what was observed; `observed_present` None where not re-read."""
+
+    state: ActionState
+    observed_present: bool | None
+    detail: str = ""
+    remaining_access_s: int | None = None
+
+
+class Clock(Protocol):
+    """Time, injected: `now` is aware UTC; `monotonic` and `sleep` are seconds."""
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a worker must stop starting new work, on the monotonic clock."""
+
+    clock: Clock
+    at: float
+
+    def passed(self) -> bool:
+        """Whether it is time to stop."""
+        return self.clock.monotonic() >= self.at
+
+
+class Connector(Protocol):
+    """One provider, for one connection, with credentials already in hand.
+
+    Every method raises `ConnectorError` when the provider does not answer as documented.
+    """
+
+    manifest: ClassVar[Manifest]
+
+    def check(self) -> Health:
+        """Ask the provider who we are and what we may do."""
+        ...
+
+    def principals(self, cursor: str | None) -> PrincipalPage:
+        """One page of all accounts, suspended and archived ones too."""
+        ...
+
+    def read(self, principals: Sequence[Principal], deadline: Deadline) -> Iterator[Observation | Unread]:
+        """Read bundles at the quota's pace, in any order; stops quietly at the deadline.
+
+        What is neither yielded as an observation nor as unread was not reached.
+        """
+        ...
+
+    def principal(self, hint: Hint) -> Principal | None:
+        """The account a hint names; None where the provider says there is none."""
+        ...
+
+    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ActivityPage]:
+        """The audit feed since `cursor`, with overlap; None starts at now minus the overlap."""
+        ...
+
+    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[ActivityPage]:
+        """The audit feed of a past window, for backfill."""
+        ...
+
+    def open_channel(self, request: ChannelRequest) -> Channel:
+        """Open a push channel."""
+        ...
+
+    def close_channel(self, channel: Channel) -> None:
+        """Close a push channel; one that is gone already is closed."""
+        ...
+
+    def act(self, action: Action) -> ActionResult:
+        """Do one act, idempotently, then re-read and report what is there now."""
+        ...
+
+    def disconnect(self) -> None:
+        """Give our own access back: revoke the token we hold. Already revoked is done."""
+        ...

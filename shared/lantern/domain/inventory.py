@@ -1,0 +1,219 @@
+"""Who holds access to what: principals, apps, scope sets, grants and the bundles they travel in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Literal
+
+from lantern.domain import ids
+
+Provider = Literal["google", "entra", "okta", "slack", "github", "salesforce"]
+PrincipalKind = Literal["user", "group", "service", "organisation"]
+PrincipalStatus = Literal["active", "suspended", "archived", "deleted"]
+AppKind = Literal["oauth", "native", "extension", "anonymous"]
+Cause = Literal["run", "hint", "act"]
+DeltaKind = Literal["added", "removed", "changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """One account at one connection.
+
+    `admin`, `email`, `last_login` are None where the provider did not say. `person_id` joins accounts
+    of one human being across connections.
+    """
+
+    id: str
+    connection_id: str
+    native_id: str
+    kind: PrincipalKind
+    status: PrincipalStatus
+    person_id: str
+    email: str | None = None
+    name: str | None = None
+    admin: bool | None = None
+    org_unit: str | None = None
+    last_login: date | None = None
+
+    @property
+    def departed(self) -> bool:
+        """Whether the account no longer belongs to somebody who works here."""
+        return self.status != "active"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Software that holds grants, as the provider names it; `id` is derived from provider and client id."""
+
+    id: str
+    provider: Provider
+    client_id: str
+    name: str
+    kind: AppKind = "oauth"
+    publisher: str | None = None
+    domains: tuple[str, ...] = ()
+    verified_publisher: bool | None = None
+    first_seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One app's access to one principal's data.
+
+    `granted_on` is None where no source dates it. `prior_scope_set` is what the grant held before
+    its last expansion, on `expanded_on`; both None for a grant that never grew.
+    """
+
+    app_id: str
+    scope_set: str
+    first_seen: date
+    granted_on: date | None = None
+    prior_scope_set: str | None = None
+    expanded_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantDelta:
+    """How one grant of a bundle differs from what was stored; scope set ids, None where absent."""
+
+    kind: DeltaKind
+    app_id: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Everything known of one principal: the account and all its grants, stored as one item.
+
+    `grants` is None while they have never been read (unknown), and empty only after a complete read
+    said so. `rev` counts writes; 0 means not stored yet. `delta` is what the last write changed.
+    """
+
+    principal: Principal
+    grants: tuple[Grant, ...] | None
+    rev: int = 0
+    cause: Cause = "run"
+    delta: tuple[GrantDelta, ...] = ()
+    changed_at: datetime | None = None
+
+    def grant(self, app_id: str) -> Grant | None:
+        """The grant of `app_id`, if this bundle holds one."""
+        return next((g for g in self.grants or () if g.app_id == app_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedGrant:
+    """A grant as the provider listed it just now."""
+
+    app: App
+    scopes: frozenset[str]
+    granted_on: date | None = None
+
+    @property
+    def scope_set(self) -> str:
+        """Id of the set of scopes held."""
+        return ids.scope_set_id(self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A complete read of one principal's bundle.
+
+    `grants` None: the account was seen but its grants were not read (its listing failed or was not
+    asked for): nothing may be concluded about them. `gone`: the provider says the account does not
+    exist any more, so nor do its grants.
+    """
+
+    principal: Principal
+    grants: tuple[ObservedGrant, ...] | None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What storing an observation takes: the bundle to write, or None where nothing changed."""
+
+    bundle: Bundle | None
+    apps: tuple[App, ...] = field(default=())
+    scope_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def merge(
+    stored: Bundle | None,
+    seen: Observation,
+    *,
+    now: datetime,
+    cause: Cause,
+    dates: Mapping[str, date] | None = None,
+) -> Merge:
+    """Fold a complete observation into what is stored; the only place where a removal is concluded.
+
+    Args:
+        stored: the bundle read before the provider was asked, or None.
+        seen: what the provider answered.
+        now: time of the write.
+        cause: why it was read.
+        dates: when grants were given, by app id, as far as an audit feed said.
+
+    Returns:
+        The next bundle with its delta, or no bundle where the logical content is the same.
+    """
+    known = {g.app_id: g for g in (stored.grants or ())} if stored else {}
+    # Which person an account belongs to is our knowledge, not the provider's.
+    principal = replace(seen.principal, person_id=stored.principal.person_id) if stored else seen.principal
+    grants: tuple[Grant, ...] | None
+    delta: tuple[GrantDelta, ...]
+    if seen.grants is None and not seen.gone:
+        grants, delta = (stored.grants if stored else None), ()
+    else:
+        grants, delta = _fold(known, seen.grants or (), now.date(), dates or {})
+    if stored and stored.principal == principal and stored.grants == grants:
+        return Merge(None)
+    bundle = Bundle(
+        principal=principal,
+        grants=grants,
+        rev=stored.rev if stored else 0,
+        cause=cause,
+        delta=delta,
+        changed_at=now,
+    )
+    fresh = {d.app_id for d in delta}
+    observed = [g for g in seen.grants or () if g.app.id in fresh]
+    return Merge(bundle, tuple(g.app for g in observed), {g.scope_set: g.scopes for g in observed})
+
+
+def _fold(
+    known: Mapping[str, Grant],
+    observed: Iterable[ObservedGrant],
+    today: date,
+    dates: Mapping[str, date],
+) -> tuple[tuple[Grant, ...], tuple[GrantDelta, ...]]:
+    grants: list[Grant] = []
+    delta: list[GrantDelta] = []
+    seen: set[str] = set()
+    for item in observed:
+        app, after = item.app.id, item.scope_set
+        seen.add(app)
+        before = known.get(app)
+        granted_on = item.granted_on or dates.get(app) or (before.granted_on if before else None)
+        if before is None:
+            grants.append(Grant(app, after, first_seen=today, granted_on=granted_on))
+            delta.append(GrantDelta("added", app, None, after))
+        elif before.scope_set != after:
+            grants.append(
+                replace(
+                    before,
+                    scope_set=after,
+                    granted_on=granted_on,
+                    prior_scope_set=before.scope_set,
+                    expanded_on=today,
+                )
+            )
+            delta.append(GrantDelta("changed", app, before.scope_set, after))
+        else:
+            grants.append(replace(before, granted_on=granted_on))
+    delta.extend(
+        GrantDelta("removed", app, grant.scope_set, None) for app, grant in known.items() if app not in seen
+    )
+    return tuple(sorted(grants, key=lambda g: g.app_id)), tuple(sorted(delta, key=lambda d: d.app_id))

@@ -1,0 +1,64 @@
+"""Work messages: what to look at, never what to do to it, and for whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Queue = Literal["hints", "runs"]
+Worker = Literal["discovery", "scoring", "remediation"]
+WorkKind = Literal[
+    "connection.full",
+    "connection.changes",
+    "connection.backfill",
+    "connection.channels",
+    "connection.disconnect",
+    "bundle.read",
+    "score.run",
+    "score.bundle",
+    "score.app",
+    "job.run",
+]
+
+ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
+    "connection.full": ("runs", "discovery"),
+    "connection.changes": ("runs", "discovery"),
+    "connection.backfill": ("runs", "discovery"),
+    "connection.channels": ("hints", "discovery"),
+    "connection.disconnect": ("hints", "discovery"),
+    "bundle.read": ("hints", "discovery"),
+    "score.run": ("runs", "scoring"),
+    "score.bundle": ("hints", "scoring"),
+    "score.app": ("hints", "scoring"),
+    "job.run": ("runs", "remediation"),
+}
+"""Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""
+
+MAX_HOPS: Final = 5_000
+"""A chain longer than this is a bug, not an organisation (900 s a hop)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One message. `body` holds small identifiers only, never secrets or personal data.
+
+    `hop` counts how often a chain has re-enqueued itself. `delivery` is the queue's own id of the
+    message, the same when it is delivered again; the dispatcher fills it in.
+    """
+
+    tenant_id: str
+    kind: WorkKind
+    connection_id: str | None = None
+    body: Mapping[str, str] = field(default_factory=dict)
+    hop: int = 0
+    cause: str = "system"
+    delivery: str = ""
+
+    @property
+    def queue(self) -> Queue:
+        """The queue that carries it."""
+        return ROUTES[self.kind][0]
+
+    @property
+    def worker(self) -> Worker:
+        """The function that does it."""
+        return ROUTES[self.kind][1]
