@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from lantern.domain.errors import ConflictError, InvalidInputError
 from lantern.domain.findings import (
     EventKind,
     FindingError,
@@ -359,6 +360,14 @@ def test_a_clock_that_goes_back_does_not_move_last_seen_back():
     finding, _ = reconcile(later, desired("g1", "g2"), NOW)
 
     assert finding.last_seen == LATER
+
+
+def test_a_refusal_tells_a_wrong_state_from_a_wrong_value():
+    with pytest.raises(ConflictError):
+        unsuppress(opened(), NOW, actor="k")
+    with pytest.raises(InvalidInputError) as error:
+        suppress(opened(), NOW, actor="k", reason="r", until=NOW)
+    assert (error.value.field, error.value.remedy) == ("until", "must lie within the next 366 days")
 
 
 def test_mistakes_of_the_caller_are_refused():
