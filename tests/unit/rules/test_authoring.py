@@ -89,6 +89,16 @@ def test_a_parameter_nobody_uses_is_refused():
     assert "params.spare: is not used; write $spare" in refusal(params=params)
 
 
+def test_every_choice_of_a_parameter_must_fit_where_it_is_used():
+    params = {"level": {"about": "l", "default": "high", "choices": ["high", "enormous"]}}
+    where = {"field": "grant.scope_severity", "at_least": "$level"}
+
+    message = refusal(params=params, where=where, title="Sensitive grants of {app.name}")
+
+    assert "where.at_least: $level: at_least needs" in message
+    assert "'enormous'" in message
+
+
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_each_of_the_three_answers_must_be_shown(missing):
     tests = page()["tests"]
