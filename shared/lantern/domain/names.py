@@ -84,7 +84,7 @@ def fold(text: str) -> str:
     lowered = text.casefold()
     if lowered.isascii():
         return lowered
-    return _without_accents(lowered).translate(_SOUNDS)
+    return _without_accents(lowered.replace("кс", "x")).translate(_SOUNDS)
 
 
 def key(name: str) -> str:

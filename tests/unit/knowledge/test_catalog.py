@@ -76,7 +76,7 @@ def test_lookups(catalog: Catalog) -> None:
     assert [product.id for product in catalog.by_domain("fireflies.ai")] == ["fireflies-ai"]
     assert catalog.by_domain("nobody.example") == ()
     openai = catalog.by_name("openai")
-    assert [(hit.product.id, hit.strength) for hit in openai][0] == ("openai-platform", "exact")
+    assert (openai[0].product.id, openai[0].strength) == ("openai-platform", "exact")
     assert {hit.strength for hit in openai[1:]} == {"vendor"}
     product = catalog.by_product("chatgpt")
     assert product is not None
@@ -109,7 +109,8 @@ def test_reading_writes_nothing(knowledge_dir: Path, catalog: Catalog) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("Otter.ai", "otterai"), ("  ChatGPT ", "chatgpt"), ("Яндекс", "yandex"), ("Weights & Biases", "weightsandbiases"),
+    [("Otter.ai", "otterai"), ("  ChatGPT ", "chatgpt"), ("Яндекс", "yandex"),
+     ("Weights & Biases", "weightsandbiases"),
      ("ＧＰＴ", "gpt"), ("Łódź", "lodz"), ("豆包", "豆包"), ("\u200bA\u202eB", "ab"), ("!!", "")],
 )  # fmt: skip
 def test_keys(name: str, expected: str) -> None:
