@@ -133,7 +133,7 @@ def _insert(connection: sqlite3.Connection, n: int, row: Row) -> None:
 def _name_keys(row: Row) -> dict[str, int]:
     """Return every key the product is found under, with its strength: own, shortened, or its vendor's."""
     keys = {key(name): _EXACT for name in row.names()}
-    # "Otter" is Otter.ai, but "Photo" is not Photo AI: an AI product of an ordinary name has no shortened one.
+    # "Otter" is Otter.ai, but "Photo" is not Photo AI: AI products of ordinary names have no shortened one.
     shortens = not (row.product.common and row.product.kind == "ai")
     for name in row.names() if shortens else ():
         parts = words(name)

@@ -15,7 +15,7 @@ CACHE = ROOT / "build" / "cache" / "dependencies"
 UV = ROOT / ".venv" / "bin" / "uv"
 
 # The python3.13 runtime has boto3 and what boto3 needs
-# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html). urllib3 stays: requests relies on its own pin.
+# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html). urllib3 stays: requests has its own pin.
 RUNTIME_DISTRIBUTIONS = frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six"})
 
 _LAYOUT_VERSION = 1  # part of the cache key: raise it when pruning changes
@@ -81,13 +81,24 @@ def prune(packages: Path) -> None:
 def _is_idle_metadata(path: Path) -> bool:
     if not path.parent.name.endswith(".dist-info"):
         return False
-    return path.name not in _KEPT_METADATA and not path.name.upper().startswith(("LICEN", "COPYING", "NOTICE"))
+    return path.name not in _KEPT_METADATA and not path.name.upper().startswith(
+        ("LICEN", "COPYING", "NOTICE")
+    )
 
 
 def _install(requirements: str, directory: Path, target: Target) -> None:
     pinned = directory / "requirements.txt"
     pinned.write_text(requirements)
-    command = [str(UV), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    command = [
+        str(UV),
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+    ]
     command += ["--target", str(directory / "python"), "--requirement", str(pinned)]
     command += ["--python-version", target.python]
     if target.platform:

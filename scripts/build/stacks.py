@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CapabilityType
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef, StackTypeDef
 
-_CAPABILITIES: "tuple[CapabilityType, ...]" = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
+_CAPABILITIES: "tuple[CapabilityType, ...]" = (
+    "CAPABILITY_IAM",
+    "CAPABILITY_NAMED_IAM",
+    "CAPABILITY_AUTO_EXPAND",
+)
 _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed", "no changes")
 _ABORTED = ("cancelled", "Cancelled")
 
@@ -58,7 +62,9 @@ def apply_template(
     change_set = client.create_change_set(
         StackName=stack,
         ChangeSetName=f"deploy-{time.time_ns()}",
-        ChangeSetType="CREATE" if current is None or current["StackStatus"] == "REVIEW_IN_PROGRESS" else "UPDATE",
+        ChangeSetType="CREATE"
+        if current is None or current["StackStatus"] == "REVIEW_IN_PROGRESS"
+        else "UPDATE",
         TemplateURL=template_url,
         Capabilities=_CAPABILITIES,
         Parameters=list(_parameters(current, declared, parameters)),
@@ -107,7 +113,11 @@ def _removable_leftover(
     client: "CloudFormationClient", stack: str, current: "StackTypeDef | None", poll_s: float
 ) -> "StackTypeDef | None":
     """Remove what a failed creation left: such a stack holds nothing and cannot be updated."""
-    if current is None or current["StackStatus"] not in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
+    if current is None or current["StackStatus"] not in {
+        "ROLLBACK_COMPLETE",
+        "ROLLBACK_FAILED",
+        "CREATE_FAILED",
+    }:
         return None if current is not None and current["StackStatus"] == "DELETE_COMPLETE" else current
     client.delete_stack(StackName=stack)
     while (left := _describe(client, stack)) and left["StackStatus"] != "DELETE_COMPLETE":

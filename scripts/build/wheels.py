@@ -21,7 +21,11 @@ def wheel_problems(packages: Path) -> list[str]:
         return [f"{packages} holds no installed distribution"]
     problems = []
     for wheel in metadata:
-        tags = [line.removeprefix("Tag:").strip() for line in wheel.read_text().splitlines() if line.startswith("Tag:")]
+        tags = [
+            line.removeprefix("Tag:").strip()
+            for line in wheel.read_text().splitlines()
+            if line.startswith("Tag:")
+        ]
         if not any(runs_on_lambda(tag) for tag in tags):
             problems.append(f"{wheel.parent.name}: {', '.join(tags) or 'no tag'}")
     return [*problems, *_foreign_binaries(packages)]

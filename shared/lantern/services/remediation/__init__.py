@@ -1,0 +1,1 @@
+"""Revoking grants: plan, brakes, approval, acting, verifying."""
