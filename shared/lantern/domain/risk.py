@@ -1,8 +1,8 @@
 """How risky an app is, 0-100, and why: a pure function of what is known about it.
 
 Points add up over factors; each factor tells its points, weight, evidence and what would lower it. Unknown
-facts count like a middling answer, never like a good one. More scopes or holders never lower the score, approval
-never raises it, and order never matters. docs/risk.md explains it.
+facts count like a middling answer, never like a good one. More scopes or holders never lower the score,
+approval never raises it, and order never matters. docs/risk.md explains it.
 """
 
 import hashlib
