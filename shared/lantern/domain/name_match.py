@@ -31,9 +31,9 @@ class NameMatch:
 def match_name(name: str, catalog: CatalogLookup) -> NameMatch | None:
     """Return what `name` stands for in the catalog, best reading first, or None.
 
-    The readings, in order: the whole name; the name without generic words, versions, legal forms; the first part
-    of a decorated name ("Fathom | Notetaker for Zoom"); a later part that is said to be the maker; a
-    distinctive name followed by other words.
+    The readings in order: the whole name; without generic words, versions, legal forms; the first part of a
+    decorated name ("Fathom | Notetaker for Zoom"); a later part that is said to be the maker; a distinctive
+    name followed by other words.
     """
     whole = _hit(key(name), catalog)
     if whole:
