@@ -101,7 +101,7 @@ class GoogleSimulator:
     def start(self) -> "GoogleSimulator":
         """Serve in a thread."""
         self._thread = threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.2}, name="google", daemon=True
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, name="google", daemon=True
         )
         self._thread.start()
         if self._keeper is not None:
