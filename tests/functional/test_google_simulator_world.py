@@ -149,6 +149,26 @@ def test_people_and_names_change_but_ids_stay() -> None:
         assert control.truth()[hired["id"]]["email"] == "new.person@renamed.example"
 
 
+def test_the_oracle_knows_whether_a_grant_was_ever_absent() -> None:
+    with GoogleSimulator(OrgSpec(employees=12), clock=Clock(NOW, running=False)) as sim:
+        control = sim.control
+        user = next(u.id for u in sim.org.users if u.can_sign_in and len(sim.org.grants.held_by(u)) > 1)
+        client_id = control.grants_of(user)[0]["client_id"]
+        start = control.seq()
+        assert not control.lacked(user, client_id, start)
+        control.expand(user, client_id, ["https://mail.google.com/"])
+        assert not control.lacked(user, client_id, start)
+        control.revoke(user, client_id)
+        gone = control.seq()
+        assert control.lacked(user, client_id, start)
+        assert control.lacked(user, client_id, gone)
+        control.grant(user, client_id=client_id)
+        assert control.lacked(user, client_id, start)
+        assert control.lacked(user, client_id, gone), "absent right after the change"
+        assert not control.lacked(user, client_id, control.seq())
+        assert [c["scopes"] is None for c in control.changes(start)] == [False, True, False]
+
+
 def test_state_survives_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "google.json"
     spec = OrgSpec(employees=15, seed=8)

@@ -8,7 +8,8 @@ from types import TracebackType
 from .access import Gate
 from .clock import Clock
 from .consent import ConsentPage
-from .control import Control, http_control
+from .control import Control
+from .control_http import http_control
 from .counters import Counters
 from .directory import Directory
 from .faults import Faults
