@@ -155,7 +155,13 @@ def _once(key: str, call: Call[Any, Any], route: Route, request: HttpRequest) ->
         return KeptAnswer(reply.status, _json(kept), reply.etag, reply.location)
 
     once = idempotency.IdempotentRequest(key, call.caller.key_id, request.method, request.path, request.body)
-    kept = idempotency.run_once(once, call.store.idempotency, call.tools.now(), run)
+    kept = idempotency.run_once(
+        once,
+        call.store.idempotency,
+        run,
+        now=call.tools.now(),
+        claim=ids.new_id("att", call.tools.random),
+    )
     if kept is None:
         return sent[0]
     headers = _headers(kept.etag, kept.location, has_body=kept.body is not None)
