@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -49,8 +49,8 @@ Refusal = Literal[
 class ConsentState:
     """What is remembered between sending a browser away and its return, under the hash of the state.
 
-    `tenant_id`, `link_id` and `connection_id` are None for a consent that may make a new tenant;
-    `connection_id` is None too where a link adds a connection. `by` is who asked for the link.
+    `tenant_id`, `connection_id` and `by` (who made the link) are None for a consent that may make a new
+    tenant; `connection_id` is None too where a link adds a connection.
     """
 
     provider: str
@@ -59,22 +59,28 @@ class ConsentState:
     expires_at: datetime
     tenant_id: str | None = None
     connection_id: str | None = None
-    link_id: str | None = None
     by: str | None = None
+
+
+def to_row(state: ConsentState) -> dict[str, str]:
+    """A state as it is kept."""
+    row = {name: value for name, value in asdict(state).items() if value is not None}
+    return {**row, "expires_at": state.expires_at.isoformat()}
+
+
+def from_row(row: Mapping[str, str]) -> ConsentState:
+    """A state as it was kept."""
+    return ConsentState(**{**row, "expires_at": datetime.fromisoformat(row["expires_at"])})  # type: ignore[arg-type] # the row has text only, this key is replaced
 
 
 @dataclass(frozen=True, slots=True)
 class Departure:
     """The secrets of one consent, for the browser and the provider only: never stored, never logged."""
 
-    state: str
-    browser_secret: str
-    verifier: str
-    challenge: str
-    nonce: str
-
-    def __repr__(self) -> str:
-        return "Departure(…)"
+    state: str = field(repr=False)
+    browser_secret: str = field(repr=False)
+    verifier: str = field(repr=False)
+    nonce: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +89,11 @@ class Return:
 
     provider: str
     redirect_uri: str
-    state: str
-    code: str | None
-    browser_secret: str | None
-    issuer: str | None
-    error: str | None
-
-    def __repr__(self) -> str:
-        return f"Return(provider={self.provider!r})"
+    state: str = field(repr=False)
+    code: str | None = field(repr=False)
+    browser_secret: str | None = field(repr=False)
+    issuer: str | None = field(repr=False)
+    error: str | None = field(repr=False)
 
 
 def _url_text(raw: bytes) -> str:
@@ -107,15 +110,18 @@ def _derived(browser_secret: str, label: str, state: str) -> str:
 
 
 def depart(random: ids.RandomBytes) -> Departure:
-    """Fresh secrets for one consent; the challenge is PKCE `S256` (RFC 7636, section 4.2)."""
+    """Fresh secrets for one consent; the verifier suits PKCE (43 characters, RFC 7636 section 4.1)."""
     return departure(_url_text(random(SECRET_BYTES)), _url_text(random(SECRET_BYTES)))
 
 
 def departure(state: str, browser_secret: str) -> Departure:
     """The secrets that belong to a state and a browser: the same again on the way back."""
-    verifier = _derived(browser_secret, "pkce", state)
-    challenge = _url_text(hashlib.sha256(verifier.encode("ascii")).digest())
-    return Departure(state, browser_secret, verifier, challenge, _derived(browser_secret, "nonce", state))
+    return Departure(
+        state,
+        browser_secret,
+        verifier=_derived(browser_secret, "pkce", state),
+        nonce=_derived(browser_secret, "nonce", state),
+    )
 
 
 def single(query: Mapping[str, Sequence[str]], name: str) -> str | None:
@@ -130,24 +136,25 @@ def single(query: Mapping[str, Sequence[str]], name: str) -> str | None:
     return values[0] if values and values[0] else None
 
 
-def judge(record: ConsentState, back: Return, issuer: str, now: datetime) -> Refusal | None:
+def judge(record: ConsentState, back: Return, now: datetime, *, issuer_accepted: bool) -> Refusal | None:
     """Whether a return belongs to the departure that `record` remembers; None where it does.
 
-    `issuer` is the provider's own identifier: an `iss` that is present must be it (RFC 9207).
+    `issuer_accepted`: an `iss` that is present names the provider asked (RFC 9207).
     """
     checks: tuple[tuple[bool, Refusal], ...] = (
         (now < record.expires_at, "state_expired"),
         (back.provider == record.provider, "other_provider"),
-        (_same_browser(record, back.browser_secret), "other_browser"),
+        (same_browser(record, back.browser_secret), "other_browser"),
         (back.redirect_uri == record.redirect_uri, "other_redirect_uri"),
-        (back.issuer is None or back.issuer == issuer, "other_issuer"),
+        (issuer_accepted, "other_issuer"),
         (back.error is None, "declined"),
         (back.code is not None, "code_missing"),
     )
     return next((refusal for holds, refusal in checks if not holds), None)
 
 
-def _same_browser(record: ConsentState, secret: str | None) -> bool:
+def same_browser(record: ConsentState, secret: str | None) -> bool:
+    """Whether this is the secret of the browser that started."""
     return secret is not None and hmac.compare_digest(fingerprint(secret), record.browser)
 
 
@@ -159,23 +166,11 @@ def at_redirect_uri(path: str, redirect_uri: str) -> bool:
     return path.startswith("/") and redirect_uri.partition("?")[0].endswith(path)
 
 
-def missing(granted: frozenset[str], wanted: Sequence[str]) -> frozenset[str]:
-    """What was asked for and not given."""
-    return frozenset(wanted) - granted
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A single-use link by which somebody else's administrator consents for an existing tenant.
-
-    `id` is the hash of the link's secret. `connection_id` is None where the link adds a connection.
-    """
-
-    id: str
-    provider: str
-    connection_id: str | None
-    by: str
-    expires_at: datetime
+def judge_person(*, consumer: bool, admin: bool | None, organisation_id: str | None) -> Refusal | None:
+    """Whether who consented may connect an organisation; None where they may. Unknown is not enough."""
+    if consumer:
+        return "consumer_account"
+    return None if admin and organisation_id else "not_administrator"
 
 
 def link_token(tenant_id: str, random: ids.RandomBytes) -> tuple[str, str]:

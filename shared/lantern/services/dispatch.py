@@ -9,8 +9,10 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lantern.domain.tenancy import Tenant
+from lantern.domain.errors import InvalidInputError
 from lantern.domain.work import Queue, Work, Worker
+from lantern.services.queue import encode_work, parse_work
+from lantern.store.platform import TenantEntry
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +21,6 @@ MAX_BACKOFF_S: Final[Mapping[Queue, float]] = {"hints": 120.0, "runs": 900.0}
 MALFORMED_RETRY_S: Final = 1
 MAX_VISIBILITY_S: Final = 43_200
 """SQS: a message stays invisible for at most 12 hours after it was received."""
-MIN_READ_TIMEOUT_S: Final = 910
-"""A worker may take 900 s; botocore's default of 60 s would invoke it again while it works."""
 
 
 class Invoker(Protocol):
@@ -53,19 +53,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """What the dispatcher needs: the tenant registry, the workers' names, clients, wire format, luck.
+    """What the dispatcher needs: the tenant registry, the workers' names, clients, luck.
 
     `queue_urls` finds a queue's URL by its name, the last part of its ARN. `jitter` returns a number
     in [0, 1).
     """
 
-    tenant: Callable[[str], Tenant | None]
+    tenant: Callable[[str], TenantEntry | None]
     functions: Mapping[Worker, str]
     invoker: Invoker
     sqs: Visibility
     queue_urls: Mapping[str, str]
-    parse: Callable[[str], Work]
-    encode: Callable[[Work], str]
     jitter: Callable[[], float]
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
@@ -80,8 +78,8 @@ class Dispatcher:
     def _record(self, record: Mapping[str, Any]) -> bool:
         message = str(record["messageId"])
         try:
-            work = self.parse(str(record["body"]))
-        except ValueError as error:
+            work = parse_work(str(record["body"]))
+        except InvalidInputError as error:
             log.error("message %s is malformed, it goes to the dead-letter queue: %s", message, error)
             self._postpone(record, MALFORMED_RETRY_S)
             return False
@@ -108,7 +106,7 @@ class Dispatcher:
                 FunctionName=self.functions[work.worker],
                 InvocationType="RequestResponse",
                 TenantId=work.tenant_id,
-                Payload=self.encode(work).encode(),
+                Payload=encode_work(work).encode(),
             )
             return _outcome(response)
         except (ClientError, BotoCoreError) as error:

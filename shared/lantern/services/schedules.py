@@ -6,13 +6,14 @@ between. Creating and deleting are idempotent.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
 from lantern.domain.work import Queue, Work
+from lantern.services.queue import encode_work
 
 TARGET: Final = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
 CHANGES_MINUTES: Final = 15
@@ -23,9 +24,6 @@ NIGHT_MINUTES: Final = 6 * 60
 NIGHT_SLACK_MINUTES: Final = 15
 RETRY_SECONDS: Final = 3_600
 RETRIES: Final = 10
-
-Encoder = Callable[[Work], str]
-"""How a work message is written on the wire."""
 
 
 class Scheduler(Protocol):
@@ -91,7 +89,7 @@ def plans(tenant_id: str, connection_id: str) -> tuple[Plan, ...]:
     )
 
 
-def _parameters(group: ScheduleGroup, plan: Plan, encode: Encoder) -> dict[str, Any]:
+def _parameters(group: ScheduleGroup, plan: Plan) -> dict[str, Any]:
     window = (
         {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": plan.slack_minutes}
         if plan.slack_minutes
@@ -99,7 +97,7 @@ def _parameters(group: ScheduleGroup, plan: Plan, encode: Encoder) -> dict[str, 
     )
     message = {
         "QueueUrl": group.queue_urls[plan.work.queue],
-        "MessageBody": encode(plan.work),
+        "MessageBody": encode_work(plan.work),
         "MessageGroupId": plan.work.tenant_id,
     }
     return {
@@ -119,7 +117,7 @@ def _parameters(group: ScheduleGroup, plan: Plan, encode: Encoder) -> dict[str, 
 
 
 def create(
-    scheduler: Scheduler, group: ScheduleGroup, tenant_id: str, connection_id: str, encode: Encoder
+    scheduler: Scheduler, group: ScheduleGroup, tenant_id: str, connection_id: str
 ) -> None:
     """Make the schedules of a connection; those that exist are brought up to date.
 
@@ -127,7 +125,7 @@ def create(
         ClientError: EventBridge refused.
     """
     for plan in plans(tenant_id, connection_id):
-        parameters = _parameters(group, plan, encode)
+        parameters = _parameters(group, plan)
         try:
             scheduler.create_schedule(**parameters)
         except ClientError as error:
