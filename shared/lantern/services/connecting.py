@@ -188,7 +188,7 @@ class _Change:
     def actor(self) -> str:
         """The administrator as the audit log knows people: by an opaque id."""
         identity = self.given.identity
-        return ids.principal_id(self.given.provider, identity.organisation.id, identity.native_id)
+        return ids.principal_id(self.given.provider, self.given.organisation_id, identity.native_id)
 
     def connection(self) -> Connection:
         """The connection as it will be."""
@@ -261,7 +261,9 @@ def _commit(tools: Vaulting, store: TenantStore, change: _Change, random: ids.Ra
         if key is not None:
             tools.platform.revoke_key(key.id, place.tenant_id)
         raise
-    return Connected(place.tenant_id, place.connection_id, change.before[1] is None, key.text if key else None)
+    return Connected(
+        place.tenant_id, place.connection_id, change.before[1] is None, key.text if key else None
+    )
 
 
 def _commit_once_more(transaction: UnitOfWork) -> None:

@@ -28,7 +28,9 @@ ATTEMPTS: Final = 5
 SYSTEM: Final = "system"
 
 
-def needs_attention(store: TenantStore, connection: Connection, reason: str, remedy: str, now: datetime) -> Connection:
+def needs_attention(
+    store: TenantStore, connection: Connection, reason: str, remedy: str, now: datetime
+) -> Connection:
     """Say that a connection does not work until the customer does something; returns it as stored.
 
     A connection that is being taken down, or says so already, stays as it is.
@@ -36,7 +38,11 @@ def needs_attention(store: TenantStore, connection: Connection, reason: str, rem
     for _ in range(ATTEMPTS):
         if connection.status not in ("active", "needs_attention"):
             return connection
-        if (connection.status, connection.attention, connection.remedy) == ("needs_attention", reason, remedy):
+        if (connection.status, connection.attention, connection.remedy) == (
+            "needs_attention",
+            reason,
+            remedy,
+        ):
             return connection
         changed = replace(connection, status="needs_attention", attention=reason, remedy=remedy)
         event = AuditEvent(SYSTEM, "connection.needs_attention", connection.id, {"reason": reason})

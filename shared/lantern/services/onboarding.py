@@ -192,7 +192,7 @@ def finish(onboarding: Onboarding, request: WebRequest) -> Page:
             raise RefusedError(refusal)
         connected, given = _connect(onboarding, flow, state, back)
     except RefusedError as refused:
-        return _refused(onboarding, provider, refused, request, state, back)
+        return _refused(onboarding, provider, refused, request, state=state, back=back)
     names = {"tenant_id": connected.tenant_id, "connection_id": connected.connection_id}
     log.info("consent accepted", extra={"provider": provider, **names})
     page = pages.connected(
@@ -204,7 +204,9 @@ def finish(onboarding: Onboarding, request: WebRequest) -> Page:
         api=onboarding.site.base_url,
         reference=request.request_id,
     )
-    return replace(page, headers={**page.headers, "Set-Cookie": onboarding.site.set_cookie(back.state, "", 0)})
+    return replace(
+        page, headers={**page.headers, "Set-Cookie": onboarding.site.set_cookie(back.state, "", 0)}
+    )
 
 
 def _flow(onboarding: Onboarding, provider: str) -> ConsentFlow:
@@ -245,7 +247,9 @@ def _connect(
     try:
         identity = _identify(flow, start, grant)
         given = _given(state, flow, grant, identity)
-        return connecting.connect(onboarding.vaulting, state, given, onboarding.now(), onboarding.random), given
+        return connecting.connect(
+            onboarding.vaulting, state, given, onboarding.now(), onboarding.random
+        ), given
     except RefusedError:
         _give_back(onboarding, flow, state, grant, identity)
         raise
@@ -266,7 +270,9 @@ def _identify(flow: ConsentFlow, start: ConsentStart, grant: TokenGrant) -> Iden
     except ConnectorError as error:
         if flow.missing_scopes(grant.granted_scopes):
             return None
-        raise RefusedError("not_administrator" if error.kind == "config" else "provider_unavailable") from None
+        raise RefusedError(
+            "not_administrator" if error.kind == "config" else "provider_unavailable"
+        ) from None
 
 
 def _given(state: ConsentState, flow: ConsentFlow, grant: TokenGrant, identity: Identity | None) -> Consented:
@@ -299,7 +305,11 @@ def _lost(provider: str, missing: frozenset[str]) -> tuple[str, ...]:
 
 
 def _give_back(
-    onboarding: Onboarding, flow: ConsentFlow, state: ConsentState, grant: TokenGrant, identity: Identity | None
+    onboarding: Onboarding,
+    flow: ConsentFlow,
+    state: ConsentState,
+    grant: TokenGrant,
+    identity: Identity | None,
 ) -> None:
     """Revoke a token that will not be used, unless that would end a connection that works.
 
@@ -323,12 +333,18 @@ def _refused(
     provider: str,
     refused: RefusedError,
     request: WebRequest,
+    *,
     state: ConsentState | None = None,
     back: Return | None = None,
 ) -> Page:
     """The page of a refusal, and its trace: a line in the log, an entry in the tenant's audit chain."""
     names = {} if state is None else {"tenant_id": state.tenant_id, "connection_id": state.connection_id}
-    about = {"event": "consent.refused", "reason": refused.refusal, "provider": pages.inert(provider), **names}
+    about = {
+        "event": "consent.refused",
+        "reason": refused.refusal,
+        "provider": pages.inert(provider),
+        **names,
+    }
     log.warning("consent refused: %s", refused.refusal, extra={**about, "reference": request.request_id})
     bound = state is not None and back is not None and consent.same_browser(state, back.browser_secret)
     again: str | None = onboarding.site.start(provider)

@@ -116,9 +116,7 @@ def _parameters(group: ScheduleGroup, plan: Plan) -> dict[str, Any]:
     }
 
 
-def create(
-    scheduler: Scheduler, group: ScheduleGroup, tenant_id: str, connection_id: str
-) -> None:
+def create(scheduler: Scheduler, group: ScheduleGroup, tenant_id: str, connection_id: str) -> None:
     """Make the schedules of a connection; those that exist are brought up to date.
 
     Raises:
