@@ -79,3 +79,7 @@ class ConnectorError(LanternError):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.status = status
+
+
+class StorageError(LanternError):
+    """The store did not answer, so nothing is known of the operation: it may be tried again as it was."""

@@ -58,6 +58,11 @@ def time_id(prefix: str, now: datetime, random: RandomBytes) -> str:
     return f"{prefix}_{_text(int(now.timestamp() * 1000).to_bytes(6, 'big') + random(9))}"
 
 
+def time_floor(prefix: str, at: datetime) -> str:
+    """The smallest id that `time_id` can make at `at`: a bound for ranges of time ids."""
+    return f"{prefix}_{_text(int(at.timestamp() * 1000).to_bytes(6, 'big') + bytes(9))}"
+
+
 def app_id(provider: str, client_id: str) -> str:
     """The id of an app: `app_` and 64 bits derived from provider and client id."""
     return f"app_{_text(_digest((provider, client_id), _APP_BYTES))}"

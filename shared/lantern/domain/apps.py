@@ -1,0 +1,73 @@
+"""What is known, judged and decided about an app, as kept per tenant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+from lantern.domain.inventory import App, AppKind, Provider
+
+AppStatus = Literal["approved", "restricted", "under_review", "not_allowed"]
+AiAnswer = Literal["ai", "not_ai", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class AppDecision:
+    """What the tenant decided about an app; decided together with its audit entry."""
+
+    app_id: str
+    status: AppStatus
+    by: str
+    at: datetime
+    note: str = ""
+    rev: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRisk:
+    """An assessment as stored: `body` is the assessment's own document.
+
+    `fingerprint` covers everything the assessment was computed from, so an equal one need not be written.
+    """
+
+    app_id: str
+    fingerprint: str
+    body: Mapping[str, Any]
+    rev: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AppView:
+    """All that is stored of one app; each part is None while it is unknown."""
+
+    app_id: str
+    facts: App | None
+    risk: StoredRisk | None
+    decision: AppDecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppSummary:
+    """One row of the apps list, small enough that all rows of a tenant are read in one query.
+
+    `risk` is 0-100 and None while not assessed; `holders` counts principals; `labels` carries what a
+    list may filter on beyond the named fields.
+    """
+
+    app_id: str
+    provider: Provider
+    name: str
+    kind: AppKind
+    ai: AiAnswer
+    holders: int
+    risk: int | None = None
+    band: str | None = None
+    category: str | None = None
+    product: str | None = None
+    vendor: str | None = None
+    publisher: str | None = None
+    status: AppStatus | None = None
+    first_seen: datetime | None = None
+    last_used: date | None = None
+    connections: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)

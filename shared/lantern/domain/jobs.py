@@ -1,0 +1,199 @@
+"""Remediation jobs: what is to be revoked, who allowed it, and what became of every target."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, Literal
+
+from lantern.domain.errors import ConflictError, ForbiddenError
+
+JobKind = Literal["revoke_grants"]
+JobState = Literal["planned", "awaiting_approval", "approved", "running", "done", "failed", "cancelled"]
+ActionState = Literal["planned", "applied", "verified", "failed", "already_gone", "skipped"]
+
+_NEXT: Final[Mapping[JobState, frozenset[JobState]]] = {
+    "planned": frozenset({"awaiting_approval", "approved", "cancelled", "failed"}),
+    "awaiting_approval": frozenset({"approved", "cancelled"}),
+    "approved": frozenset({"running", "cancelled", "failed"}),
+    "running": frozenset({"done", "failed", "cancelled"}),
+    "done": frozenset(),
+    "failed": frozenset(),
+    "cancelled": frozenset(),
+}
+_NEXT_ACTION: Final[Mapping[ActionState, frozenset[ActionState]]] = {
+    "planned": frozenset({"applied", "verified", "failed", "already_gone", "skipped"}),
+    "applied": frozenset({"verified", "failed", "already_gone"}),
+    "failed": frozenset({"applied", "verified", "failed", "already_gone", "skipped"}),
+    "verified": frozenset(),
+    "already_gone": frozenset(),
+    "skipped": frozenset(),
+}
+CLOSED: Final[frozenset[JobState]] = frozenset(state for state, after in _NEXT.items() if not after)
+"""States that a job never leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which grants a job is about: explicit ones, or those of an app, a principal or a finding."""
+
+    app_id: str | None = None
+    principal_id: str | None = None
+    finding_id: str | None = None
+    grant_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """Brakes on the blast radius, checked before anything is done; None is no brake.
+
+    `max_percent` is of the principals of the connection; more targets than `approve_above` need approval.
+    """
+
+    max_targets: int | None = None
+    max_percent: float | None = None
+    approve_above: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """What a dry run found: how many grants of how many principals and apps would go.
+
+    `refused_by` names the brake that forbids it, `sample` holds the first grant ids.
+    """
+
+    targets: int
+    principals: int
+    apps: int
+    percent: float | None = None
+    refused_by: str | None = None
+    sample: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """How far a job has come, in targets."""
+
+    planned: int = 0
+    applied: int = 0
+    verified: int = 0
+    failed: int = 0
+    already_gone: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request to act on grants."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    requested_by: str
+    created_at: datetime
+    selector: Selector
+    guards: Guards = field(default_factory=Guards)
+    connection_id: str | None = None
+    reason: str = ""
+    plan: PlanSummary | None = None
+    counts: JobCounts = field(default_factory=JobCounts)
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    cancelled_by: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    rev: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether something may still happen to it."""
+        return self.state not in CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """What became of one target of a job.
+
+    `remaining_access_s`: for how long at most the app's access tokens may still work; None where unknown.
+    """
+
+    job_id: str
+    grant_id: str
+    state: ActionState
+    at: datetime
+    detail: str = ""
+    remaining_access_s: int | None = None
+    rev: int = 0
+
+
+def _move(job: Job, state: JobState) -> Job:
+    if state not in _NEXT[job.state]:
+        raise ConflictError(f"a job that is {job.state} cannot become {state}")
+    return replace(job, state=state)
+
+
+def request_approval(job: Job, plan: PlanSummary) -> Job:
+    """The job once planned, waiting for somebody else to approve it."""
+    return replace(_move(job, "awaiting_approval"), plan=plan)
+
+
+def release(job: Job, plan: PlanSummary, at: datetime) -> Job:
+    """The job once planned, where its brakes ask for no approval."""
+    return replace(_move(job, "approved"), plan=plan, approved_at=at)
+
+
+def approve(job: Job, by: str, at: datetime) -> Job:
+    """The job approved by `by`.
+
+    Raises:
+        ForbiddenError: `by` requested it: nobody approves their own request.
+        ConflictError: it does not wait for approval.
+    """
+    if job.state != "awaiting_approval":
+        raise ConflictError(f"a job that is {job.state} does not wait for approval")
+    if by == job.requested_by:
+        raise ForbiddenError("a job is approved by somebody other than who requested it")
+    return replace(_move(job, "approved"), approved_by=by, approved_at=at)
+
+
+def cancel(job: Job, by: str, at: datetime) -> Job:
+    """The job cancelled: targets not acted on yet are left alone.
+
+    Raises:
+        ConflictError: it is done, failed or cancelled already.
+    """
+    return replace(_move(job, "cancelled"), cancelled_by=by, finished_at=at)
+
+
+def start(job: Job, at: datetime) -> Job:
+    """The job running."""
+    return replace(_move(job, "running"), started_at=at)
+
+
+def finish(job: Job, counts: JobCounts, at: datetime) -> Job:
+    """The job at its end: done, or failed where a target failed."""
+    state: JobState = "failed" if counts.failed else "done"
+    return replace(_move(job, state), counts=counts, finished_at=at)
+
+
+def fail(job: Job, error: str, at: datetime) -> Job:
+    """The job given up as a whole; `error` says why, for the customer."""
+    return replace(_move(job, "failed"), error=error, finished_at=at)
+
+
+def settle(
+    action: ActionRecord,
+    state: ActionState,
+    at: datetime,
+    *,
+    detail: str = "",
+    remaining_access_s: int | None = None,
+) -> ActionRecord:
+    """The action with its outcome.
+
+    Raises:
+        ConflictError: it has an outcome already that this one does not follow.
+    """
+    if state not in _NEXT_ACTION[action.state]:
+        raise ConflictError(f"an action that is {action.state} cannot become {state}")
+    return replace(action, state=state, at=at, detail=detail, remaining_access_s=remaining_access_s)

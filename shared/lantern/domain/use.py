@@ -1,0 +1,57 @@
+"""Seen use of apps: who used what how often, and over which window that is known."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UseRow:
+    """Use of one app by one principal in one poll: number of events and the latest day (UTC)."""
+
+    principal_id: str
+    app_id: str
+    events: int
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class WeekUse:
+    """Use of one app by one principal in one ISO week."""
+
+    events: int
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class UseWindow:
+    """The window in which every event has been read: no event inside it means no use, not unknown."""
+
+    complete_from: datetime
+    complete_until: datetime
+
+    def widened(self, complete_from: datetime, complete_until: datetime) -> "UseWindow | None":
+        """This window joined with another that touches it; None where there is a hole between them."""
+        if complete_from > self.complete_until or complete_until < self.complete_from:
+            return None
+        return UseWindow(min(self.complete_from, complete_from), max(self.complete_until, complete_until))
+
+
+def iso_week(day: date) -> str:
+    """The ISO week of a day, e.g. `2026-W01`; weeks sort as text."""
+    year, week, _ = day.isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+def idle_days(last: date | None, window: UseWindow | None, now: datetime) -> int | None:
+    """For how many whole days at least an app has not been used; None where that is not known.
+
+    Args:
+        last: last day of seen use, None where none was seen.
+        window: what has been read without a hole.
+        now: the current time, UTC.
+    """
+    if last is not None:
+        return max((now.date() - last).days, 0)
+    if window is None:
+        return None
+    return max((now - window.complete_from).days, 0)

@@ -1,0 +1,286 @@
+"""Every key of the TenantTable. Nothing else builds keys.
+
+A partition key, an index key too, always starts `T#<tenant>#`: the client guard and the IAM policy
+(`dynamodb:LeadingKeys`) both rely on it. Parts come from callers, so a part that could reach across
+to another kind of item is refused here.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
+
+from lantern.domain import ids
+from lantern.domain.errors import NotFoundError
+
+BUCKETS: Final = 100
+"""Into how many items the footprints of one shard are cut: one BatchGetItem reads them all."""
+
+_PART: Final = re.compile(r"[\x21\x22\x24-\x7d]{1,200}")  # printable ASCII but '#', '~' and space
+
+
+class Key(NamedTuple):
+    """Partition key and sort key of an item, or of its index entry."""
+
+    pk: str
+    sk: str
+
+
+def part(value: str) -> str:
+    """`value` as a part of a key.
+
+    Raises:
+        NotFoundError: it has a character that no id has, so nothing by this id exists.
+    """
+    if _PART.fullmatch(value) is None:
+        raise NotFoundError("item", repr(value[:40]))
+    return value
+
+
+def prefix(tenant_id: str) -> str:
+    """What every partition key of a tenant starts with.
+
+    Raises:
+        ValueError: `tenant_id` is not a tenant id.
+    """
+    if not ids.is_tenant_id(tenant_id):
+        raise ValueError("not a tenant id")
+    return f"T#{tenant_id}#"
+
+
+class Keys:
+    """The keys of one tenant."""
+
+    def __init__(self, tenant_id: str) -> None:
+        self.prefix = prefix(tenant_id)
+
+    def _pk(self, *parts: str) -> str:
+        return self.prefix + "#".join(parts)
+
+    # --- the tenant -----------------------------------------------------------------------------
+    def tenant(self) -> Key:
+        """The tenant record."""
+        return Key(self._pk("TENANT"), "TENANT")
+
+    def connection(self, cid: str) -> Key:
+        """A connection."""
+        return Key(self.connections(), part(cid))
+
+    def connections(self) -> str:
+        """Partition of all connections."""
+        return self._pk("CONN")
+
+    def secret(self, cid: str) -> Key:
+        """A connection's encrypted credential."""
+        return Key(self._pk("SECRET"), part(cid))
+
+    # --- one connection -------------------------------------------------------------------------
+    def of_connection(self, cid: str) -> str:
+        """Partition of what belongs to a connection and is no listing of its own."""
+        return self._pk("C", part(cid))
+
+    def cursor(self, cid: str, stream: str) -> Key:
+        """How far a feed has been read."""
+        return Key(self.of_connection(cid), f"CURSOR#{part(stream)}")
+
+    def lease(self, cid: str, chain: str) -> Key:
+        """The lease of a chain."""
+        return Key(self.of_connection(cid), f"LEASE#{part(chain)}")
+
+    def channel(self, cid: str, channel_id: str) -> Key:
+        """A push channel."""
+        return Key(self.of_connection(cid), f"CHAN#{part(channel_id)}")
+
+    def activity(self, cid: str) -> Key:
+        """The window of use that is known."""
+        return Key(self.of_connection(cid), "ACTIVITY")
+
+    def use_roll(self, cid: str) -> Key:
+        """The journal of a roll of the use spool in progress."""
+        return Key(self.of_connection(cid), "ROLL")
+
+    def runs(self, cid: str) -> str:
+        """Partition of the runs of a connection."""
+        return self._pk("C", part(cid), "RUN")
+
+    def run(self, cid: str, run_id: str) -> Key:
+        """A run."""
+        return Key(self.runs(cid), part(run_id))
+
+    def bundles(self, cid: str) -> str:
+        """Partition of the bundles of a connection."""
+        return self._pk("C", part(cid), "P")
+
+    def bundle(self, cid: str, pid: str) -> Key:
+        """A principal's bundle."""
+        return Key(self.bundles(cid), part(pid))
+
+    def bundle_part(self, cid: str, pid: str, rev: int, number: int) -> Key:
+        """An overflow part of a bundle revision."""
+        return Key(self.bundles(cid), f"{part(pid)}~{rev:08d}~{number:03d}")
+
+    def bucket(self, cid: str, bucket: int) -> str:
+        """Partition of the footprints of the apps that fall into a bucket."""
+        return self._pk("C", part(cid), "F", f"{bucket:02d}")
+
+    def footprint(self, cid: str, bucket: int, shard: int, shards: int) -> Key:
+        """The footprints of a bucket's apps in one shard."""
+        return Key(self.bucket(cid, bucket), shard_name(shard, shards))
+
+    def shard_states(self, cid: str) -> str:
+        """Partition of the states of a connection's shards."""
+        return self._pk("C", part(cid), "SHARD")
+
+    def shard_state(self, cid: str, shard: int, shards: int) -> Key:
+        """When a shard was last read completely."""
+        return Key(self.shard_states(cid), shard_name(shard, shards))
+
+    def changes(self, cid: str, day: date) -> str:
+        """Partition of a month of change history."""
+        return self._pk("C", part(cid), "H", f"{day:%Y-%m}")
+
+    def change(self, cid: str, day: date, shard: int, number: int) -> Key:
+        """A part of the change history of a shard and day."""
+        return Key(self.changes(cid, day), f"{change_prefix(day, shard)}{number:04d}")
+
+    def spools(self, cid: str) -> str:
+        """Partition of use not folded yet."""
+        return self._pk("C", part(cid), "SPOOL")
+
+    def spool(self, cid: str, spool_id: str, number: int) -> Key:
+        """A part of the use one poll saw."""
+        return Key(self.spools(cid), f"{part(spool_id)}~{number:03d}")
+
+    def use_week(self, cid: str, week: str, shard: int, shards: int) -> Key:
+        """Use of one ISO week in one shard."""
+        return Key(self._pk("C", part(cid), "USE", part(week)), shard_name(shard, shards))
+
+    def last_use(self, cid: str, shard: int, shards: int) -> Key:
+        """Last use in one shard."""
+        return Key(self._pk("C", part(cid), "LAST"), shard_name(shard, shards))
+
+    def delegations(self, cid: str) -> str:
+        """Partition of the delegation ledger."""
+        return self._pk("C", part(cid), "DELEG")
+
+    def delegation(self, cid: str, client_id: str) -> Key:
+        """The ledger of one client's delegation."""
+        return Key(self.delegations(cid), part(client_id))
+
+    # --- apps -----------------------------------------------------------------------------------
+    def apps(self) -> str:
+        """Partition of all apps."""
+        return self._pk("APP")
+
+    def app(self, app_id: str, aspect: str) -> Key:
+        """One aspect of an app: FACTS, RISK or POLICY."""
+        return Key(self.apps(), f"{part(app_id)}#{aspect}")
+
+    def app_summaries(self) -> str:
+        """Partition of the packed apps list."""
+        return self._pk("APPS")
+
+    def app_summary(self, number: int) -> Key:
+        """One of the 16 parts of the packed apps list."""
+        return Key(self.app_summaries(), f"{number:x}")
+
+    def scope_set(self, scope_set_id: str) -> Key:
+        """A set of scopes by its content id."""
+        return Key(self._pk("SCOPES"), part(scope_set_id))
+
+    # --- findings, jobs -------------------------------------------------------------------------
+    def findings(self) -> str:
+        """Partition of all findings."""
+        return self._pk("FINDING")
+
+    def finding(self, finding_id: str) -> Key:
+        """A finding."""
+        return Key(self.findings(), part(finding_id))
+
+    def findings_in(self, status: str) -> str:
+        """Index partition of the findings of a status."""
+        return self._pk("FINDING", part(status))
+
+    def jobs(self) -> str:
+        """Partition of all jobs."""
+        return self._pk("JOB")
+
+    def job(self, job_id: str) -> Key:
+        """A job."""
+        return Key(self.jobs(), part(job_id))
+
+    def open_jobs(self) -> str:
+        """Index partition of the jobs that something may still happen to."""
+        return self._pk("JOB", "open")
+
+    def actions(self, job_id: str) -> str:
+        """Partition of a job's actions."""
+        return self._pk("JOB", part(job_id))
+
+    def action(self, job_id: str, grant_id: str) -> Key:
+        """What became of one target of a job."""
+        return Key(self.actions(job_id), part(grant_id))
+
+    # --- audit, outbox, access ------------------------------------------------------------------
+    def audit(self) -> str:
+        """Partition of the audit chain."""
+        return self._pk("AUDIT")
+
+    def audit_entry(self, seq: int) -> Key:
+        """An audit entry."""
+        return Key(self.audit(), f"E#{seq:012d}")
+
+    def audit_head(self) -> Key:
+        """The end of the audit chain."""
+        return Key(self.audit(), "HEAD")
+
+    def outbox(self) -> str:
+        """Partition of messages to send."""
+        return self._pk("OUTBOX")
+
+    def message(self, message_id: str) -> Key:
+        """A message to send."""
+        return Key(self.outbox(), part(message_id))
+
+    def api_keys(self) -> str:
+        """Partition of the API keys' metadata."""
+        return self._pk("KEY")
+
+    def api_key(self, key_id: str) -> Key:
+        """An API key's metadata."""
+        return Key(self.api_keys(), part(key_id))
+
+    def link(self, link_id: str) -> Key:
+        """A consent link."""
+        return Key(self._pk("LINK"), part(link_id))
+
+    def idempotency(self) -> str:
+        """Partition of idempotency records (Powertools: `static_pk_value`)."""
+        return self._pk("IDEM")
+
+
+def shard_name(shard: int, shards: int) -> str:
+    """Sort key of what belongs to shard `shard` of `shards`; the generation is part of the name."""
+    if not 0 <= shard < shards:
+        raise ValueError(f"no shard {shard} of {shards}")
+    return f"{shard:04d}/{shards:04d}"
+
+
+def shard_named(name: str) -> tuple[int, int]:
+    """Shard and number of shards of a `shard_name`."""
+    shard, shards = name.split("/")
+    return int(shard), int(shards)
+
+
+def change_prefix(day: date, shard: int) -> str:
+    """What the sort keys of a shard's changes of a day start with."""
+    return f"{day:%Y-%m-%d}#{shard:04d}#"
+
+
+def bucket_of(app_id: str) -> int:
+    """The footprint bucket of an app."""
+    return int.from_bytes(ids.pack_app(app_id)[:4], "big") % BUCKETS
+
+
+def ttl(at: datetime, days: int) -> int:
+    """Epoch seconds at which an item of `at` expires after `days`."""
+    return int(at.astimezone(UTC).timestamp()) + days * 86_400

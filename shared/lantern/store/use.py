@@ -1,0 +1,230 @@
+"""Use: spooled per poll, folded per shard into ISO weeks and last use.
+
+Folding adds numbers up, so it must happen once for each spool item, whatever crashes in between. A roll
+first writes down which spool items it folds (its journal) and gives them a batch name; every item it
+changes remembers the batches folded into it last and refuses one it knows; the spool goes, then the
+journal. A roll that finds a journal finishes that one.
+
+When the number of shards doubles, a new shard's first item starts from its parent's.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Final
+
+from lantern.domain import ids
+from lantern.domain.errors import RevisionConflictError
+from lantern.domain.packed import decode_use, encode_use, grouped
+from lantern.domain.use import UseRow, UseWindow, WeekUse, iso_week
+from lantern.store.documents import Doc, Documents
+from lantern.store.keys import Key, ttl
+from lantern.store.records import Records
+
+SPOOL_DAYS: Final = 30
+WEEK_DAYS: Final = 400
+_SPOOL_ROWS: Final = 10_000
+_ROLL_ITEMS: Final = 400
+_BATCH_BYTES: Final = 8
+_BATCHES_KEPT: Final = 8
+_ATTEMPTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Journal:
+    batch: str
+    spool: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Use in one shard: of one ISO week, or the last use (`week` None)."""
+
+    cid: str
+    week: str | None
+    shard: int
+    shards: int
+
+
+class UseRepository:
+    """Use of apps, per connection."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._keys = documents.keys
+        self._windows = Records(documents, "use_window", UseWindow)
+        self._journals = Records(documents, "use_roll", _Journal)
+
+    # --- spool ----------------------------------------------------------------------------------
+    def spool(self, cid: str, uses: Sequence[UseRow], now: datetime, spool_id: str) -> int:
+        """Keep what one poll saw until it is rolled; the same `spool_id` again changes nothing.
+
+        Returns:
+            How many items were written.
+        """
+        rows = sorted(grouped(uses).values(), key=lambda row: (row.principal_id, row.app_id))
+        docs = [
+            Doc(
+                self._keys.spool(cid, spool_id, number),
+                "use_spool",
+                encode_use(rows[at : at + _SPOOL_ROWS]),
+                ttl=ttl(now, SPOOL_DAYS),
+            )
+            for number, at in enumerate(range(0, len(rows), _SPOOL_ROWS))
+        ]
+        for doc in docs:
+            self._documents.put(doc, None)
+        return len(docs)
+
+    def roll(self, cid: str, shards: int, now: datetime) -> int:
+        """Fold the spool into weeks and last use, then remove it; a crashed roll is finished first.
+
+        Returns:
+            How many spool items were folded. There may be more left when it is 400.
+        """
+        del now
+        journal = self._journal(cid)
+        if journal is None:
+            return 0
+        partition = self._keys.spools(cid)
+        keys = [Key(partition, sk) for sk in journal.spool]
+        docs = self._documents.batch_get(keys, consistent=True)
+        rows = [row for key in keys if key in docs for row in decode_use(docs[key].body)]
+        self.fold(cid, shards, rows, batch=journal.batch)
+        self._documents.write_all(deletes=keys)
+        self._documents.delete(self._keys.use_roll(cid))
+        return len(keys)
+
+    def _journal(self, cid: str) -> _Journal | None:
+        key = self._keys.use_roll(cid)
+        found = self._journals.get(key, consistent=True)
+        if found is not None:
+            return found
+        spool = self._documents.query(self._keys.spools(cid), limit=_ROLL_ITEMS, consistent=True)
+        names = tuple(doc.key.sk for doc in spool)
+        if not names:
+            return None
+        journal = _Journal(_batch("#".join(names)).hex(), names)
+        self._documents.put(self._journals.doc(key, journal), 0)
+        return journal
+
+    # --- fold -----------------------------------------------------------------------------------
+    def fold(self, cid: str, shards: int, uses: Iterable[UseRow], *, batch: str = "") -> int:
+        """Add use to weeks and last use directly.
+
+        Args:
+            cid: the connection.
+            shards: how many shards it has.
+            uses: rows in any order.
+            batch: names these rows: the same batch soon again changes nothing. Without a name every
+                call counts.
+
+        Returns:
+            How many items were written.
+        """
+        weeks: dict[tuple[str, int], list[UseRow]] = defaultdict(list)
+        last: dict[int, list[UseRow]] = defaultdict(list)
+        for row in uses:
+            shard = ids.shard_of(row.principal_id, shards)
+            weeks[iso_week(row.last_day), shard].append(row)
+            last[shard].append(row)
+        written = 0
+        for (week, shard), rows in weeks.items():
+            written += self._merge(_Slice(cid, week, shard, shards), rows, batch)
+        for shard, rows in last.items():
+            written += self._merge(_Slice(cid, None, shard, shards), rows, batch)
+        return written
+
+    def _merge(self, where: _Slice, rows: list[UseRow], batch: str) -> int:
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._merge_once(where, rows, batch)
+            except RevisionConflictError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _merge_once(self, where: _Slice, rows: list[UseRow], batch: str) -> int:
+        key = self._key(where)
+        doc = self._documents.get(key, consistent=True)
+        stored, batches = _open(doc) if doc else (self._inherited(where), [])
+        name = _batch(batch)
+        if batch and name in batches:
+            return 0
+        merged = grouped([*stored, *rows])
+        if where.week is None:
+            # Last use is a day; how often is what the weeks say.
+            merged = {pair: UseRow(r.principal_id, r.app_id, 0, r.last_day) for pair, r in merged.items()}
+        ordered = sorted(merged.values(), key=lambda row: (row.principal_id, row.app_id))
+        batches = [*batches, name][-_BATCHES_KEPT:] if batch else batches
+        body = bytes((len(batches),)) + b"".join(batches) + encode_use(ordered)
+        rev = doc.rev if doc else 0
+        expires = None if where.week is None else ttl(_monday(where.week), WEEK_DAYS)
+        kind = "last_use" if where.week is None else "use_week"
+        self._documents.put(Doc(key, kind, body, rev=rev + 1, ttl=expires), rev)
+        return 1
+
+    # --- reads ----------------------------------------------------------------------------------
+    def last_use(self, cid: str, shard: int, shards: int = 1) -> Mapping[str, Mapping[str, date]]:
+        """Principal id → app id → last day of seen use, for the principals of a shard."""
+        result: dict[str, dict[str, date]] = defaultdict(dict)
+        for row in self._rows(_Slice(cid, None, shard, shards)):
+            result[row.principal_id][row.app_id] = row.last_day
+        return result
+
+    def week(
+        self, cid: str, iso_week: str, shard: int, shards: int = 1
+    ) -> Mapping[str, Mapping[str, WeekUse]]:
+        """Principal id → app id → use in an ISO week, for the principals of a shard."""
+        result: dict[str, dict[str, WeekUse]] = defaultdict(dict)
+        for row in self._rows(_Slice(cid, iso_week, shard, shards)):
+            result[row.principal_id][row.app_id] = WeekUse(row.events, row.last_day)
+        return result
+
+    def window(self, cid: str) -> UseWindow | None:
+        """What has been read without a hole; None while nothing has."""
+        return self._windows.get(self._keys.activity(cid))
+
+    def set_window(self, cid: str, window: UseWindow) -> None:
+        """Remember what has been read without a hole. Its writer holds the chain's lease."""
+        self._documents.put(self._windows.doc(self._keys.activity(cid), window), None)
+
+    # --- parts ----------------------------------------------------------------------------------
+    def _key(self, where: _Slice) -> Key:
+        if where.week is None:
+            return self._keys.last_use(where.cid, where.shard, where.shards)
+        return self._keys.use_week(where.cid, where.week, where.shard, where.shards)
+
+    def _rows(self, where: _Slice) -> list[UseRow]:
+        doc = self._documents.get(self._key(where))
+        return _open(doc)[0] if doc else self._inherited(where)
+
+    def _inherited(self, where: _Slice) -> list[UseRow]:
+        """What the parent shard knows of this one, from the time when there were fewer shards."""
+        first, last = ids.shard_range(where.shard, where.shards)
+        parent = where
+        while parent.shards > 1:
+            parent = replace(parent, shard=parent.shard >> 1, shards=parent.shards >> 1)
+            doc = self._documents.get(self._key(parent), consistent=True)
+            if doc is not None:
+                return [row for row in _open(doc)[0] if first <= row.principal_id <= last]
+        return []
+
+
+def _open(doc: Doc) -> tuple[list[UseRow], list[bytes]]:
+    """The rows of a week or last-use item, and the batches folded into it last."""
+    count = doc.body[0]
+    end = 1 + count * _BATCH_BYTES
+    batches = [doc.body[at : at + _BATCH_BYTES] for at in range(1, end, _BATCH_BYTES)]
+    return list(decode_use(doc.body[end:])), batches
+
+
+def _batch(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()[:_BATCH_BYTES]
+
+
+def _monday(week: str) -> datetime:
+    year, number = week.split("-W")
+    return datetime.combine(date.fromisocalendar(int(year), int(number), 1), datetime.min.time(), tzinfo=UTC)

@@ -1,0 +1,117 @@
+"""A table per test: on moto, or on DynamoDB Local where LANTERN_DYNAMODB_ENDPOINT names one."""
+
+import os
+import random
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.session import Session
+from moto import mock_aws
+
+from lantern.domain import ids
+from lantern.store.meter import Meter
+from lantern.store.platform import PlatformStore
+from lantern.store.session import TenantSession
+from lantern.store.tenant import TenantStore
+from tests.contract.store.factories import StoredFinding
+
+ENDPOINT = os.environ.get("LANTERN_DYNAMODB_ENDPOINT")
+REGION = "eu-central-1"
+NOW = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
+
+
+def make_client() -> Any:
+    session = Session()
+    session.set_credentials("AKIDEXAMPLE", "secret")
+    config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+    return session.create_client("dynamodb", region_name=REGION, endpoint_url=ENDPOINT, config=config)
+
+
+def create_table(client: Any, name: str, *, index: bool) -> None:
+    names = ["pk", "sk", *(["gsi1pk", "gsi1sk"] if index else [])]
+    extra: dict[str, Any] = {}
+    if index:
+        extra["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": "gsi1",
+                "KeySchema": [
+                    {"AttributeName": "gsi1pk", "KeyType": "HASH"},
+                    {"AttributeName": "gsi1sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ]
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        **extra,
+    )
+
+
+@pytest.fixture(
+    params=["moto", pytest.param("local", marks=pytest.mark.engine)] if not ENDPOINT else ["local"]
+)
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Which engine the test runs on."""
+    if request.param == "moto":
+        with mock_aws():
+            yield "moto"
+    elif ENDPOINT is None:
+        pytest.fail("LANTERN_DYNAMODB_ENDPOINT names no DynamoDB Local")
+    else:
+        yield "local"
+
+
+@pytest.fixture
+def table(engine: str) -> Iterator[str]:
+    """A fresh TenantTable."""
+    name = f"tenant-{secrets.token_hex(6)}"
+    admin = make_client()
+    create_table(admin, name, index=True)
+    yield name
+    admin.delete_table(TableName=name)
+
+
+@pytest.fixture
+def platform(engine: str) -> Iterator[PlatformStore]:
+    """A store on a fresh PlatformTable."""
+    name = f"platform-{secrets.token_hex(6)}"
+    client = make_client()
+    create_table(client, name, index=False)
+    yield PlatformStore(client, name)
+    client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def meter() -> Meter:
+    """Counts what the stores of the test use."""
+    return Meter()
+
+
+@pytest.fixture
+def new_store(table: str, meter: Meter) -> Callable[[], TenantStore]:
+    """Makes the store of another fresh tenant in the same table."""
+    seeded = random.Random(7)
+
+    def make() -> TenantStore:
+        client = make_client()
+        meter.attach(client)
+        session = TenantSession.open(ids.new_tenant_id(seeded.randbytes), table, client)
+        return TenantStore(session, finding_type=StoredFinding, random=seeded.randbytes, sleep=lambda _: None)
+
+    return make
+
+
+@pytest.fixture
+def store(new_store: Callable[[], TenantStore]) -> TenantStore:
+    """The store of a fresh tenant."""
+    return new_store()
