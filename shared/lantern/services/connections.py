@@ -1,8 +1,8 @@
 """What happens to a connection after consent: it needs attention, or it is taken down.
 
-Taking down is requested in one transaction and carried out by the discovery worker, which alone can
-read the token. Every step may be repeated; the status changes last, so a crash anywhere is finished by
-the next delivery of the message.
+Taking down is decided in one transaction with its message (`decisions_connections.disconnect`) and
+carried out by the discovery worker, which alone can read the token. Every step may be repeated; the
+status changes last, so a crash anywhere is finished by the next delivery of the message.
 """
 
 import logging
@@ -16,7 +16,6 @@ from lantern.domain.access import StoredChannel
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflictError
 from lantern.domain.tenancy import Connection
-from lantern.domain.work import Work
 from lantern.services import schedules
 from lantern.services.schedules import Scheduler
 from lantern.store.platform import PlatformStore
@@ -53,23 +52,6 @@ def needs_attention(
             continue
         return replace(changed, rev=changed.rev + 1)
     raise RevisionConflictError(f"connection {connection.id} kept changing")
-
-
-def request_disconnect(store: TenantStore, connection_id: str, *, by: str, now: datetime) -> Connection:
-    """Ask for a connection to be taken down; asking again does nothing more.
-
-    Raises:
-        NotFoundError: the tenant has no such connection.
-        RevisionConflictError: it changed meanwhile; ask again.
-    """
-    connection = _need(store, connection_id)
-    if connection.status in ("disconnecting", "disconnected"):
-        return connection
-    changed = replace(connection, status="disconnecting", attention=None, remedy=None)
-    event = AuditEvent(by, "connection.disconnect_requested", connection_id)
-    work = Work(store.tenant_id, "connection.disconnect", connection_id, cause="act")
-    store.transact(now).put(store.connections.op(changed)).audit(event).outbox(work).commit()
-    return replace(changed, rev=changed.rev + 1)
 
 
 class Access(Protocol):

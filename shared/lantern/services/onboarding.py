@@ -9,8 +9,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
-from urllib.parse import quote
 
 from lantern.connectors import registry
 from lantern.connectors.consent import ConsentFlow, ConsentStart, Identity, TokenGrant
@@ -20,9 +18,9 @@ from lantern.domain.audit import AuditEvent
 from lantern.domain.consent import ConsentState, Return
 from lantern.domain.errors import ConnectorError, LanternError
 from lantern.domain.ids import RandomBytes
-from lantern.domain.inventory import Provider
 from lantern.services import connecting, pages
 from lantern.services.connecting import Connected, Consented, RefusedError, Vaulting
+from lantern.services.links import Site, create_link
 from lantern.services.pages import Page
 from lantern.services.pages.wording import WORDINGS
 from lantern.services.web import WebRequest
@@ -30,37 +28,6 @@ from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
-
-_COOKIE_LABEL: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where we are on the web: `base_url` without a final slash, and whether it is https.
-
-    `secure` is a setting, never taken from a request: a plain-http stage exists on laptops only.
-    """
-
-    base_url: str
-    secure: bool = True
-
-    def start(self, provider: str) -> str:
-        """Where a consent for an organisation that may become a new tenant starts."""
-        return f"{self.base_url}/connect/{quote(provider, safe='')}"
-
-    def redirect_uri(self, provider: str) -> str:
-        """The one redirect URI of a provider, as registered there."""
-        return f"{self.base_url}/connect/{provider}/callback"
-
-    def cookie(self, state: str) -> str:
-        """The name of the cookie of one consent; each has its own, so that two tabs do not collide."""
-        label = consent.fingerprint(state)[:_COOKIE_LABEL]
-        return f"__Host-lantern-{label}" if self.secure else f"lantern-{label}"
-
-    def set_cookie(self, state: str, value: str, max_age_s: int) -> str:
-        """The `Set-Cookie` header; `Lax` because the provider's redirect is a cross-site navigation."""
-        secure = "; Secure" if self.secure else ""
-        return f"{self.cookie(state)}={value}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,36 +106,6 @@ def follow(onboarding: Onboarding, request: WebRequest) -> Page:
     if link is None:
         raise RefusedError("link_invalid")
     return begin(onboarding, link.provider, link, tenant.id)
-
-
-def create_link(
-    store: TenantStore,
-    site: Site,
-    *,
-    provider: Provider,
-    connection_id: str | None,
-    by: str,
-    now: datetime,
-    random: RandomBytes,
-) -> str:
-    """The address of a new single-use link by which an administrator consents for this tenant.
-
-    Opening it uses it up, so it must not go through channels that preview links. It works for 24 hours.
-    """
-    token, link_id = consent.link_token(store.tenant_id, random)
-    link = ConsentLink(
-        id=link_id,
-        provider=provider,
-        created_by=by,
-        created_at=now,
-        expires_at=now + consent.LINK_TTL,
-        connection_id=connection_id,
-    )
-    store.links.put(link)
-    subject = connection_id or store.tenant_id
-    event = AuditEvent(by, "connection.link_created", subject, {"provider": provider})
-    store.transact(now).audit(event).commit()
-    return f"{site.base_url}/connect/link/{token}"
 
 
 def finish(onboarding: Onboarding, request: WebRequest) -> Page:

@@ -12,21 +12,13 @@ from botocore.stub import ANY, Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lantern.domain.tenancy import Tenant
 from lantern.domain.work import Work
 from lantern.services.dispatch import MAX_BACKOFF_S, Dispatcher, backoff
+from lantern.services.queue import encode_work
+from lantern.store.platform import TenantEntry
 
 TENANT = "a" * 20
 ARN = "arn:aws:sqs:eu-central-1:123456789012:runs"
-
-
-def _encode(work: Work) -> str:
-    return json.dumps([work.tenant_id, work.kind])
-
-
-def _parse(text: str) -> Work:
-    tenant, kind = json.loads(text)
-    return Work(tenant, kind)
 
 
 class _Lambda:
@@ -57,8 +49,8 @@ class _Sqs:
 def _dispatcher(
     invoker: _Lambda, sqs: _Sqs, status: str | None = "active", jitter: float = 0.0
 ) -> Dispatcher:
-    def tenant(tenant_id: str) -> Tenant | None:
-        return Tenant(tenant_id, "T", status, datetime(2026, 1, 1, tzinfo=UTC)) if status else None  # type: ignore[arg-type]
+    def tenant(tenant_id: str) -> TenantEntry | None:
+        return TenantEntry(tenant_id, "T", status, datetime(2026, 1, 1, tzinfo=UTC)) if status else None  # type: ignore[arg-type]
 
     return Dispatcher(
         tenant=tenant,
@@ -66,14 +58,12 @@ def _dispatcher(
         invoker=invoker,
         sqs=sqs,
         queue_urls={"runs": "https://sqs/runs"},
-        parse=_parse,
-        encode=_encode,
         jitter=lambda: jitter,
     )
 
 
 def _event(body: str | None = None, attempt: int = 1) -> dict[str, object]:
-    text = _encode(Work(TENANT, "connection.full")) if body is None else body
+    text = encode_work(Work(TENANT, "connection.full")) if body is None else body
     record = {
         "messageId": "m-1",
         "receiptHandle": "handle",
@@ -99,7 +89,7 @@ DONE: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 )
 def test_work_goes_to_its_worker_in_its_tenants_environment(kind: str, function: str):
     invoker, sqs = _Lambda(), _Sqs()
-    body = json.dumps([TENANT, kind])
+    body = encode_work(Work(TENANT, kind))
     assert _dispatcher(invoker, sqs).handle(_event(body)) == DONE
     (call,) = invoker.calls
     assert call == {
@@ -162,21 +152,28 @@ def test_a_failed_change_of_visibility_still_reports_the_failure():
     assert _dispatcher(_Lambda(error="Unhandled"), sqs).handle(_event()) == FAILED
 
 
-@pytest.mark.parametrize("body", ["", "{", "null", "[]", '"x"', "[1"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        '"x"',
+        "[1",
+        '{"tenant_id":"../../x","kind":"score.run"}',
+        '{"tenant_id":"aaaaaaaaaaaaaaaaaaaa","kind":"drop.table"}',
+    ],
+)
 def test_a_malformed_message_travels_quickly_to_the_dead_letter_queue(
     body: str, caplog: pytest.LogCaptureFixture
 ):
-    def parse(text: str) -> Work:
-        raise ValueError("kind: not a kind of work")
-
     invoker, sqs = _Lambda(), _Sqs()
-    dispatcher = Dispatcher(
-        lambda _: None, {}, invoker, sqs, {"runs": "https://sqs/runs"}, parse, _encode, lambda: 0.0
-    )
+    dispatcher = _dispatcher(invoker, sqs)
     assert dispatcher.handle(_event(body)) == FAILED
     assert invoker.calls == []
     assert sqs.calls[0]["VisibilityTimeout"] == 1
-    assert "not a kind of work" in caplog.text
+    assert "malformed" in caplog.text
 
 
 @given(

@@ -10,6 +10,7 @@ from moto import mock_aws
 
 from lantern.domain.work import Work
 from lantern.services import schedules
+from lantern.services.queue import parse_work
 
 TENANT = "a" * 20
 GROUP = schedules.ScheduleGroup(
@@ -17,10 +18,6 @@ GROUP = schedules.ScheduleGroup(
     "arn:aws:iam::123456789012:role/send",
     {"runs": "https://sqs/runs", "hints": "https://sqs/hints"},
 )
-
-
-def _encode(work: Work) -> str:
-    return json.dumps({"tenant": work.tenant_id, "kind": work.kind, "connection": work.connection_id})
 
 
 @pytest.fixture
@@ -35,7 +32,7 @@ def scheduler(monkeypatch: pytest.MonkeyPatch):
 
 def test_creating_twice_makes_two_schedules_that_send_the_work(scheduler):
     for _ in range(2):
-        schedules.create(scheduler, GROUP, TENANT, "con_1", _encode)
+        schedules.create(scheduler, GROUP, TENANT, "con_1")
     listed = scheduler.list_schedules(GroupName=GROUP.name)["Schedules"]
     assert {item["Name"] for item in listed} == {"con_1-full", "con_1-changes"}
     sent = {}
@@ -47,16 +44,21 @@ def test_creating_twice_makes_two_schedules_that_send_the_work(scheduler):
         message = json.loads(found["Target"]["Input"])
         assert message["MessageGroupId"] == TENANT
         assert message["QueueUrl"] == "https://sqs/runs"
-        body = json.loads(message["MessageBody"])
-        sent[body.pop("kind")] = body, found["FlexibleTimeWindow"]
-    about = {"tenant": TENANT, "connection": "con_1"}
-    assert sent["connection.full"] == (about, {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15})
-    assert sent["connection.changes"] == (about, {"Mode": "OFF"})
+        work = parse_work(message["MessageBody"])
+        sent[work.kind] = work, found["FlexibleTimeWindow"]
+    assert sent["connection.full"] == (
+        Work(TENANT, "connection.full", "con_1", cause="schedule"),
+        {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15},
+    )
+    assert sent["connection.changes"] == (
+        Work(TENANT, "connection.changes", "con_1", cause="schedule"),
+        {"Mode": "OFF"},
+    )
 
 
 def test_deleting_is_idempotent(scheduler):
-    schedules.create(scheduler, GROUP, TENANT, "con_1", _encode)
-    schedules.create(scheduler, GROUP, TENANT, "con_2", _encode)
+    schedules.create(scheduler, GROUP, TENANT, "con_1")
+    schedules.create(scheduler, GROUP, TENANT, "con_2")
     for _ in range(2):
         schedules.delete(scheduler, GROUP.name, "con_1")
     left = scheduler.list_schedules(GroupName=GROUP.name)["Schedules"]
@@ -72,7 +74,7 @@ class _Refusing:
 
 def test_other_refusals_are_not_swallowed():
     with pytest.raises(ClientError, match="ValidationException"):
-        schedules.create(_Refusing(), GROUP, TENANT, "con_1", _encode)
+        schedules.create(_Refusing(), GROUP, TENANT, "con_1")
     with pytest.raises(ClientError, match="ValidationException"):
         schedules.delete(_Refusing(), GROUP.name, "con_1")
 
