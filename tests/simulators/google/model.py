@@ -92,7 +92,7 @@ class Change:
     scopes: tuple[str, ...] | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class OAuthClient:
     """A registered OAuth client of the product (not of an employee's app)."""
 
