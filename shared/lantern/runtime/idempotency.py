@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from lantern.domain.errors import LanternError, StorageError
+from lantern.domain.idempotency import Attempt, KeptAnswer
 from lantern.runtime.problems import FieldError, ProblemError
 
 LOCK_S: Final = 35
@@ -21,24 +23,6 @@ KEEP_S: Final = 86_400
 """How long an answer is kept: 24 hours."""
 
 _FORM: Final = re.compile(r"[\x21-\x7e]{1,200}")
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """The answer to a finished request; `body` is None for an answer without one."""
-
-    status: int
-    body: str | None
-    etag: str | None = None
-    location: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What is stored for an idempotency key: whose request, and its answer once there is one."""
-
-    fingerprint: str
-    answer: KeptAnswer | None
 
 
 class Attempts(Protocol):
@@ -103,9 +87,11 @@ def run_once(
         return _replay(earlier, fingerprint)
     try:
         answer = run()
-    except Exception:
-        # An error is an answer that may turn out otherwise next time; use-cases commit in one
-        # transaction, so an error means that nothing happened.
+    except StorageError:
+        # Nobody knows whether it was written: the claim stays until it expires by itself.
+        raise
+    except LanternError:
+        # Refused: use-cases commit in one transaction, so nothing happened and the key is free again.
         attempts.abandon(key)
         raise
     attempts.finish(key, Attempt(fingerprint, answer), now, KEEP_S)

@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from lantern.domain import errors
 
@@ -31,6 +31,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "internal": (500, "Something went wrong here"),
     "provider_failed": (502, "The provider did not answer as documented"),
     "provider_busy": (503, "The provider asks to wait"),
+    "unavailable": (503, "The store did not answer"),
 }
 """Every code with its status and title; part of the API's contract."""
 
@@ -109,35 +110,11 @@ def from_error(error: Exception) -> ProblemError:
 
     The message of an unforeseen exception never reaches the caller: it may hold anything.
     """
-    if isinstance(error, ProblemError):
-        return error
-    if isinstance(error, errors.InvalidInputError):
-        return invalid(error)
-    if isinstance(error, errors.NotFoundError):
-        return ProblemError("not_found", f"There is no {error.what} {error.identifier}.")
-    if isinstance(error, errors.ConnectorError):
-        return _connector(error)
-    for kind, code, otherwise in _PLAIN:
+    for kind, meaning in _MEANINGS:
         if isinstance(error, kind):
-            return ProblemError(code, otherwise if kind in _OWN_WORDS else str(error) or otherwise)
+            return meaning(error)
     logger.error("unforeseen error", exc_info=error)
     return ProblemError("internal", "The fault is ours and has been recorded under this request id.")
-
-
-_PLAIN: Final[tuple[tuple[type[Exception], str, str], ...]] = (
-    (
-        errors.RevisionConflictError,
-        "precondition_failed",
-        "It was changed meanwhile; read it again and decide anew.",
-    ),
-    (errors.ConflictError, "conflict", "The state does not allow this."),
-    (errors.TenantSuspendedError, "tenant_suspended", "Ask your Lantern operator to resume the tenant."),
-    (errors.ForbiddenError, "forbidden", "This is not allowed."),
-)
-"""Exception, code, and the sentence to use; the first that fits, so subclasses come first."""
-
-_OWN_WORDS: Final = frozenset({errors.RevisionConflictError, errors.TenantSuspendedError})
-"""Exceptions whose own message speaks of internals: the caller gets ours instead."""
 
 
 def _connector(error: errors.ConnectorError) -> ProblemError:
@@ -159,3 +136,33 @@ def _named(name: str, remedy: str) -> FieldError:
     if name.startswith("/"):
         return FieldError(remedy, pointer=name)
     return FieldError(remedy, parameter=name)
+
+
+def _unavailable(error: errors.StorageError) -> ProblemError:
+    logger.error("the store did not answer", exc_info=error)
+    return ProblemError("unavailable", "Ask again shortly.", headers={"Retry-After": "1"})
+
+
+_MEANINGS: Final[tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ...]] = (
+    (ProblemError, lambda error: error),
+    (errors.InvalidInputError, invalid),
+    (errors.NotFoundError, lambda e: ProblemError("not_found", f"There is no {e.what} {e.identifier}.")),
+    (
+        errors.RevisionConflictError,
+        lambda _: ProblemError(
+            "precondition_failed", "It was changed meanwhile; read it again and decide anew."
+        ),
+    ),
+    (
+        errors.ConflictError,
+        lambda e: ProblemError("conflict", str(e) or "The state does not allow this."),
+    ),
+    (
+        errors.TenantSuspendedError,
+        lambda _: ProblemError("tenant_suspended", "Ask your Lantern operator to resume the tenant."),
+    ),
+    (errors.ForbiddenError, lambda e: ProblemError("forbidden", str(e) or "This is not allowed.")),
+    (errors.ConnectorError, _connector),
+    (errors.StorageError, _unavailable),
+)
+"""What each exception means; the first that fits, so subclasses come first."""
