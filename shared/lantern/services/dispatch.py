@@ -4,7 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -78,7 +78,7 @@ class Dispatcher:
     def _record(self, record: Mapping[str, Any]) -> bool:
         message = str(record["messageId"])
         try:
-            work = parse_work(str(record["body"]))
+            work = replace(parse_work(str(record["body"])), delivery=message)
         except InvalidInputError as error:
             log.error("message %s is malformed, it goes to the dead-letter queue: %s", message, error)
             self._postpone(record, MALFORMED_RETRY_S)

@@ -81,10 +81,11 @@ class ConsentLinks:
 
     site: Site
 
-    def create_link(  # noqa: PLR0917 - the port's signature
+    def create_link(
         self,
         store: TenantStore,
         provider: Provider,
+        *,
         by: str,
         connection_id: str | None,
         now: datetime,

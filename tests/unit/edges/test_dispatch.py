@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import botocore.session
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from lantern.domain.work import Work
 from lantern.services.dispatch import MAX_BACKOFF_S, Dispatcher, backoff
-from lantern.services.queue import encode_work
+from lantern.services.queue import encode_work, parse_work
 from lantern.store.platform import TenantEntry
 
 TENANT = "a" * 20
@@ -96,7 +97,7 @@ def test_work_goes_to_its_worker_in_its_tenants_environment(kind: str, function:
         "FunctionName": function,
         "InvocationType": "RequestResponse",
         "TenantId": TENANT,
-        "Payload": body.encode(),
+        "Payload": encode_work(replace(parse_work(body), delivery="m-1")).encode(),
     }
     assert sqs.calls == []
 
