@@ -17,8 +17,10 @@ from lantern.domain.history import ChangeEntry
 from lantern.domain.inventory import Bundle, Observation, Principal
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
+from lantern.services.routing import route
 from lantern.services.scoring import score
 from lantern.services.scoring.knowledge import Knowledge
+from lantern.store.keys import Keys
 from lantern.store.meter import Meter
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
@@ -34,13 +36,21 @@ class Crash(BaseException):
     """The worker's process is gone: nothing in it can catch this."""
 
 
+@dataclass
+class Seen:
+    """What one message has asked and heard, by principal id."""
+
+    began: dict[str, Instant] = field(default_factory=dict)
+    outcomes: dict[str, Observation | Unread] = field(default_factory=dict)
+
+
 class Watched:
     """A connector that notes when the read of each account began."""
 
-    def __init__(self, inner: Any, world: GoogleWorld, began: dict[str, Instant]) -> None:
+    def __init__(self, inner: Any, world: GoogleWorld, seen: "Seen") -> None:
         self._inner = inner
         self._world = world
-        self._began = began
+        self._seen = seen
         self.manifest = inner.manifest
 
     def __getattr__(self, name: str) -> Any:
@@ -48,8 +58,10 @@ class Watched:
 
     def read(self, principals: Sequence[Principal], deadline: Deadline) -> Iterator[Observation | Unread]:
         now = self._world.instant()
-        self._began.update({p.id: now for p in principals})
-        yield from self._inner.read(principals, deadline)
+        self._seen.began.update({p.id: now for p in principals})
+        for outcome in self._inner.read(principals, deadline):
+            self._seen.outcomes[outcome.principal.id] = outcome
+            yield outcome
 
 
 @dataclass
@@ -59,16 +71,16 @@ class Lab(Bench):
     dynamo: MemoryDynamo = field(default_factory=MemoryDynamo)
     rng: Random = field(default_factory=Random)
     meter: Meter | None = None
-    active: list[dict[str, Instant]] = field(default_factory=list)
+    active: list[Seen] = field(default_factory=list)
     expected: set[tuple[Any, ...]] = field(default_factory=set)
     retry: list[tuple[str, Work]] = field(default_factory=list)
+    known: dict[str, Any] = field(default_factory=dict)
     removals: int = 0
     writes: int = 0
 
     # --- messages -----------------------------------------------------------------------------------
     def do(self, work: Work, message_id: str | None = None) -> None:
-        began: dict[str, Instant] = {}
-        self.active.append(began)
+        self.active.append(Seen())
         try:
             super().do(work, message_id)
         finally:
@@ -118,6 +130,7 @@ class Lab(Bench):
     def _wrote(self, bundle: Bundle, *, first: bool) -> None:
         self.writes += 1
         principal = bundle.principal
+        self._told(bundle)
         for delta in bundle.delta:
             if delta.kind == "removed":
                 self.removals += 1
@@ -126,13 +139,32 @@ class Lab(Bench):
                 self.expected.add(
                     (principal.id, bundle.rev, delta.app_id, delta.kind, delta.before, delta.after)
                 )
-        if bundle.cause != "run" and bundle.delta:
-            # What the stream and the router make of the write.
-            body = {"principal": principal.id, "apps": ",".join(d.app_id for d in bundle.delta)}
-            self.sent.append(Work(self.store.tenant_id, "score.bundle", self.connection_id, body))
+        routed = route(self._stream_record(bundle))
+        if routed is not None:
+            self.sent.append(routed)
+
+    def _stream_record(self, bundle: Bundle) -> dict[str, Any]:
+        """What the table's stream says of the write."""
+        key = Keys(TENANT).bundle(self.connection_id, bundle.principal.id)
+        image = self.dynamo.tables[TABLES[0]][key.pk].items[key.sk]
+        keys = {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+        return {"eventName": "MODIFY", "dynamodb": {"Keys": keys, "NewImage": image}}
+
+    def _told(self, bundle: Bundle) -> None:
+        """What was stored is what the provider answered; without an answer, what was stored before."""
+        pid = bundle.principal.id
+        outcome = self.active[-1].outcomes.get(pid)
+        assert outcome is not None, "a write of what nobody read"
+        if isinstance(outcome, Unread):
+            assert not bundle.delta
+            assert bundle.grants == self.known.get(pid), "an unread bundle changed"
+        else:
+            told = {g.app.id: g.scope_set for g in outcome.grants or ()}
+            assert {g.app_id: g.scope_set for g in bundle.grants or ()} == told
+        self.known[pid] = bundle.grants
 
     def _allowed(self, principal: Principal, app_id: str) -> None:
-        since = self.active[-1].get(principal.id)
+        since = self.active[-1].began.get(principal.id)
         assert since is not None, "a removal of what nobody read"
         clients = {c for c in self.world.org.apps if ids.app_id("google", c) == app_id}
         assert any(self.world.lacked(principal.native_id, client, since) for client in clients), (

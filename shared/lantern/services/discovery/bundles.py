@@ -218,8 +218,12 @@ class BundleWriter:
 
     def _note_again(self, stored: Bundle | None) -> None:
         """A worker that stopped between a bundle and its history left that to us; noting is idempotent."""
-        if stored and stored.changed_at and stored.changed_at >= self._since:
-            self._note(stored, stored.changed_at)
+        if stored is None or stored.changed_at is None or stored.changed_at < self._since:
+            return
+        baseline = self._connection.baseline_at
+        if stored.cause == "run" and (baseline is None or stored.changed_at <= baseline):
+            return
+        self._note(stored, stored.changed_at)
 
     def _flush_history(self, now: datetime) -> None:
         for shard, entries in self._history.items():
