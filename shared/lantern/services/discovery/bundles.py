@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from lantern.connectors.protocol import Connector, Deadline, Unread
 from lantern.domain import ids, inventory
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 _ATTEMPTS = 4
+REPAIR: Final = timedelta(hours=48)
+"""For how long a change may have been stored without its history: two nightly runs meet every bundle."""
 
 
 @dataclass(slots=True)
@@ -62,7 +65,6 @@ class BundleWriter:
         cause: Cause,
         indexed: bool,
         baseline: bool,
-        since: datetime,
     ) -> None:
         self._store = store
         self._connector = connector
@@ -70,7 +72,6 @@ class BundleWriter:
         self._cause: Cause = cause
         self._indexed = indexed
         self._baseline = baseline
-        self._since = since
         self._seen_apps: set[str] = set()
         self._seen_sets: set[str] = set()
         self._history: dict[tuple[int, date], list[ChangeEntry]] = {}
@@ -109,19 +110,6 @@ class BundleWriter:
         else:
             tally.unread.update({p.id: "conflict" for p in pending})
             tally.reached.update(p.id for p in pending)
-        self._flush_history()
-        return tally
-
-    def conclude(self, seen: Observation, stored: Bundle, now: datetime) -> Tally:
-        """Store what a complete listing and a question by name have established together."""
-        tally = Tally(reached={seen.principal.id})
-        try:
-            merged = self._write(stored, seen, now, {})
-        except RevisionConflictError:
-            log.info("bundle was written by another worker", extra={"principal": seen.principal.id})
-            return tally
-        if merged.bundle:
-            tally.count(merged.bundle)
         self._flush_history()
         return tally
 
@@ -165,8 +153,9 @@ class BundleWriter:
     ) -> Merge:
         merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
         self._put_apps(app for grant in seen.grants or () for app in (grant.app,))
+        # Before it is overwritten: a bundle remembers only its last change.
+        self._note_again(stored, now)
         if merged.bundle is None:
-            self._note_again(stored)
             return merged
         self._put_scope_sets(merged.scope_sets)
         before = {d.app_id for d in merged.bundle.delta if d.kind == "added"}
@@ -216,9 +205,9 @@ class BundleWriter:
             for delta in bundle.delta
         )
 
-    def _note_again(self, stored: Bundle | None) -> None:
+    def _note_again(self, stored: Bundle | None, now: datetime) -> None:
         """A worker that stopped between a bundle and its history left that to us; noting is idempotent."""
-        if stored is None or stored.changed_at is None or stored.changed_at < self._since:
+        if stored is None or stored.changed_at is None or stored.changed_at < now - REPAIR:
             return
         baseline = self._connection.baseline_at
         if stored.cause == "run" and (baseline is None or stored.changed_at <= baseline):

@@ -16,7 +16,7 @@ from lantern.connectors.protocol import Hint
 from lantern.domain import ids
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import LeaseLostError, RevisionConflictError
-from lantern.domain.inventory import Bundle, Observation
+from lantern.domain.inventory import Bundle
 from lantern.domain.tenancy import Connection, Coverage, Lease, Run, RunCounts
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter, Tally
@@ -113,7 +113,6 @@ class _Chain:
             cause="run",
             indexed=False,
             baseline=task.connection.last_full_run is None,
-            since=run.started_at,
         )
 
     def walk(self) -> None:
@@ -151,41 +150,49 @@ class _Chain:
         while self._progress.shard < shards:
             if task.deadline.passed():
                 return self._hand_on()
-            self._close_shard(self._progress.shard, shards, visited)
+            if not self._close_shard(self._progress.shard, shards, visited):
+                return self._hand_on()
             self._save(replace(self._progress, shard=self._progress.shard + 1), quiet=True)
         return self._complete(shards)
 
-    def _close_shard(self, shard: int, shards: int, visited: frozenset[bytes]) -> None:
+    def _close_shard(self, shard: int, shards: int, visited: frozenset[bytes]) -> bool:
+        """Close a shard; False when the deadline cut it short."""
         for _ in range(_REBUILDS):
             try:
                 return self._rebuild(shard, shards, visited)
             except RevisionConflictError:
                 log.info("footprints changed while being rebuilt", extra={"shard": shard})
         # They are derived: hints kept them true meanwhile, the next run compares again.
-        return None
+        return True
 
-    def _rebuild(self, shard: int, shards: int, visited: frozenset[bytes]) -> None:
+    def _rebuild(self, shard: int, shards: int, visited: frozenset[bytes]) -> bool:
         task, now = self._task, self._task.clock.now()
         pairs: dict[str, set[str]] = {}
         for bundle in task.store.bundles.shard(task.connection.id, shard, shards):
             kept = bundle
             if _prefix(bundle.principal.id) not in visited and bundle.principal.status != "deleted":
-                kept = self._missing(bundle, now)
+                looked = self._missing(bundle, now)
+                if looked is None:
+                    return False
+                kept = looked
             for grant in kept.grants or ():
                 pairs.setdefault(grant.app_id, set()).add(kept.principal.id)
         task.store.footprints.rebuild(
             task.connection.id, shard, shards, {app: frozenset(held) for app, held in pairs.items()}, now
         )
+        return True
 
-    def _missing(self, bundle: Bundle, now: datetime) -> Bundle:
-        """An account that a complete listing did not name: ask for it by name before concluding."""
+    def _missing(self, bundle: Bundle, now: datetime) -> Bundle | None:
+        """An account that a complete listing did not name: read it by name before concluding anything.
+
+        It may have joined while the listing went by; that nobody answers to its id proves nothing.
+        None when the deadline came first.
+        """
         known = bundle.principal
         found = self._task.connector.principal(Hint(native_id=known.native_id))
-        if found is not None:
-            tally = self._writer.refresh([found], self._task.deadline, now)
-        else:
-            gone = replace(known, status="deleted")
-            tally = self._writer.conclude(Observation(gone, grants=(), gone=True), bundle, now)
+        tally = self._writer.refresh([found or known], self._task.deadline, now)
+        if not tally.reached:
+            return None
         self._count(tally)
         return self._task.store.bundles.get(self._task.connection.id, known.id) or bundle
 
