@@ -4,7 +4,7 @@ import os
 import random
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -21,14 +21,18 @@ from tests.contract.store.factories import StoredFinding
 
 ENDPOINT = os.environ.get("LANTERN_DYNAMODB_ENDPOINT")
 REGION = "eu-central-1"
-NOW = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
+
+
+@cache
+def session() -> Session:
+    made = Session()
+    made.set_credentials("AKIDEXAMPLE", "secret")
+    return made
 
 
 def make_client() -> Any:
-    session = Session()
-    session.set_credentials("AKIDEXAMPLE", "secret")
     config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-    return session.create_client("dynamodb", region_name=REGION, endpoint_url=ENDPOINT, config=config)
+    return session().create_client("dynamodb", region_name=REGION, endpoint_url=ENDPOINT, config=config)
 
 
 def create_table(client: Any, name: str, *, index: bool) -> None:
