@@ -302,7 +302,8 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         first_seen=NOW,
     )
     store.apps.put_facts(app)
-    store.apps.put_risk(app.id, "f1", {"score": 71, "factors": [{"name": "exposure", "evidence": canary}]})
+    judged = {"assessment": {"score": 71, "factors": [{"title": "reach", "evidence": canary}]}}
+    store.apps.put_risk(app.id, "f1", judged)
     store.apps.put_summary_part(
         summary_part(app.id),
         [
@@ -311,7 +312,8 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
                 provider="google",
                 name=app.name,
                 kind="oauth",
-                ai="ai",
+                verdict="ai",
+                confidence=0.98,
                 holders=people,
                 risk=71,
                 category="ai_assistant",
