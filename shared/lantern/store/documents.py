@@ -29,14 +29,15 @@ TRANSACTION_ITEMS: Final = 100
 _BATCH_GET: Final = 100
 _BATCH_WRITE: Final = 25
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
-_FIELDS: Final = ("cause", "due", "seq", "digest")
+_FIELDS: Final = ("cause", "due", "seq", "digest", "apps")
 
 
 @dataclass(frozen=True, slots=True)
 class Doc:
     """An item: keys, kind, revision, body, and the few attributes that conditions and streams look at.
 
-    `ttl` is epoch seconds, `index` the worklist key of an item that is on a worklist.
+    `ttl` is epoch seconds, `index` the worklist key of an item that is on a worklist, `apps` the ids (with
+    commas) of the apps that a bundle written for a hint or an act changed.
     """
 
     key: Key
@@ -49,6 +50,7 @@ class Doc:
     due: int | None = None
     seq: int | None = None
     digest: bytes | None = None
+    apps: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +396,7 @@ def _doc(item: Document) -> Doc:
         ttl=_whole(item.ttl),
         index=index,
         cause=item.cause,
+        apps=item.apps,
         due=_whole(item.due),
         seq=_whole(item.seq),
         digest=item.digest,

@@ -1,0 +1,116 @@
+"""Writing a change down: history, revision and events; shared by evaluation and decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from lantern.domain.findings.records import (
+    EventKind,
+    Finding,
+    FindingEvent,
+    FindingInputError,
+    FindingStatus,
+    HistoryEntry,
+    Outcome,
+    Resolution,
+)
+from lantern.domain.rules.titles import clean
+from lantern.domain.rules.vocabulary import Severity
+
+KEEP_RESOLVED: Final = timedelta(days=90)
+"""How long a grant stays listed after it was resolved; dropped at the next change of the record."""
+MAX_HISTORY: Final = 50
+MAX_NOTE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event before it knows the revision it belongs to."""
+
+    kind: EventKind
+    grants: tuple[str, ...] = ()
+    previous_severity: Severity | None = None
+    actor: str | None = None
+    note: str = ""
+
+
+def said_by(kind: EventKind, actor: str | None, note: str) -> Said:
+    """An event that somebody caused."""
+    return Said(kind, actor=actor, note=note)
+
+
+def record(finding: Finding, now: datetime, said: list[Said]) -> Outcome:
+    """Write what was said into the history, count the revision and drop what is long over."""
+    lines = tuple(
+        HistoryEntry(now, item.kind, finding.severity, len(item.grants), item.actor, item.note)
+        for item in said
+    )
+    history = finding.history + lines
+    if len(history) > MAX_HISTORY:
+        history = history[:1] + history[-(MAX_HISTORY - 1) :]
+    affected = tuple(
+        item
+        for item in finding.affected
+        if item.resolved_at is None or now - item.resolved_at < KEEP_RESOLVED
+    )
+    changed = replace(finding, history=history, affected=affected, rev=finding.rev + 1)
+    return changed, tuple(_event(changed, item, now) for item in said)
+
+
+def _event(finding: Finding, said: Said, now: datetime) -> FindingEvent:
+    return FindingEvent(
+        finding_id=finding.id,
+        rev=finding.rev,
+        kind=said.kind,
+        at=now,
+        rule_id=finding.rule_id,
+        group=finding.group,
+        severity=finding.severity,
+        previous_severity=said.previous_severity,
+        grants=said.grants,
+        actor=said.actor,
+        note=said.note,
+    )
+
+
+def expired(finding: Finding, now: datetime) -> bool:
+    """Whether its suppression is over."""
+    return (
+        finding.status is FindingStatus.SUPPRESSED
+        and finding.suppress_until is not None
+        and now >= finding.suppress_until
+    )
+
+
+def unsuppressed(finding: Finding, status: FindingStatus) -> Finding:
+    """The finding in another status, its suppression forgotten."""
+    return replace(finding, status=status, suppress_reason=None, suppress_until=None)
+
+
+def end_suppression(finding: Finding) -> Finding:
+    """Open again when it still holds, else resolved as cleared."""
+    if finding.holds:
+        return unsuppressed(finding, FindingStatus.OPEN)
+    return replace(unsuppressed(finding, FindingStatus.RESOLVED), resolution=Resolution.CLEARED)
+
+
+def end_event(finding: Finding, actor: str | None, gone: tuple[str, ...] = ()) -> Said:
+    """What to tell when a suppression ends."""
+    if finding.holds:
+        return Said(EventKind.UNSUPPRESSED, actor=actor)
+    return Said(EventKind.RESOLVED, gone, actor=actor)
+
+
+def note_text(raw: str, name: str) -> str:
+    """One line without control or direction characters; raises when too long rather than cutting."""
+    if len(raw) > MAX_NOTE:
+        raise FindingInputError(name, f"at most {MAX_NOTE} characters")
+    return clean(raw, MAX_NOTE)
+
+
+def require_aware(moment: datetime, name: str) -> None:
+    """Raise FindingInputError unless the time has a zone."""
+    if moment.utcoffset() is None:
+        raise FindingInputError(name, "must have a time zone")
