@@ -160,16 +160,18 @@ def merge(
         The next bundle with its delta, or no bundle where the logical content is the same.
     """
     known = {g.app_id: g for g in (stored.grants or ())} if stored else {}
+    # Which person an account belongs to is our knowledge, not the provider's.
+    principal = replace(seen.principal, person_id=stored.principal.person_id) if stored else seen.principal
     grants: tuple[Grant, ...] | None
     delta: tuple[GrantDelta, ...]
     if seen.grants is None and not seen.gone:
         grants, delta = (stored.grants if stored else None), ()
     else:
         grants, delta = _fold(known, seen.grants or (), now.date(), dates or {})
-    if stored and stored.principal == seen.principal and stored.grants == grants:
+    if stored and stored.principal == principal and stored.grants == grants:
         return Merge(None)
     bundle = Bundle(
-        principal=seen.principal,
+        principal=principal,
         grants=grants,
         rev=stored.rev if stored else 0,
         cause=cause,

@@ -41,7 +41,8 @@ MAX_HOPS: Final = 5_000
 class Work:
     """One message. `body` holds small identifiers only, never secrets or personal data.
 
-    `hop` counts how often a chain has re-enqueued itself.
+    `hop` counts how often a chain has re-enqueued itself. `delivery` is the queue's own id of the
+    message, the same when it is delivered again; the dispatcher fills it in.
     """
 
     tenant_id: str
@@ -50,6 +51,7 @@ class Work:
     body: Mapping[str, str] = field(default_factory=dict)
     hop: int = 0
     cause: str = "system"
+    delivery: str = ""
 
     @property
     def queue(self) -> Queue:
