@@ -85,7 +85,7 @@ def test_finding_transitions(world: World, planted: Planted, api: Client) -> Non
     second = api(
         "POST", f"{path}/resolve", {"resolution": "accepted"}, headers={"If-Match": first.headers["ETag"]}
     )
-    assert (second.status, second.json["code"]) == (409, "conflict")
+    assert (second.status, second.json["errors"][0]["pointer"]) == (400, "/reason")
     third = api(
         "POST",
         f"{path}/resolve",
@@ -93,6 +93,9 @@ def test_finding_transitions(world: World, planted: Planted, api: Client) -> Non
         headers={"If-Match": first.headers["ETag"]},
     )
     assert (third.status, third.json["status"], third.json["resolution"]) == (200, "resolved", "accepted")
+    closed = api("POST", f"{path}/acknowledge", {}, headers={"If-Match": "*"})
+    assert (closed.status, closed.json["code"]) == (409, "conflict")
+    assert closed.json["detail"] == "A resolved finding cannot be acknowledged."
     assert api("GET", path).json == third.json
     assert [action for _, action, _ in _audit(world, planted)] == ["finding.acknowledged", "finding.resolved"]
     assert api("GET", "/v1/findings", query={"status": "open"}).json["data"] == []
@@ -112,7 +115,8 @@ def test_acknowledging_twice_changes_nothing(world: World, planted: Planted, api
 def test_a_suppression_ends_within_a_year(planted: Planted, api: Client, until: str) -> None:
     path = f"/v1/findings/{planted.finding_id}/suppress"
     answer = api("POST", path, {"reason": "r", "until": until}, headers={"If-Match": "*"})
-    assert (answer.status, answer.json["code"]) == (409, "conflict")
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, "/until")
+    assert answer.json["detail"].endswith(".")
 
 
 def test_nobody_approves_their_own_job(world: World, planted: Planted, api: Client) -> None:
@@ -230,7 +234,7 @@ def test_one_idempotency_key_has_one_effect(world: World, planted: Planted, api:
 def test_a_refused_request_frees_its_idempotency_key(world: World, planted: Planted, api: Client) -> None:
     path, headers = f"/v1/findings/{planted.finding_id}/resolve", {"Idempotency-Key": "k", "If-Match": "*"}
     body = {"resolution": "accepted"}
-    assert api("POST", path, body, headers=headers).status == 409
+    assert api("POST", path, body, headers=headers).status == 400
     assert api("POST", path, body | {"reason": "r"}, headers=headers).status == 200
 
 
