@@ -179,7 +179,7 @@ def test_a_view_is_facts_risk_and_decision_in_one_query(store: TenantStore) -> N
 
 def test_the_apps_list_is_written_by_parts_and_read_at_once(store: TenantStore) -> None:
     rows = [
-        AppSummary(app.id, "google", app.name, "oauth", "unknown", holders=n, first_seen=NOW)
+        AppSummary(app.id, "google", app.name, "oauth", "unknown", confidence=40, holders=n, first_seen=NOW)
         for n, app in enumerate(Organisation().apps[:60])
     ]
     for number in range(PARTS):
@@ -200,7 +200,7 @@ def test_scope_sets_are_written_once_and_collisions_noticed(
     sets = Organisation().scope_sets
     assert store.apps.put_scope_sets(sets) == len(sets)
     assert store.apps.put_scope_sets(sets) == 0
-    assert TenantStore(store._documents.session).apps.put_scope_sets(sets) == 0
+    assert TenantStore(store.documents.session).apps.put_scope_sets(sets) == 0
     assert store.apps.scope_sets([*sets, "ss_0000000000"]) == sets
 
     with pytest.raises(ValueError, match="not the id of its scopes"):
