@@ -93,6 +93,14 @@ def test_a_lease_has_one_holder_and_a_growing_fence(store: TenantStore) -> None:
     assert store.leases.acquire(CID, "changes", "w1", 60, NOW).fence == 1
 
 
+def test_a_message_delivered_again_takes_its_lease_over(store: TenantStore) -> None:
+    slow = store.leases.acquire(CID, "full", "message-1", 60, NOW)
+    again = store.leases.acquire(CID, "full", "message-1", 60, NOW + timedelta(seconds=5))
+    assert again.fence == slow.fence + 1
+    with pytest.raises(LeaseLostError):
+        store.leases.renew(CID, "full", slow, 60, NOW + timedelta(seconds=6))
+
+
 def test_of_two_workers_that_see_a_free_lease_one_gets_it(store: TenantStore) -> None:
     real = store.leases._read
 
