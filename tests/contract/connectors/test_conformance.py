@@ -153,6 +153,13 @@ def test_listings_that_fail_raise(rig: Any, fault: str) -> None:
         assert caught.value.user_message
 
 
+def test_short_pages_lose_nobody(provider: str) -> None:
+    with RIGS[provider](employees=700, seed=4) as rig:
+        rig.simulator.control.fault("half_page", path="^/admin/", probability=0.7)
+        assert {p.native_id for p in rig.everybody()} == set(rig.truth())
+        assert len(rig.everybody()) == len(rig.truth())
+
+
 @pytest.mark.parametrize("fault", ["429", "500", "503", "truncated", "cut", "reset", "401"])
 def test_a_fault_that_passes_is_survived(rig: Any, fault: str) -> None:
     people = [p for p in rig.everybody() if p.status == "active"]

@@ -18,6 +18,7 @@ from lantern.connectors.protocol import (
     ActivityPage,
     Channel,
     ChannelRequest,
+    Connector,
     Deadline,
     Health,
     Hint,
@@ -235,6 +236,6 @@ def _unread(account: Principal, error: CallError) -> Unread:
     return Unread(account, "provider_error" if error.reason == "not_found" else error.reason)
 
 
-def connect(credentials: Credentials, io: Io) -> GoogleConnector:
+def connect(credentials: Credentials, io: Io) -> Connector:
     """A connector for one connection."""
     return GoogleConnector(credentials, io)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from lantern.connectors.consent import ClientRegistration, ConsentStart, Identity, TokenGrant
+from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Identity, TokenGrant
 from lantern.connectors.google import directory
 from lantern.connectors.google.api import GoogleApi
 from lantern.connectors.google.manifest import (
@@ -339,6 +339,6 @@ class GoogleConsent:
         return Halt(self._io.clock)
 
 
-def flow(registration: ClientRegistration, io: Io) -> GoogleConsent:
+def flow(registration: ClientRegistration, io: Io) -> ConsentFlow:
     """Google's consent flow."""
     return GoogleConsent(registration, io)
