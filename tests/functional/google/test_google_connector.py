@@ -140,6 +140,18 @@ def test_every_shape_of_refusal_is_waited_out(shape: str) -> None:
         assert 0 < row["calls"] - row["accepted"] < 0.25 * row["calls"]
 
 
+def test_a_long_retry_after_is_an_error_and_not_an_endless_wait(rig: GoogleRig) -> None:
+    rig.simulator.control.fault("status", path="^/admin/", status=429, retry_after=3600, count=1)
+    with pytest.raises(ConnectorError) as caught:
+        rig.connector.principals(None)
+    assert (caught.value.kind, caught.value.retry_after_s) == ("rate_limited", 3600.0)
+    began = rig.io.clock.monotonic()
+    with pytest.raises(ConnectorError) as caught:
+        rig.connector.principals(None)
+    assert caught.value.kind == "transient"
+    assert rig.io.clock.monotonic() - began < 130
+
+
 def test_a_full_read_alone_is_never_refused() -> None:
     with google(employees=150, scale=12.0, in_flight=100) as rig:
         rig.simulator.control.service_time(0.3, 0.5)
