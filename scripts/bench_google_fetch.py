@@ -31,6 +31,11 @@ from tests.simulators.google.driver import CLIENT, SCOPES, connect
 
 PER_SECOND = 2400 / 60
 
+Fetch = Callable[[], int]
+"""Fetches everything and says how many accounts were read."""
+Way = Callable[[GoogleSimulator, float], Fetch]
+"""Prepares a fetch from a simulator whose clock is scaled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -89,31 +94,33 @@ def simulated(users: int, service_s: float, scale: float) -> Iterator[GoogleSimu
         yield simulator
 
 
-def lantern(simulator: GoogleSimulator, scale: float) -> int:
+def lantern(simulator: GoogleSimulator, scale: float) -> Fetch:
     """Lantern's connector, as discovery drives it: page of accounts by page of accounts."""
     clock, rng = ScaledClock(scale), random.Random(1)  # noqa: S311 - jitter
-    with new_session() as session:
-        io = registry.Io(
-            session, clock, Limiters(clock, rng.random), rng.random, endpoints(simulator.base_url)
-        )
-        token = connect(simulator.base_url)["refresh_token"]
-        simulator.control.reset_metrics()
-        registration = ClientRegistration(CLIENT.client_id, CLIENT.client_secret)
-        credentials = registry.Credentials("bench", "con_bench", "C0", registration, token)
-        connector = registry.connect("google", credentials, io)
+    session = new_session()
+    io = registry.Io(session, clock, Limiters(clock, rng.random), rng.random, endpoints(simulator.base_url))
+    token = connect(simulator.base_url)["refresh_token"]
+    registration = ClientRegistration(CLIENT.client_id, CLIENT.client_secret)
+    credentials = registry.Credentials("bench", "con_bench", "C0", registration, token)
+    connector = registry.connect("google", credentials, io)
+
+    def fetch() -> int:
         deadline, read, cursor = Deadline(clock, float("inf")), 0, None
-        while True:
-            page = connector.principals(cursor)
-            read += sum(isinstance(o, Observation) for o in connector.read(page.principals, deadline))
-            cursor = page.cursor
-            if cursor is None:
-                return read
+        with session:
+            while True:
+                page = connector.principals(cursor)
+                read += sum(isinstance(o, Observation) for o in connector.read(page.principals, deadline))
+                cursor = page.cursor
+                if cursor is None:
+                    return read
+
+    return fetch
 
 
-def official(threads: int) -> Callable[[GoogleSimulator, float], int]:
+def official(threads: int) -> Way:
     """Google's own client with so many threads, retrying refusals as it does by itself (five times)."""
 
-    def fetch(simulator: GoogleSimulator, scale: float) -> int:
+    def prepare(simulator: GoogleSimulator, scale: float) -> Fetch:
         token = simulator.access_token(simulator.org.admin.email, CLIENT.client_id, SCOPES)
         local = threading.local()
 
@@ -137,18 +144,20 @@ def official(threads: int) -> Callable[[GoogleSimulator, float], int]:
                 return 0
             return 1
 
-        simulator.control.reset_metrics()
-        users = service().users()
-        keys: list[str] = []
-        request = users.list(customer="my_customer", maxResults=500)
-        while request is not None:
-            answer = request.execute(num_retries=5)
-            keys += [user["id"] for user in answer.get("users", [])]
-            request = users.list_next(request, answer)
-        with ThreadPoolExecutor(threads) as pool:
-            return sum(pool.map(one, keys))
+        def fetch() -> int:
+            users = service().users()
+            keys: list[str] = []
+            request = users.list(customer="my_customer", maxResults=500)
+            while request is not None:
+                answer = request.execute(num_retries=5)
+                keys += [user["id"] for user in answer.get("users", [])]
+                request = users.list_next(request, answer)
+            with ThreadPoolExecutor(threads) as pool:
+                return sum(pool.map(one, keys))
 
-    return fetch
+        return fetch
+
+    return prepare
 
 
 class _Http:
@@ -170,7 +179,7 @@ class _Http:
         return httplib2.Response({**info, "status": str(answer.status_code)}), answer.content
 
 
-WAYS: dict[str, Callable[[GoogleSimulator, float], int]] = {
+WAYS: dict[str, Way] = {
     "lantern": lantern,
     "google client, serial": official(1),
     "google client, 16 threads": official(16),
@@ -182,12 +191,14 @@ def measure(
 ) -> Result:
     """Fetch everything once; `other` is the share of the quota that another tool takes after a while."""
     with simulated(users, service_s, scale) as simulator:
+        fetch = WAYS[way](simulator, scale)
+        simulator.control.reset_metrics()
         timer = threading.Timer(other_after_s / scale, simulator.control.other_tool, [other])
         timer.daemon = True
         if other:
             timer.start()
         began, cpu = time.monotonic(), time.process_time()
-        read = WAYS[way](simulator, scale)
+        read = fetch()
         seconds, cpu = (time.monotonic() - began) * scale, time.process_time() - cpu
         timer.cancel()
         seen = simulator.control.metrics()
