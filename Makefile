@@ -47,3 +47,27 @@ check: .venv/.ready  ## lint, types, import contracts (seconds)
 .PHONY: test
 test: .venv/.ready  ## every test that fits in CI: unit, functional, contract, isolation, stack
 	$(PY) -m pytest -n 2
+
+.PHONY: up
+up: .venv/.ready  ## start the local cloud, deploy template.yaml and the Google simulator
+	@$(PY) -m scripts.local up
+
+.PHONY: down
+down: .venv/.ready  ## stop the local cloud; its state stays in build/local
+	@$(PY) -m scripts.local down
+
+.PHONY: demo
+demo: .venv/.ready  ## the main job on a demo organisation: consent, discovery, findings, revoke, push
+	@$(PY) -m scripts.demo
+
+.PHONY: build
+build: .venv/.ready  ## make the arm64 python3.13 artifacts in build/aws
+	$(PY) -m scripts.build.artifacts
+
+.PHONY: deploy
+deploy: .venv/.ready  ## ship to AWS: make deploy STAGE=prod (standard AWS credentials)
+	$(PY) -m scripts.build.deploy --stage $(STAGE)
+
+.PHONY: test-engine
+test-engine: .venv/.ready  ## store contract tests on DynamoDB Local (Java)
+	$(PY) -m scripts.local_cloud.dynamodb_local -- $(PY) -m pytest -m engine

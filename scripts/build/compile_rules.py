@@ -27,6 +27,8 @@ from lantern.domain.rules.reference import reference_markdown
 
 PAGES: Final = Path(__file__).resolve().parents[2] / "shared" / "lantern" / "content" / "rules"
 FILE_NAME: Final = "rules.json"
+DOCS: Final = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
+_MARK: Final = "<!-- what follows is written by scripts.build.compile_rules -->\n"
 
 
 class _PageLoader(yaml.SafeLoader):
@@ -104,19 +106,25 @@ def compile_to(out_dir: Path) -> None:
     (out_dir / FILE_NAME).write_text(text + "\n", encoding="utf-8")
 
 
+def with_reference(text: str) -> str:
+    """A document with everything after its mark replaced by the vocabulary's tables."""
+    written, mark, _ = text.partition(_MARK)
+    return f"{written}{mark}\n## Vocabulary\n\n{reference_markdown()}"
+
+
 def main() -> int:
     """Command line entry; 1 when a page is wrong."""
     parser = argparse.ArgumentParser(description="Compile Lantern's rule pages.")
     parser.add_argument("out_dir", nargs="?", type=Path, help="where rules.json goes")
-    parser.add_argument("--reference", action="store_true", help="print the vocabulary as Markdown")
+    parser.add_argument("--docs", action="store_true", help="write the vocabulary into docs/rules.md")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of a page")
     options = parser.parse_args()
-    if options.reference:
-        print(reference_markdown(), end="")
+    if options.docs:
+        DOCS.write_text(with_reference(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
     elif options.schema:
         print(json.dumps(page_schema(), indent=2))
     elif options.out_dir is None:
-        parser.error("name a folder for rules.json, or ask for --reference or --schema")
+        parser.error("name a folder for rules.json, or ask for --docs or --schema")
     else:
         try:
             compile_to(options.out_dir)

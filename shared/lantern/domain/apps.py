@@ -1,14 +1,14 @@
 """What is known, judged and decided about an app, as kept per tenant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
 from lantern.domain.inventory import App, AppKind, Provider
 
 AppStatus = Literal["approved", "restricted", "under_review", "not_allowed"]
-AiAnswer = Literal["ai", "not_ai", "unknown"]
+Verdict = Literal["ai", "embedded_ai", "not_ai", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +50,27 @@ class AppView:
 class AppSummary:
     """One row of the apps list, small enough that all rows of a tenant are read in one query.
 
-    `risk` is 0-100 and None while not assessed; `holders` counts principals; `labels` carries what a
-    list may filter on beyond the named fields.
+    It holds whatever a list shows or filters on and whatever rules read of an app. `confidence` is that of
+    the verdict, 0 to 1; `risk` is 0-100, None while not assessed; `holders` counts principals.
     """
 
     app_id: str
     provider: Provider
     name: str
     kind: AppKind
-    ai: AiAnswer
+    verdict: Verdict
+    confidence: float
     holders: int
     risk: int | None = None
-    band: str | None = None
+    risk_level: str | None = None
     category: str | None = None
     product: str | None = None
+    product_id: str | None = None
     vendor: str | None = None
     publisher: str | None = None
+    lookalike_of: str | None = None
+    scope_severity: str | None = None
     status: AppStatus | None = None
     first_seen: datetime | None = None
     last_used: date | None = None
     connections: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)

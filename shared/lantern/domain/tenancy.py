@@ -28,7 +28,8 @@ class Connection:
     """One organisation at one provider, joined to a tenant by an administrator's consent.
 
     `organisation_id` is the provider's immutable id (Google: `customerId`); domains are only labels.
-    `shards` is the power of two by which footprints and freshness are cut.
+    `shards` is the power of two by which footprints and freshness are cut; `baseline_at` is when the first
+    full run ended: what appears later is new.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Connection:
     shards: int = 1
     attention: str | None = None
     remedy: str | None = None
+    baseline_at: datetime | None = None
     last_full_run: str | None = None
     last_full_at: datetime | None = None
     last_changes_at: datetime | None = None

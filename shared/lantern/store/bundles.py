@@ -19,6 +19,7 @@ _WHOLE: Final = "bundle"
 _CUT: Final = "bundle_cut"
 _PART: Final = "bundle_part"
 _PART_BYTES: Final = 300_000
+_NAMED_APPS: Final = 50
 
 
 class BundleRepository:
@@ -37,6 +38,12 @@ class BundleRepository:
         """The bundles of principals, by principal id, as far as they exist; strongly consistent."""
         found = self._documents.batch_get((self._keys.bundle(cid, pid) for pid in pids), consistent=True)
         return {doc.key.sk: self._bundle(cid, doc) for doc in found.values()}
+
+    def find(self, cids: Iterable[str], pid: str) -> Bundle | None:
+        """The bundle of a principal, at whichever of the connections it is; one request, consistent."""
+        keys = {self._keys.bundle(cid, pid): cid for cid in cids}
+        found = self._documents.batch_get(keys, consistent=True)
+        return next((self._bundle(keys[key], doc) for key, doc in found.items()), None)
 
     def shard(self, cid: str, shard: int, shards: int) -> Iterator[Bundle]:
         """The bundles of a shard in the order of principal ids, page by page as consumed."""
@@ -67,7 +74,15 @@ class BundleRepository:
         rev = bundle.rev + 1
         packed = codec.encode(bundle)
         key = self._keys.bundle(cid, pid)
-        doc = Doc(key, _WHOLE, packed, rev=rev, cause=bundle.cause, digest=codec.digest(bundle))
+        doc = Doc(
+            key,
+            _WHOLE,
+            packed,
+            rev=rev,
+            cause=bundle.cause,
+            digest=codec.digest(bundle),
+            apps=_changed_apps(bundle),
+        )
         if len(packed) > _PART_BYTES:
             pieces = [packed[at : at + _PART_BYTES] for at in range(0, len(packed), _PART_BYTES)]
             self._documents.write_all(
@@ -110,3 +125,10 @@ class BundleRepository:
             rev=doc.rev,
             cause=cast("Cause", doc.cause or "run"),
         )
+
+
+def _changed_apps(bundle: Bundle) -> str | None:
+    """The apps a write outside a run changed, for the stream; None where none or too many to name."""
+    if bundle.cause == "run" or not 0 < len(bundle.delta) <= _NAMED_APPS:
+        return None
+    return ",".join(delta.app_id for delta in bundle.delta)

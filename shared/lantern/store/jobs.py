@@ -58,6 +58,11 @@ class JobRepository:
         key = self._keys.action(action.job_id, action.grant_id)
         return self._actions.put(key, action, ttl=ttl(action.at, JOB_DAYS))
 
+    def action_op(self, action: ActionRecord) -> Put:
+        """The same write for a transaction."""
+        key = self._keys.action(action.job_id, action.grant_id)
+        return self._actions.op(key, action, ttl=ttl(action.at, JOB_DAYS))
+
     def plan_actions(self, actions: Iterable[ActionRecord]) -> None:
         """Write the targets of a job that nothing has been done for yet, 25 a call.
 

@@ -42,6 +42,7 @@ class Document(Model):
     cause = UnicodeAttribute(null=True)
     due = NumberAttribute(null=True)
     seq = NumberAttribute(null=True)
+    apps = UnicodeAttribute(null=True)
     digest = BinaryAttribute(legacy_encoding=False, null=True)
     worklist = Worklist()
 

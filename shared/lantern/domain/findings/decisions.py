@@ -19,7 +19,8 @@ from lantern.domain.findings.recording import (
 from lantern.domain.findings.records import (
     EventKind,
     Finding,
-    FindingError,
+    FindingInputError,
+    FindingStateError,
     FindingStatus,
     Outcome,
     Resolution,
@@ -32,14 +33,14 @@ def acknowledge(finding: Finding, now: datetime, *, actor: str, note: str = "") 
     """Somebody takes the finding on. Acknowledging twice changes nothing.
 
     Raises:
-        FindingError: it is suppressed or resolved.
+        FindingStateError: it is suppressed or resolved.
     """
     if finding.status is FindingStatus.ACKNOWLEDGED:
         return finding, ()
     if finding.status is not FindingStatus.OPEN:
-        raise FindingError(f"a {finding.status} finding cannot be acknowledged")
+        raise FindingStateError(f"a {finding.status} finding cannot be acknowledged")
     changed = replace(finding, status=FindingStatus.ACKNOWLEDGED)
-    return record(changed, now, [said_by(EventKind.ACKNOWLEDGED, actor, note_text(note))])
+    return record(changed, now, [said_by(EventKind.ACKNOWLEDGED, actor, note_text(note, "note"))])
 
 
 def resolve(
@@ -48,15 +49,16 @@ def resolve(
     """A person closes the finding; while it still holds this needs a reason.
 
     Raises:
-        FindingError: it is resolved already, the reason is missing, or `resolution` is evaluation's own.
+        FindingStateError: it is resolved already.
+        FindingInputError: the reason is missing, or `resolution` is evaluation's own.
     """
     if finding.status is FindingStatus.RESOLVED:
-        raise FindingError("the finding is resolved already")
+        raise FindingStateError("the finding is resolved already")
     if resolution is Resolution.CLEARED:
-        raise FindingError("only an evaluation can clear a finding")
-    note = note_text(reason)
+        raise FindingInputError("resolution", "only an evaluation can clear a finding")
+    note = note_text(reason, "reason")
     if finding.holds and not note:
-        raise FindingError("the finding still holds: resolving it needs a reason")
+        raise FindingInputError("reason", "the finding still holds: resolving it needs a reason")
     changed = replace(
         unsuppressed(finding, FindingStatus.RESOLVED), resolution=resolution, resolution_note=note
     )
@@ -67,16 +69,17 @@ def suppress(finding: Finding, now: datetime, *, actor: str, reason: str, until:
     """Keep the finding quiet until a date. Suppressing again replaces reason and date.
 
     Raises:
-        FindingError: it is resolved, the reason is missing, or the date is past or over a year away.
+        FindingStateError: it is resolved.
+        FindingInputError: the reason is missing, or the date is past or over a year away.
     """
     if finding.status is FindingStatus.RESOLVED:
-        raise FindingError("a resolved finding cannot be suppressed")
+        raise FindingStateError("a resolved finding cannot be suppressed")
     require_aware(until, "until")
     if not now < until <= now + MAX_SUPPRESSION:
-        raise FindingError(f"until must lie within the next {MAX_SUPPRESSION.days} days")
-    note = note_text(reason)
+        raise FindingInputError("until", f"must lie within the next {MAX_SUPPRESSION.days} days")
+    note = note_text(reason, "reason")
     if not note:
-        raise FindingError("suppressing needs a reason")
+        raise FindingInputError("reason", "suppressing needs a reason")
     changed = replace(finding, status=FindingStatus.SUPPRESSED, suppress_reason=note, suppress_until=until)
     return record(changed, now, [said_by(EventKind.SUPPRESSED, actor, note)])
 
@@ -85,10 +88,10 @@ def unsuppress(finding: Finding, now: datetime, *, actor: str | None) -> Outcome
     """End a suppression: the finding opens, or resolves when it no longer holds.
 
     Raises:
-        FindingError: it is not suppressed.
+        FindingStateError: it is not suppressed.
     """
     if finding.status is not FindingStatus.SUPPRESSED:
-        raise FindingError(f"a finding that is {finding.status} is not suppressed")
+        raise FindingStateError(f"a finding that is {finding.status} is not suppressed")
     return record(end_suppression(finding), now, [end_event(finding, actor)])
 
 
@@ -99,7 +102,7 @@ def expire(finding: Finding, now: datetime) -> Outcome:
 
 def assign(finding: Finding, now: datetime, *, actor: str, assignee: str | None, note: str = "") -> Outcome:
     """Say who looks after the finding (an opaque person id) and leave a note; None clears it."""
-    text = note_text(note)
+    text = note_text(note, "note")
     if finding.assignee == assignee and finding.note == text:
         return finding, ()
     return record(

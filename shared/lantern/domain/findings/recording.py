@@ -9,8 +9,8 @@ from typing import Final
 from lantern.domain.findings.records import (
     EventKind,
     Finding,
-    FindingError,
     FindingEvent,
+    FindingInputError,
     FindingStatus,
     HistoryEntry,
     Outcome,
@@ -103,14 +103,14 @@ def end_event(finding: Finding, actor: str | None, gone: tuple[str, ...] = ()) -
     return Said(EventKind.RESOLVED, gone, actor=actor)
 
 
-def note_text(raw: str) -> str:
+def note_text(raw: str, name: str) -> str:
     """One line without control or direction characters; raises when too long rather than cutting."""
     if len(raw) > MAX_NOTE:
-        raise FindingError(f"at most {MAX_NOTE} characters")
+        raise FindingInputError(name, f"at most {MAX_NOTE} characters")
     return clean(raw, MAX_NOTE)
 
 
 def require_aware(moment: datetime, name: str) -> None:
-    """Raise FindingError unless the time has a zone."""
+    """Raise FindingInputError unless the time has a zone."""
     if moment.utcoffset() is None:
-        raise FindingError(f"{name} must have a time zone")
+        raise FindingInputError(name, "must have a time zone")

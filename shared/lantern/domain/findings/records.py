@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from lantern.domain.errors import ConflictError, InvalidInputError, LanternError
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Subject
 
 
-class FindingError(ValueError):
-    """A transition that the finding's state or the given values do not allow; the message says why."""
+class FindingError(LanternError):
+    """A transition that was refused; the message says why."""
+
+
+class FindingStateError(FindingError, ConflictError):
+    """The finding's status does not allow the transition."""
+
+
+class FindingInputError(FindingError, InvalidInputError):
+    """A value of the transition is missing or out of bounds; `field` names it."""
 
 
 class FindingStatus(StrEnum):

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from lantern.domain.errors import LanternError
 from lantern.domain.rules.conditions import Node, comparisons, to_data
 from lantern.domain.rules.model import FORMAT, Param, rule_from_data
 from lantern.domain.rules.parsing import ConditionParser, Problems
@@ -95,7 +96,7 @@ class Problem:
         return f"{self.source}: rule {self.rule_id}: {self.path}: {self.message}"
 
 
-class RulesInvalidError(ValueError):
+class RulesInvalidError(LanternError):
     """Pages that do not compile; `problems` has them all."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

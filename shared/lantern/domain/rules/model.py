@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lantern.domain.errors import LanternError
 from lantern.domain.rules.conditions import (
     Check,
     Decided,
@@ -28,7 +29,7 @@ FORMAT = 1
 """Version of the compiled form; another one is refused rather than guessed at."""
 
 
-class RuleError(ValueError):
+class RuleError(LanternError):
     """A compiled rule set or a tenant's override that cannot be used; the message says what is valid."""
 
 

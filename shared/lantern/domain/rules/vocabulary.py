@@ -11,7 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
+
+from lantern.domain.inventory import PrincipalKind, PrincipalStatus, Provider
+from lantern.domain.tenancy import ConnectionStatus
 
 
 class FieldType(StrEnum):
@@ -112,8 +115,7 @@ _ACCEPTS: Final[dict[FieldType, Callable[[Field, Any], bool]]] = {
 }
 
 LEVELS: Final = ("none", "low", "medium", "high", "critical")
-_ACCESS: Final = ("identity", "read", "write", "send", "delete", "admin")
-_PROVIDERS: Final = ("google", "entra", "okta", "slack", "github", "salesforce")
+_ACCESS: Final = ("metadata", "read", "write", "send", "delete", "admin", "impersonate")
 
 _T, _C, _L = FieldType.TEXT, FieldType.CHOICE, FieldType.LEVEL
 _N, _B, _S = FieldType.NUMBER, FieldType.BOOLEAN, FieldType.TEXTS
@@ -154,9 +156,9 @@ _FIELDS: Final = (
     Field("activity.idle_days", _N, "Days without use: since the last use seen, else the window read whole"),
     Field("activity.events_90d", _N, "Uses seen in the last 90 days"),
     Field("principal.id", _T, "Lantern's opaque id of the account"),
-    Field("principal.status", _C, "State of the account", ("active", "suspended", "archived", "deleted")),
+    Field("principal.status", _C, "State of the account", get_args(PrincipalStatus)),
     Field("principal.admin", _B, "Whether the account has administrator rights"),
-    Field("principal.kind", _C, "Kind of account", ("user", "group", "service", "organization")),
+    Field("principal.kind", _C, "Kind of account", get_args(PrincipalKind)),
     Field("principal.departed", _B, "Whether the person behind the account has left"),
     Field("person.id", _T, "Lantern's opaque id of the person"),
     Field("person.departed", _B, "Whether the person has left, by every account known"),
@@ -164,14 +166,14 @@ _FIELDS: Final = (
     Field("person.grants", _N, "How many grants the person's accounts hold"),
     Field("person.ai_apps", _N, "How many AI apps the person's accounts use"),
     Field("connection.id", _T, "Lantern's opaque id of the connection"),
-    Field("connection.provider", _C, "Provider of the connection", _PROVIDERS),
+    Field("connection.provider", _C, "Provider of the connection", get_args(Provider)),
     Field("connection.unread_principals", _N, "Principals the last run could not read"),
     Field("connection.unread_percent", _N, "Share of principals the last run could not read, 0 to 100"),
     Field(
         "connection.status",
         _C,
         "State of the connection",
-        ("pending", "active", "needs_attention", "disconnected"),
+        get_args(ConnectionStatus),
     ),
     Field("connection.sync_age_hours", _N, "Hours since the last complete run ended"),
 )

@@ -1,0 +1,1 @@
+"""Build, local cloud and operator tooling: nothing here is shipped to AWS."""

@@ -1,0 +1,1 @@
+"""The local cloud: MiniStack with its gaps bridged, so that the AWS template runs unchanged on a laptop."""

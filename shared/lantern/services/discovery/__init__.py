@@ -1,0 +1,1 @@
+"""Reading a connection: full runs, single bundles, audit feeds, history."""

@@ -1,0 +1,232 @@
+"""Store what was read of principals: merge, write on the revision read, keep the indexes true."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from lantern.connectors.protocol import Connector, Deadline, Unread
+from lantern.domain import ids, inventory
+from lantern.domain.errors import RevisionConflictError
+from lantern.domain.history import ChangeEntry
+from lantern.domain.inventory import App, Bundle, Cause, Merge, Observation, Principal
+from lantern.domain.tenancy import Connection
+from lantern.store.tenant import TenantStore
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+_ATTEMPTS = 4
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a stretch of reading found and wrote."""
+
+    read: int = 0
+    grants: int = 0
+    written: int = 0
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    unread: dict[str, str] = field(default_factory=dict)
+    reached: set[str] = field(default_factory=set)
+
+    def count(self, bundle: Bundle) -> None:
+        """Count one bundle that was written."""
+        self.written += 1
+        for delta in bundle.delta:
+            match delta.kind:
+                case "added":
+                    self.added += 1
+                case "removed":
+                    self.removed += 1
+                case "changed":
+                    self.changed += 1
+
+
+class BundleWriter:
+    """Writes observations of one connection.
+
+    In a run, footprints are rebuilt shard by shard when the run finishes; a single bundle (`indexed`)
+    keeps its own footprint: additions before the bundle, removals after it, so that a crash leaves the
+    index naming too many holders, never too few.
+    """
+
+    def __init__(
+        self,
+        store: TenantStore,
+        connector: Connector,
+        connection: Connection,
+        *,
+        cause: Cause,
+        indexed: bool,
+        baseline: bool,
+        since: datetime,
+    ) -> None:
+        self._store = store
+        self._connector = connector
+        self._connection = connection
+        self._cause: Cause = cause
+        self._indexed = indexed
+        self._baseline = baseline
+        self._since = since
+        self._seen_apps: set[str] = set()
+        self._seen_sets: set[str] = set()
+        self._history: dict[int, list[ChangeEntry]] = {}
+
+    def refresh(
+        self,
+        principals: Iterable[Principal],
+        deadline: Deadline,
+        now: datetime,
+        *,
+        dates: Mapping[str, Mapping[str, date]] | None = None,
+    ) -> Tally:
+        """Read these principals again and store what changed.
+
+        Revisions are read before the provider is asked, so that whatever is written in between makes
+        the write fail rather than be lost. What the deadline cut off is in neither `reached` nor `unread`.
+
+        Args:
+            principals: accounts to read.
+            deadline: when to stop starting reads.
+            now: time of the writes.
+            dates: per principal id, when its apps were granted, by app id.
+        """
+        tally = Tally()
+        pending = list(principals)
+        for attempt in range(_ATTEMPTS):
+            again = [
+                principal
+                for chunk in _chunks(pending, BATCH)
+                for principal in self._pass(chunk, deadline, now, dates or {}, tally)
+            ]
+            if not again:
+                break
+            log.info("bundles changed while being read", extra={"count": len(again), "attempt": attempt})
+            pending = again
+        else:
+            tally.unread.update({p.id: "conflict" for p in pending})
+            tally.reached.update(p.id for p in pending)
+        self._flush_history(now)
+        return tally
+
+    def conclude(self, seen: Observation, stored: Bundle, now: datetime) -> Tally:
+        """Store what a complete listing and a question by name have established together."""
+        tally = Tally(reached={seen.principal.id})
+        try:
+            merged = self._write(stored, seen, now, {})
+        except RevisionConflictError:
+            log.info("bundle was written by another worker", extra={"principal": seen.principal.id})
+            return tally
+        if merged.bundle:
+            tally.count(merged.bundle)
+        self._flush_history(now)
+        return tally
+
+    def _pass(
+        self,
+        chunk: list[Principal],
+        deadline: Deadline,
+        now: datetime,
+        dates: Mapping[str, Mapping[str, date]],
+        tally: Tally,
+    ) -> Iterator[Principal]:
+        """Read and store one chunk; yields the principals whose bundle changed meanwhile."""
+        stored = self._store.bundles.batch_get(self._connection.id, [p.id for p in chunk])
+        for outcome in self._connector.read(chunk, deadline):
+            principal = outcome.principal
+            if isinstance(outcome, Unread):
+                tally.unread[principal.id] = outcome.reason
+                tally.reached.add(principal.id)
+                self._keep_known(principal, stored.get(principal.id), now)
+                continue
+            try:
+                merged = self._write(stored.get(principal.id), outcome, now, dates.get(principal.id, {}))
+            except RevisionConflictError:
+                yield principal
+                continue
+            tally.read += 1
+            tally.grants += len(outcome.grants or ())
+            tally.reached.add(principal.id)
+            if merged.bundle:
+                tally.count(merged.bundle)
+
+    def _keep_known(self, principal: Principal, stored: Bundle | None, now: datetime) -> None:
+        """Record an account whose grants are unknown; what was known of them stays."""
+        try:
+            self._write(stored, Observation(principal, grants=None), now, {})
+        except RevisionConflictError:
+            log.info("unread bundle was written by another worker", extra={"principal": principal.id})
+
+    def _write(
+        self, stored: Bundle | None, seen: Observation, now: datetime, dates: Mapping[str, date]
+    ) -> Merge:
+        merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
+        self._put_apps(app for grant in seen.grants or () for app in (grant.app,))
+        if merged.bundle is None:
+            self._note_again(stored)
+            return merged
+        self._put_scope_sets(merged.scope_sets)
+        before = {d.app_id for d in merged.bundle.delta if d.kind == "added"}
+        after = {d.app_id for d in merged.bundle.delta if d.kind == "removed"}
+        self._footprint("add", seen.principal.id, before)
+        written = self._store.bundles.put(merged.bundle)
+        self._footprint("remove", seen.principal.id, after)
+        self._note(written, now)
+        return merged
+
+    def _footprint(self, verb: str, principal: str, apps: set[str]) -> None:
+        if not self._indexed or not apps:
+            return
+        connection = self._connection
+        shard = ids.shard_of(principal, connection.shards)
+        change = self._store.footprints.add if verb == "add" else self._store.footprints.remove
+        change(connection.id, shard, connection.shards, principal, apps)
+
+    def _put_apps(self, apps: Iterable[App]) -> None:
+        for app in apps:
+            if app.id not in self._seen_apps:
+                self._store.apps.put_facts(app)
+                self._seen_apps.add(app.id)
+
+    def _put_scope_sets(self, sets: Mapping[str, frozenset[str]]) -> None:
+        fresh = {key: scopes for key, scopes in sets.items() if key not in self._seen_sets}
+        if fresh:
+            self._store.apps.put_scope_sets(fresh)
+            self._seen_sets.update(fresh)
+
+    def _note(self, bundle: Bundle, now: datetime) -> None:
+        """Collect history, except for the first load: there, `first_seen` says the same."""
+        if self._baseline or not bundle.delta:
+            return
+        shard = ids.shard_of(bundle.principal.id, self._connection.shards)
+        self._history.setdefault(shard, []).extend(
+            ChangeEntry(
+                at=now,
+                principal_id=bundle.principal.id,
+                rev=bundle.rev,
+                app_id=delta.app_id,
+                kind=delta.kind,
+                before=delta.before,
+                after=delta.after,
+                cause=bundle.cause,
+            )
+            for delta in bundle.delta
+        )
+
+    def _note_again(self, stored: Bundle | None) -> None:
+        """A worker that stopped between a bundle and its history left that to us; noting is idempotent."""
+        if stored and stored.changed_at and stored.changed_at >= self._since:
+            self._note(stored, stored.changed_at)
+
+    def _flush_history(self, now: datetime) -> None:
+        for shard, entries in self._history.items():
+            self._store.history.append(self._connection.id, shard, now.date(), entries)
+        self._history.clear()
+
+
+def _chunks(items: list[Principal], size: int) -> Iterator[list[Principal]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

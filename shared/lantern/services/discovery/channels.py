@@ -1,0 +1,84 @@
+"""Keep push channels open: one per event, opened anew before the old one ends."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from lantern.connectors.protocol import Channel, ChannelRequest
+from lantern.domain import ids
+from lantern.domain.access import StoredChannel
+from lantern.services.discovery.context import Discovery
+from lantern.store.platform import ChannelRoute, PlatformStore
+
+log = logging.getLogger(__name__)
+
+EVENTS: Final = ("authorize", "revoke")
+TTL: Final = timedelta(hours=6)
+RENEW_BEFORE: Final = timedelta(hours=1)
+_SECRET_BYTES: Final = 32
+
+Address = Callable[[str, str], str]
+"""The public address of a webhook, from provider and channel id."""
+
+
+def renew_channels(task: Discovery, platform: PlatformStore, address: Address) -> int:
+    """Open a channel for every event that has none which lasts another hour; close what they replace.
+
+    The new channel is known here before the provider is asked to deliver to it, so that its first
+    message finds it. Deliveries of both overlap for a moment; they are hints and meet in one bundle.
+
+    Returns:
+        How many channels were opened.
+    """
+    if "push" not in task.connector.manifest.features:
+        return 0
+    now = task.clock.now()
+    current = task.store.channels.list(task.connection.id)
+    opened = 0
+    for event in EVENTS:
+        mine = [c for c in current if c.event == event]
+        if any(c.resource_id and c.expires_at - now > RENEW_BEFORE for c in mine):
+            continue
+        _open(task, platform, address, event, now)
+        opened += 1
+        for old in mine:
+            close_channel(task, platform, old)
+    return opened
+
+
+def _open(task: Discovery, platform: PlatformStore, address: Address, event: str, now: datetime) -> None:
+    connection = task.connection
+    channel_id = ids.new_id("chn", task.random)
+    secret = ids.new_id("whk", lambda _size: task.random(_SECRET_BYTES))
+    hashed = hashlib.sha256(secret.encode()).hexdigest()
+    platform.put_channel(
+        ChannelRoute(channel_id, task.store.tenant_id, connection.id, hashed, now + TTL + RENEW_BEFORE)
+    )
+    waiting = StoredChannel(channel_id, "", "grants", event, now + TTL, hashed)
+    task.store.channels.put(connection.id, waiting)
+    channel = task.connector.open_channel(
+        ChannelRequest(
+            id=channel_id,
+            address=address(connection.provider, channel_id),
+            secret=secret,
+            purpose="grants",
+            event=event,
+            ttl_s=int(TTL.total_seconds()),
+        )
+    )
+    task.store.channels.put(
+        connection.id,
+        StoredChannel(channel_id, channel.resource_id, "grants", event, channel.expires_at, hashed),
+    )
+
+
+def close_channel(task: Discovery, platform: PlatformStore, stored: StoredChannel) -> None:
+    """Stop a channel at the provider and forget it; one that never opened is only forgotten."""
+    if stored.resource_id:
+        task.connector.close_channel(
+            Channel(stored.id, stored.resource_id, "grants", stored.expires_at, stored.event)
+        )
+    platform.delete_channel(stored.id)
+    task.store.channels.delete(task.connection.id, stored.id)

@@ -1,0 +1,85 @@
+"""What the discovery function does with each kind of work message."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from lantern.domain.errors import ConnectorError
+from lantern.domain.work import Work, WorkKind
+from lantern.services.connections import needs_attention
+from lantern.services.discovery import feeds, hints, run
+from lantern.services.discovery.channels import Address, renew_channels
+from lantern.services.discovery.context import Discovery
+from lantern.store.platform import PlatformStore
+
+log = logging.getLogger(__name__)
+
+OUTBOX_OVERDUE: Final = timedelta(minutes=5)
+REMEDY: Final = "Have an administrator connect again with a link from POST /v1/connections."
+
+
+def handle(task: Discovery, platform: PlatformStore, address: Address, work: Work) -> None:
+    """Do one message's work.
+
+    A provider that says our access is gone turns the connection to `needs_attention`, with the remedy;
+    anything else that fails is raised, so that the message is delivered again.
+
+    Raises:
+        ConnectorError: the provider cannot be reached or is throttling; try again later.
+    """
+    if task.connection.status in ("disconnecting", "disconnected"):
+        log.info("the connection is being given up", extra={"connection": task.connection.id})
+        return
+    verbs: Mapping[WorkKind, Callable[[], object]] = {
+        "connection.full": lambda: _full(task, work),
+        "connection.changes": lambda: _changes(task, platform, address),
+        "connection.backfill": lambda: _backfill(task),
+        "connection.channels": lambda: renew_channels(task, platform, address),
+        "bundle.read": lambda: hints.read_bundle(task, work),
+    }
+    try:
+        verbs[work.kind]()
+    except ConnectorError as error:
+        if error.kind != "config":
+            raise
+        log.warning("connection needs attention", extra={"detail": error.detail})
+        needs_attention(task.store, task.connection, error.user_message, REMEDY, task.clock.now())
+
+
+def _full(task: Discovery, work: Work) -> None:
+    first = task.connection.last_full_run is None
+    finished = run.full_run(task, work)
+    if first and finished and finished.state != "running":
+        # Use is read after the inventory: an organisation sees its apps first, then how they are used.
+        task.send(Work(task.store.tenant_id, "connection.changes", task.connection.id), 0)
+        task.send(Work(task.store.tenant_id, "connection.backfill", task.connection.id), 0)
+
+
+def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None:
+    """The quarter-hourly message also does whatever is due in its tenant."""
+    feeds.poll_changes(task)
+    renew_channels(task, platform, address)
+    if feeds.roll_use(task):
+        _score(task)
+    resend_overdue(task)
+
+
+def _backfill(task: Discovery) -> None:
+    if feeds.backfill(task):
+        _score(task)
+
+
+def _score(task: Discovery) -> None:
+    work = Work(task.store.tenant_id, "score.run", task.connection.id, cause="activity")
+    task.send(work, 0)
+
+
+def resend_overdue(task: Discovery) -> int:
+    """Send again what the stream should have carried minutes ago; every message may come twice."""
+    sent = 0
+    for item, work in task.store.outbox.due(task.clock.now() - OUTBOX_OVERDUE):
+        task.send(work, 0)
+        task.store.outbox.delete(item)
+        sent += 1
+    return sent

@@ -1,0 +1,87 @@
+"""Answer hints: read again the bundles somebody said may have changed."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+
+from lantern.connectors.protocol import Hint
+from lantern.domain import ids
+from lantern.domain.errors import ConnectorError
+from lantern.domain.inventory import Observation, Principal
+from lantern.domain.work import Work
+from lantern.services.discovery.bundles import BundleWriter, Tally
+from lantern.services.discovery.context import Discovery
+
+log = logging.getLogger(__name__)
+
+_REPAIR = timedelta(hours=1)
+
+
+def read_bundle(task: Discovery, work: Work) -> None:
+    """Read the one bundle a push named (`body.native_id`).
+
+    Raises:
+        ConnectorError: its grants could not be read; the message is delivered again later.
+    """
+    tally = answer(task, [Hint(native_id=work.body["native_id"], event_id=work.body.get("event_id"))])
+    if tally.unread:
+        reason = next(iter(tally.unread.values()))
+        raise ConnectorError("transient", "The account could not be read just now.", detail=reason)
+
+
+def answer(task: Discovery, hints: Iterable[Hint]) -> Tally:
+    """Read every account that `hints` name, once each, and store what changed."""
+    now = task.clock.now()
+    accounts, dates, gone = _accounts(task, hints)
+    writer = BundleWriter(
+        task.store,
+        task.connector,
+        task.connection,
+        cause="hint",
+        indexed=True,
+        baseline=False,
+        since=now - _REPAIR,
+    )
+    tally = writer.refresh(accounts, task.deadline, now, dates=dates)
+    for principal in gone:
+        stored = task.store.bundles.get(task.connection.id, principal.id)
+        if stored:
+            writer.conclude(Observation(principal, grants=(), gone=True), stored, now)
+    if tally.unread:
+        log.info("hinted bundles stay unknown", extra={"count": len(tally.unread)})
+    return tally
+
+
+def _accounts(
+    task: Discovery, hints: Iterable[Hint]
+) -> tuple[list[Principal], Mapping[str, Mapping[str, date]], list[Principal]]:
+    """The accounts to read, the grant dates learned on the way, and the accounts that no longer exist."""
+    merged: dict[str, Hint] = {}
+    dates: dict[str, dict[str, date]] = {}
+    for hint in hints:
+        if hint.native_id is None:
+            log.info("a hint without an account id is left to the next full run", extra={"event": hint.event})
+            continue
+        principal = _principal_id(task, hint.native_id)
+        merged[principal] = hint
+        for client, at in hint.granted_at.items():
+            dates.setdefault(principal, {})[_app_id(task, client)] = at.date()
+    known = task.store.bundles.batch_get(task.connection.id, list(merged))
+    accounts, gone = [], []
+    for principal, hint in merged.items():
+        bundle = known.get(principal)
+        account = bundle.principal if bundle else task.connector.principal(hint)
+        if account is not None:
+            accounts.append(account)
+        elif bundle is not None:
+            gone.append(bundle.principal)
+    return accounts, dates, gone
+
+
+def _principal_id(task: Discovery, native_id: str) -> str:
+    connection = task.connection
+    return ids.principal_id(connection.provider, connection.organisation_id, native_id)
+
+
+def _app_id(task: Discovery, client_id: str) -> str:
+    return ids.app_id(task.connection.provider, client_id)

@@ -1,0 +1,118 @@
+"""Ask for a revocation, approve it, cancel it: decisions, each in one transaction with its audit entry."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from lantern.domain import ids, jobs
+from lantern.domain.audit import AuditEvent
+from lantern.domain.errors import ConflictError, NotFoundError
+from lantern.domain.ids import RandomBytes
+from lantern.domain.jobs import ActionRecord, Guards, Job, Selector
+from lantern.domain.work import Work
+from lantern.services.remediation.plan import DEFAULT_GUARDS, make_plan
+from lantern.store.tenant import TenantStore
+
+
+def request_revocation(
+    store: TenantStore,
+    *,
+    requested_by: str,
+    selector: Selector,
+    dry_run: bool,
+    connection_id: str | None = None,
+    reason: str = "",
+    guards: Guards = DEFAULT_GUARDS,
+    now: datetime,
+    random: RandomBytes,
+) -> Job:
+    """Plan a revocation and, unless it is a dry run, put it up for approval or let it go ahead.
+
+    A dry run stores nothing: it returns the job as it would be, with its plan.
+
+    Raises:
+        ConflictError: a brake forbids it, or there is nothing to revoke.
+        NotFoundError, InvalidInputError: as `make_plan`.
+    """
+    plan = make_plan(store, selector, guards, connection_id)
+    job = Job(
+        id=ids.time_id("job", now, random),
+        kind="revoke_grants",
+        state="planned",
+        requested_by=requested_by,
+        created_at=now,
+        selector=selector,
+        guards=guards,
+        connection_id=connection_id,
+        reason=reason,
+        plan=plan.summary,
+        counts=jobs.JobCounts(planned=len(plan.targets)),
+    )
+    if dry_run:
+        return job
+    if plan.summary.refused_by:
+        raise ConflictError(
+            f"{plan.summary.targets} grants of {plan.summary.principals} people exceed the brake "
+            f"{plan.summary.refused_by}; narrow the selection or raise the brake for this request"
+        )
+    if not plan.targets:
+        raise ConflictError("nothing to revoke: no such grant is held now")
+    store.jobs.plan_actions(ActionRecord(job.id, t.grant_id, "planned", now) for t in plan.targets)
+    needs_approval = len(plan.targets) > (guards.approve_above if guards.approve_above is not None else 0)
+    settled = (
+        jobs.request_approval(job, plan.summary) if needs_approval else jobs.release(job, plan.summary, now)
+    )
+    event = AuditEvent(
+        actor=requested_by,
+        action="job.requested",
+        subject=job.id,
+        detail={
+            "targets": str(plan.summary.targets),
+            "principals": str(plan.summary.principals),
+            "state": settled.state,
+            "selector": _words(selector),
+        },
+    )
+    unit = store.transact(now).put(store.jobs.op(settled)).audit(event)
+    if settled.state == "approved":
+        unit = unit.outbox(_work(store, settled))
+    unit.commit()
+    return replace(settled, rev=1)
+
+
+def approve(store: TenantStore, job_id: str, by: str, now: datetime) -> Job:
+    """Approve a waiting job; never by who requested it.
+
+    Raises:
+        NotFoundError, ForbiddenError, ConflictError.
+    """
+    job = jobs.approve(_get(store, job_id), by, now)
+    event = AuditEvent(by, "job.approved", job.id, {"requested_by": job.requested_by})
+    store.transact(now).put(store.jobs.op(job)).audit(event).outbox(_work(store, job)).commit()
+    return replace(job, rev=job.rev + 1)
+
+
+def cancel(store: TenantStore, job_id: str, by: str, now: datetime) -> Job:
+    """Cancel a job; what was not acted on yet is left alone.
+
+    Raises:
+        NotFoundError, ConflictError.
+    """
+    job = jobs.cancel(_get(store, job_id), by, now)
+    store.transact(now).put(store.jobs.op(job)).audit(AuditEvent(by, "job.cancelled", job.id)).commit()
+    return replace(job, rev=job.rev + 1)
+
+
+def _get(store: TenantStore, job_id: str) -> Job:
+    job = store.jobs.get(job_id)
+    if job is None:
+        raise NotFoundError("job", job_id)
+    return job
+
+
+def _work(store: TenantStore, job: Job) -> Work:
+    return Work(store.tenant_id, "job.run", body={"job_id": job.id}, cause=job.id)
+
+
+def _words(selector: Selector) -> str:
+    named = selector.app_id or selector.principal_id or selector.finding_id
+    return named or f"{len(selector.grant_ids)} grants"

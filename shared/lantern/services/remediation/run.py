@@ -1,0 +1,176 @@
+"""Carry an approved job out: one act per target, verified by re-reading, recorded as it goes."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from lantern.connectors.protocol import Action, Clock, Connector, Deadline
+from lantern.domain import ids, jobs
+from lantern.domain.audit import AuditEvent
+from lantern.domain.errors import ConnectorError, LeaseLostError, RevisionConflictError
+from lantern.domain.inventory import Bundle
+from lantern.domain.jobs import ActionRecord, ActionState, Job, JobCounts
+from lantern.domain.tenancy import Connection
+from lantern.domain.work import Work
+from lantern.services.discovery.bundles import BundleWriter
+from lantern.store.tenant import TenantStore
+
+log = logging.getLogger(__name__)
+
+LEASE_TTL_S: Final = 960
+CHAIN_OWNER: Final = "jobs"
+"""Where leases of jobs live: they belong to no single connection."""
+_OPEN: Final = frozenset({"planned", "applied"})
+_REPAIR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """One message's tools. `connect` gives the connector of a connection, ready to use."""
+
+    store: TenantStore
+    connect: Callable[[Connection], Connector]
+    clock: Clock
+    deadline: Deadline
+    send: Callable[[Work, float], None]
+    message_id: str
+
+
+def run_job(task: Remediation, work: Work) -> Job | None:
+    """Carry out what is left of a job; hands itself on before the deadline.
+
+    Every step may be repeated: an act the provider already did is found done, and an action that has its
+    outcome is not touched again.
+
+    Returns:
+        The job as it stands; None where it does not exist or another worker has it.
+    """
+    store = task.store
+    job = store.jobs.get(work.body["job_id"])
+    if job is None or job.state not in ("approved", "running"):
+        return job
+    try:
+        lease = store.leases.acquire(CHAIN_OWNER, job.id, task.message_id, LEASE_TTL_S, task.clock.now())
+    except LeaseLostError:
+        return None
+    if job.state == "approved":
+        job = store.jobs.put(jobs.start(job, task.clock.now()))
+    for action in _waiting(store, job):
+        if task.deadline.passed():
+            store.leases.release(CHAIN_OWNER, job.id, lease)
+            task.send(work, 0)
+            return job
+        if _cancelled(store, job):
+            break
+        _carry_out(task, action)
+    job = _close(task, job)
+    store.leases.release(CHAIN_OWNER, job.id, lease)
+    return job
+
+
+def _waiting(store: TenantStore, job: Job) -> Iterator[ActionRecord]:
+    yield from [action for action in store.jobs.actions(job.id) if action.state in _OPEN]
+
+
+def _cancelled(store: TenantStore, job: Job) -> bool:
+    current = store.jobs.get(job.id)
+    return current is not None and current.state == "cancelled"
+
+
+def _carry_out(task: Remediation, action: ActionRecord) -> None:
+    """One target: act, read the account again, note the outcome with its audit entry."""
+    store, now = task.store, task.clock.now()
+    pair = ids.split_grant_id(action.grant_id)
+    if pair is None:
+        raise ValueError(f"not a grant id: {action.grant_id}")
+    principal_id, app_id = pair
+    found = _locate(store, principal_id)
+    if found is None:
+        _settle(task, action, "skipped", "The account is no longer known here.")
+        return
+    connection, bundle = found
+    app = store.apps.get_facts(app_id)
+    if app is None:
+        _settle(task, action, "skipped", "The app is no longer known here.")
+        return
+    connector = task.connect(connection)
+    try:
+        result = connector.act(Action("revoke_grant", bundle.principal.native_id, app.client_id))
+    except ConnectorError as error:
+        if error.kind in ("transient", "rate_limited"):
+            raise
+        _settle(task, action, "failed", error.user_message)
+        return
+    writer = BundleWriter(
+        store,
+        connector,
+        connection,
+        cause="act",
+        indexed=True,
+        baseline=False,
+        since=now - _REPAIR,
+    )
+    writer.refresh([bundle.principal], task.deadline, now)
+    if result.observed_present:
+        _settle(task, action, "failed", "The provider still lists the grant after the revocation.")
+    elif result.state == "already_done":
+        _settle(task, action, "already_gone", "The grant was gone already.")
+    elif result.observed_present is None:
+        _settle(task, action, "applied", "Revoked; the provider could not be asked again yet.")
+    else:
+        _settle(task, action, "verified", result.detail, result.remaining_access_s)
+
+
+def _locate(store: TenantStore, principal_id: str) -> tuple[Connection, Bundle] | None:
+    for connection in store.connections.list():
+        bundle = store.bundles.get(connection.id, principal_id)
+        if bundle is not None:
+            return connection, bundle
+    return None
+
+
+def _settle(
+    task: Remediation,
+    action: ActionRecord,
+    state: ActionState,
+    detail: str,
+    remaining_access_s: int | None = None,
+) -> None:
+    store, now = task.store, task.clock.now()
+    settled = jobs.settle(action, state, now, detail=detail, remaining_access_s=remaining_access_s)
+    event = AuditEvent(
+        "system", f"grant.{state}", action.grant_id, {"job": action.job_id, "detail": detail[:200]}
+    )
+    try:
+        store.transact(now).put(store.jobs.action_op(settled)).audit(event).commit()
+    except RevisionConflictError:
+        log.info("the outcome was noted by another worker", extra={"grant": action.grant_id})
+
+
+def _close(task: Remediation, job: Job) -> Job:
+    """Count the outcomes; close the job unless it was cancelled meanwhile or targets are left to verify."""
+    store, now = task.store, task.clock.now()
+    tally = dict.fromkeys(("planned", "applied", "verified", "failed", "already_gone", "skipped"), 0)
+    for action in store.jobs.actions(job.id):
+        tally[action.state] += 1
+    counts = JobCounts(**tally)
+    current = store.jobs.get(job.id) or job
+    if current.state != "running":
+        return store.jobs.put(replace(current, counts=counts))
+    finished = jobs.finish(current, counts, now)
+    event = AuditEvent(
+        "system",
+        "job.finished",
+        job.id,
+        {
+            "state": finished.state,
+            "verified": str(counts.verified),
+            "already_gone": str(counts.already_gone),
+            "failed": str(counts.failed),
+            "skipped": str(counts.skipped),
+        },
+    )
+    store.transact(now).put(store.jobs.op(finished)).audit(event).commit()
+    return replace(finished, rev=current.rev + 1)

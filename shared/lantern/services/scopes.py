@@ -1,0 +1,77 @@
+"""The compiled scope tables: one JSON file a provider, read on first use."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lantern.domain.scopes import (
+    ScopeClass,
+    ScopeFamily,
+    ScopeRow,
+    ScopeTable,
+    classify,
+    unknown_provider_scope,
+)
+
+FORMAT_VERSION = 1
+
+
+class ScopeTableError(Exception):
+    """A compiled scope table is damaged or of another format."""
+
+
+class Scopes:
+    """Classes of permissions from the tables in `directory` (`scopes-<provider>.json`).
+
+    Nothing is read before the first question about a provider. Answers are kept: an organisation has few
+    different scopes and many grants.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.table = lru_cache(maxsize=None)(self._read)
+        self.classify = lru_cache(maxsize=8192)(self._classify)
+
+    def _classify(self, provider: str, scope: str) -> ScopeClass:
+        """Return what `scope` reaches; without a table for the provider it is unknown, never low."""
+        table = self.table(provider)
+        return (
+            unknown_provider_scope(provider, scope)
+            if table is None
+            else classify(provider, scope, table=table)
+        )
+
+    def _read(self, provider: str) -> ScopeTable | None:
+        """Return the provider's table, None where none is shipped.
+
+        Raises:
+            ScopeTableError: If the file is not a table of this format.
+        """
+        path = self._directory / f"scopes-{provider}.json"
+        try:
+            return load_table(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise ScopeTableError(f"{path.name} is not a scope table: {error}") from error
+
+
+def load_table(data: dict[str, Any]) -> ScopeTable:
+    """Return the table that `scripts/build/compile_scopes.py` wrote as JSON.
+
+    Raises:
+        ValueError: If it has another format version.
+        KeyError: If a field is missing.
+    """
+    if data["format"] != FORMAT_VERSION:
+        raise ValueError(f"format {data['format']}, expected {FORMAT_VERSION}")
+    return ScopeTable(
+        provider=data["provider"],
+        revision=data["revision"],
+        prefixes=tuple(data["prefixes"]),
+        suffixes=tuple((suffix, access) for suffix, access in data["suffixes"]),
+        default_access=data["default_access"],
+        rows={scope: ScopeRow(*fields) for scope, fields in data["rows"].items()},
+        families=tuple(ScopeFamily(*fields) for fields in data["families"]),
+    )

@@ -1,0 +1,50 @@
+"""Lantern's compiled knowledge, opened once per environment; it holds no tenant's data."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from lantern.domain.facts import ScopeSetView
+from lantern.domain.rules.model import RuleSet, load_rules
+from lantern.domain.scopes import ScopeClass, worst
+from lantern.services.catalog import Catalog
+from lantern.services.domains import registrable_domain
+from lantern.services.scopes import Scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Catalog, scope tables and rules of one release."""
+
+    catalog: Catalog
+    scopes: Scopes
+    rules: RuleSet
+
+    def registrable(self, host: str) -> str | None:
+        """The registrable domain of a host, by the public suffix list."""
+        return registrable_domain(host)
+
+    def classes(self, provider: str, scopes: frozenset[str]) -> tuple[ScopeClass, ...]:
+        """What each scope of a set reaches, in the order of their names."""
+        return tuple(self.scopes.classify(provider, scope) for scope in sorted(scopes))
+
+    def view(self, provider: str, scopes: frozenset[str]) -> ScopeSetView:
+        """A scope set as rules see it."""
+        classes = self.classes(provider, scopes)
+        return ScopeSetView(
+            scopes=scopes,
+            severity=worst(classes),
+            data_classes=tuple(sorted({c.data_class for c in classes if c.data_class})),
+            access=tuple(sorted({c.access for c in classes if c.access})),
+            restricted=tuple(c.scope for c in classes if c.label == "restricted"),
+        )
+
+
+@lru_cache(maxsize=2)
+def load_knowledge(directory: Path) -> Knowledge:
+    """Open the compiled knowledge in `directory`; the catalog is read at its first look-up."""
+    return Knowledge(
+        catalog=Catalog(directory / "catalog.sqlite"),
+        scopes=Scopes(directory),
+        rules=load_rules(directory / "rules.json"),
+    )

@@ -1,0 +1,297 @@
+"""What the scoring function does with each kind of work message: always from stored state, over a slice.
+
+A run is the slice of a whole connection, a changed bundle the slice of one principal and the apps that
+changed, a decision the slice of one app's holders. What lies outside the slice stays as it is.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Final
+
+from lantern.connectors.protocol import Clock
+from lantern.domain import ids
+from lantern.domain.apps import AppSummary, AppView
+from lantern.domain.errors import RevisionConflictError
+from lantern.domain.facts import (
+    ScopeSetView,
+    app_facts,
+    connection_facts,
+    grant_facts,
+    idle_of,
+    principal_facts,
+)
+from lantern.domain.findings import Finding, Group, finding_id
+from lantern.domain.inventory import Bundle
+from lantern.domain.rules.sweep import Sweep
+from lantern.domain.rules.vocabulary import GroupBy
+from lantern.domain.tally import AppTally, StoredTally, UseView, stored
+from lantern.domain.tenancy import Connection, Run
+from lantern.domain.work import Work
+from lantern.services.scoring.assess import Judged, judge, save, stored_tallies, views
+from lantern.services.scoring.knowledge import Knowledge
+from lantern.store.tenant import TenantStore
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS: Final = 4
+_BATCH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """One message's tools: the tenant's store, the release's knowledge, and time."""
+
+    store: TenantStore
+    knowledge: Knowledge
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What is evaluated: these holders at one connection, and these apps (None: all of theirs)."""
+
+    connection: Connection
+    bundles: tuple[Bundle, ...]
+    use: UseView
+    apps: frozenset[str] | None = None
+    run: Run | None = None
+
+    def readable(self) -> frozenset[str]:
+        """Principals whose grants are known."""
+        return frozenset(b.principal.id for b in self.bundles if b.grants is not None)
+
+
+def handle(task: Scoring, work: Work) -> int:
+    """Do one message's work; returns how many findings changed."""
+    verbs: Mapping[str, Callable[[], int]] = {
+        "score.run": lambda: score_run(task, _required(work.connection_id)),
+        "score.bundle": lambda: score_bundle(
+            task, _required(work.connection_id), work.body["principal"], _apps(work)
+        ),
+        "score.app": lambda: score_app(task, work.body["app_id"]),
+    }
+    return verbs[work.kind]()
+
+
+def score_run(task: Scoring, connection_id: str) -> int:
+    """Judge every app and evaluate every rule over one connection."""
+    store = task.store
+    connection = store.connections.get(connection_id)
+    if connection is None:
+        return 0
+    bundles = tuple(store.bundles.all(connection_id))
+    run = store.runs.get(connection_id, connection.last_full_run) if connection.last_full_run else None
+    part = Slice(connection, bundles, _use(store, connection, range(connection.shards)), None, run)
+    tallies = _tally(part, task.clock.now())
+    known = {view.app_id: view for view in store.apps.all_views()}
+    for app_id, view in known.items():
+        # An app that lost its last holder here is judged again too.
+        if connection_id in stored_tallies(view.risk.body if view.risk else None):
+            tallies.setdefault(app_id, AppTally())
+    judged = _judge(task, connection, {a: known[a] for a in tallies if a in known}, tallies, len(bundles))
+    existing = _all_findings(store)
+    return _follow(task, part, judged, existing)
+
+
+def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: frozenset[str]) -> int:
+    """Evaluate one principal's grants of the apps that changed; without names, of all its apps."""
+    store = task.store
+    connection = store.connections.get(connection_id)
+    bundle = store.bundles.get(connection_id, principal_id) if connection else None
+    if connection is None or bundle is None:
+        return 0
+    concerned = apps or frozenset(g.app_id for g in bundle.grants or ())
+    judged = _recount(task, connection, concerned)
+    use = _use(store, connection, [ids.shard_of(principal_id, connection.shards)])
+    part = Slice(connection, (bundle,), use, concerned)
+    persons = {bundle.principal.person_id}
+    existing = store.findings.batch_get(_candidates(task.knowledge, concerned, persons)).values()
+    return _follow(task, part, judged, existing)
+
+
+def score_app(task: Scoring, app_id: str) -> int:
+    """Judge one app again and evaluate its rules over all its holders, at every connection."""
+    store, changed = task.store, 0
+    for connection in store.connections.list():
+        judged = _recount(task, connection, frozenset({app_id}))
+        bundles = tuple(_holders(store, connection.id, app_id))
+        shards = sorted({ids.shard_of(b.principal.id, connection.shards) for b in bundles})
+        part = Slice(connection, bundles, _use(store, connection, shards), frozenset({app_id}))
+        persons = {b.principal.person_id for b in bundles}
+        existing = store.findings.batch_get(_candidates(task.knowledge, {app_id}, persons)).values()
+        changed += _follow(task, part, judged, existing)
+    return changed
+
+
+# --- judging apps -----------------------------------------------------------------------------------
+
+
+def _tally(part: Slice, now: datetime) -> dict[str, AppTally]:
+    tallies: dict[str, AppTally] = {}
+    for bundle in part.bundles:
+        last = part.use.last.get(bundle.principal.id, {})
+        for grant in bundle.grants or ():
+            if part.apps is None or grant.app_id in part.apps:
+                used = last.get(grant.app_id)
+                idle = idle_of(grant, used, part.use.window, now)
+                tallies.setdefault(grant.app_id, AppTally()).count(bundle, grant, used, idle)
+    return tallies
+
+
+def _recount(task: Scoring, connection: Connection, apps: frozenset[str]) -> dict[str, AppSummary]:
+    """Judge a few apps from their footprints."""
+    tallies: dict[str, AppTally] = {}
+    now = task.clock.now()
+    for app_id in apps:
+        bundles = tuple(_holders(task.store, connection.id, app_id))
+        shards = sorted({ids.shard_of(b.principal.id, connection.shards) for b in bundles})
+        part = Slice(connection, bundles, _use(task.store, connection, shards), frozenset({app_id}))
+        tallies[app_id] = _tally(part, now).get(app_id, AppTally())
+    known = {app_id: task.store.apps.view(app_id) for app_id in apps}
+    return _judge(task, connection, known, tallies, _size(task.store, connection))
+
+
+def _judge(
+    task: Scoring,
+    connection: Connection,
+    known: Mapping[str, AppView],
+    tallies: Mapping[str, AppTally],
+    size: int | None,
+) -> dict[str, AppSummary]:
+    """Judge apps with fresh tallies of one connection, save, and return their rows."""
+    store, now = task.store, task.clock.now()
+    combined: dict[str, dict[str, StoredTally]] = {}
+    for app_id, view in known.items():
+        kept = stored_tallies(view.risk.body if view.risk else None)
+        combined[app_id] = kept | {connection.id: stored(tallies[app_id])}
+    wanted = {key for parts in combined.values() for tally in parts.values() for key in tally.scope_sets}
+    scope_sets = store.apps.scope_sets(wanted)
+    judged: list[Judged] = [
+        judge(task.knowledge, view.facts, combined[app_id], scope_sets, view.decision, size, now)
+        for app_id, view in known.items()
+        if view.facts is not None
+    ]
+    save(store, judged)
+    return {one.row.app_id: one.row for one in judged}
+
+
+# --- following rules --------------------------------------------------------------------------------
+
+
+def _follow(task: Scoring, part: Slice, rows: Mapping[str, AppSummary], existing: Iterable[Finding]) -> int:
+    """Evaluate the slice and write the findings that change; a finding that moved meanwhile is done again."""
+    pending = tuple(existing)
+    changed = 0
+    views_ = _views(task, part)
+    for _ in range(_ATTEMPTS):
+        sweep = _sweep(task, part, rows, views_, pending)
+        clashed = []
+        for change in sweep.results(task.clock.now()):
+            finding = change.finding
+            try:
+                task.store.findings.put(replace(finding, rev=finding.rev - 1))
+                changed += 1
+            except RevisionConflictError:
+                clashed.append(finding.id)
+        if not clashed:
+            return changed
+        pending = tuple(task.store.findings.batch_get([f.id for f in pending] + clashed).values())
+    raise RevisionConflictError("findings keep changing; the slice is evaluated again later")
+
+
+def _sweep(
+    task: Scoring,
+    part: Slice,
+    rows: Mapping[str, AppSummary],
+    scope_views: Mapping[str, ScopeSetView],
+    existing: Iterable[Finding],
+) -> Sweep:
+    now = task.clock.now()
+    readable = part.readable()
+    sweep = Sweep(task.knowledge.rules, existing, covers=lambda grant: _covered(part, readable, grant))
+    for row in rows.values():
+        sweep.see_app(app_facts(row, part.connection.baseline_at, now))
+    for bundle in part.bundles:
+        holder = principal_facts(bundle)
+        last = part.use.last.get(bundle.principal.id)
+        for grant in bundle.grants or ():
+            if grant.app_id in rows and (part.apps is None or grant.app_id in part.apps):
+                facts = grant_facts(bundle, grant, scope_views, last, part.use.window, now)
+                sweep.see_grant(grant.app_id, facts["grant.id"], {**holder, **facts})
+    if part.apps is None:
+        sweep.see_connection(connection_facts(part.connection, part.run, now))
+    return sweep
+
+
+def _covered(part: Slice, readable: frozenset[str], grant_id: str) -> bool:
+    pair = ids.split_grant_id(grant_id)
+    return pair is not None and pair[0] in readable and (part.apps is None or pair[1] in part.apps)
+
+
+def _views(task: Scoring, part: Slice) -> dict[str, ScopeSetView]:
+    wanted = {
+        key
+        for bundle in part.bundles
+        for grant in bundle.grants or ()
+        if part.apps is None or grant.app_id in part.apps
+        for key in (grant.scope_set, grant.prior_scope_set)
+        if key
+    }
+    return views(task.knowledge, part.connection.provider, task.store.apps.scope_sets(wanted))
+
+
+def _candidates(knowledge: Knowledge, apps: Iterable[str], persons: Iterable[str]) -> list[str]:
+    """Ids of every finding that a slice of these apps and persons can touch."""
+    groups: Mapping[GroupBy, list[str]] = {GroupBy.APP: list(apps), GroupBy.PERSON: list(persons)}
+    return [
+        finding_id(rule.id, Group(rule.group_by, key))
+        for rule in knowledge.rules.rules
+        for key in groups.get(rule.group_by, [])
+    ]
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+def _all_findings(store: TenantStore) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    cursor: str | None = None
+    while True:
+        page = store.findings.page(None, 200, cursor)
+        found.extend(page.items)
+        cursor = page.cursor
+        if cursor is None:
+            return tuple(found)
+
+
+def _holders(store: TenantStore, connection_id: str, app_id: str) -> Iterator[Bundle]:
+    holders = store.footprints.holders(connection_id, app_id)
+    for start in range(0, len(holders), _BATCH):
+        found = store.bundles.batch_get(connection_id, holders[start : start + _BATCH])
+        yield from (bundle for bundle in found.values() if bundle.grant(app_id))
+
+
+def _use(store: TenantStore, connection: Connection, shards: Iterable[int]) -> UseView:
+    last: dict[str, Mapping[str, date]] = {}
+    for shard in shards:
+        last.update(store.use.last_use(connection.id, shard, connection.shards))
+    return UseView(last, store.use.window(connection.id))
+
+
+def _size(store: TenantStore, connection: Connection) -> int | None:
+    if not connection.last_full_run:
+        return None
+    run = store.runs.get(connection.id, connection.last_full_run)
+    return run.coverage.listed if run else None
+
+
+def _apps(work: Work) -> frozenset[str]:
+    return frozenset(filter(None, work.body.get("apps", "").split(",")))
+
+
+def _required(connection_id: str | None) -> str:
+    if connection_id is None:
+        raise ValueError("the message names no connection")
+    return connection_id
