@@ -8,11 +8,16 @@ import pytest
 import requests
 
 from functions.onboarding.app import handler
-from lantern.connectors import registry
-from lantern.runtime import wiring, wiring_edges
-from lantern.runtime.settings import SettingsError
+from lantern.runtime import wiring, wiring_edges, workers
 from tests.functional.api.world import PLATFORM_TABLE, TENANT_TABLE
 from tests.functional.onboarding.world import BASE, CLIENT, REGION, World
+
+
+def _reset() -> None:
+    wiring.reset()
+    wiring_edges.reset()
+    workers.registration.cache_clear()
+    workers.provider_io.cache_clear()
 
 
 @pytest.fixture
@@ -38,11 +43,9 @@ def deployed(world: World, monkeypatch: pytest.MonkeyPatch):
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    wiring.reset()
-    wiring_edges.reset()
+    _reset()
     yield world
-    wiring.reset()
-    wiring_edges.reset()
+    _reset()
 
 
 def _get(
@@ -91,15 +94,14 @@ def test_a_wrong_link_is_a_page(deployed: World):
     assert "req-9" in page["body"]
 
 
-def test_provider_addresses_move_but_the_issuer_does_not():
-    addresses = registry.manifest("google").endpoints
-    moved = wiring_edges.endpoints("google", addresses, '{"google": "http://127.0.0.1:1/"}')
-    assert moved["authorize"] == "http://127.0.0.1:1/o/oauth2/v2/auth"
-    assert moved["admin"] == "http://127.0.0.1:1"
-    assert "issuer" not in moved
-    assert wiring_edges.endpoints("google", addresses, "{}") == {}
-    assert wiring_edges.endpoints("google", addresses, "") == {}
-    with pytest.raises(SettingsError):
-        wiring_edges.endpoints("google", addresses, "[1]")
-    with pytest.raises(SettingsError):
-        wiring_edges.endpoints("google", addresses, "{")
+def test_the_apis_links_lead_to_the_consent_flow(deployed: World):
+    (store,) = [wiring.tenant_store("a" * 20)]
+    address = wiring.api_tools().onboarding.create_link(
+        store,
+        "google",
+        by="key_1",
+        connection_id=None,
+        now=deployed.clock.now(),
+        random=deployed.random,
+    )
+    assert address.startswith(f"{BASE}/connect/link/{'a' * 20}.")
