@@ -86,16 +86,6 @@ class AppAnswer(Answer):
     decision: DecisionAnswer
 
 
-class RiskAnswer(Answer):
-    """Why an app is as risky as it is."""
-
-    app_id: str
-    score: int | None = Field(description="0 to 100; null while not assessed.")
-    assessment: dict[str, Any] | None = Field(
-        description="Every factor with its points, weight, evidence and what would lower it."
-    )
-
-
 class HolderAnswer(Answer):
     """An account that holds an app."""
 
@@ -211,13 +201,6 @@ def get_app(call: Call[Any, None]) -> Reply:
     return Reply(_app(view), etag=_etag(view.decision))
 
 
-def get_risk(call: Call[Any, None]) -> Reply:
-    """The explanation of an app's risk."""
-    view = queries_apps.app(call.store, call.path["app_id"])
-    body = dict(view.risk.body) if view.risk else None
-    return Reply(RiskAnswer(app_id=view.app_id, score=queries_apps.score(view.risk), assessment=body))
-
-
 def put_status(call: Call[Any, DecisionBody]) -> Reply:
     """Decide about an app."""
     view = queries_apps.app(call.store, call.path["app_id"])
@@ -284,17 +267,6 @@ ROUTES = (
         scope="read",
         answer=AppAnswer,
         etag=True,
-    ),
-    Route(
-        method="GET",
-        path="/v1/apps/{app_id}/risk",
-        operation="getAppRisk",
-        tag="Apps",
-        summary="Why an app is risky",
-        description="The assessment, factor by factor.",
-        handler=get_risk,
-        scope="read",
-        answer=RiskAnswer,
     ),
     Route(
         method="PUT",
