@@ -36,11 +36,14 @@ class _Crew(Generic[T, A, R]):
         self._waiting = 0
         self.results: queue.Queue[R | BaseException | None] = queue.Queue(_BACKLOG)
 
-    def ensure_waiter(self) -> None:
-        """Start a thread unless one is waiting already, nothing is left to do, or the crew is full."""
+    def ensure_waiter(self) -> bool:
+        """Start a thread unless one is waiting already, nothing is left to do, or the crew is full.
+
+        Whether one was started.
+        """
         with self._lock:
             if self._waiting or not self._left or self._alive >= self._cap or self._halt.passed():
-                return
+                return False
             self._alive += 1
             self._waiting += 1
         try:
@@ -51,6 +54,8 @@ class _Crew(Generic[T, A, R]):
                 self._waiting -= 1
                 if not self._alive:
                     raise
+            return False
+        return True
 
     def _run(self) -> None:
         waiting = True  # whoever started us counted us
@@ -81,7 +86,7 @@ class _Crew(Generic[T, A, R]):
 
     def _take(self) -> tuple[T, A] | None:
         with self._lock:
-            if not self._left:
+            if not self._left or self._halt.passed():
                 return None
             self._left -= 1
             item = next(self._items)
@@ -117,14 +122,13 @@ def fan_out(
     """
     if cap <= 1 or len(items) <= 1:
         for item in items:
-            admission = admit()
+            admission = None if halt.passed() else admit()
             if admission is None:
                 return
             yield work(item, admission)
         return
     crew = _Crew(items, admit, work, cap, halt)
-    crew.ensure_waiter()
-    finished = halt.passed()  # then no thread was started
+    finished = not crew.ensure_waiter()
     try:
         while not finished:
             result = crew.results.get()

@@ -40,7 +40,7 @@ class BundleRepository:
         return {doc.key.sk: self._bundle(cid, doc) for doc in found.values()}
 
     def find(self, cids: Iterable[str], pid: str) -> Bundle | None:
-        """The bundle of a principal at whichever of the connections it is; one request, strongly consistent."""
+        """The bundle of a principal, at whichever of the connections it is; one request, consistent."""
         keys = {self._keys.bundle(cid, pid): cid for cid in cids}
         found = self._documents.batch_get(keys, consistent=True)
         return next((self._bundle(keys[key], doc) for key, doc in found.items()), None)

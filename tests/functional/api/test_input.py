@@ -141,7 +141,7 @@ def test_a_cursor_of_another_tenant_question_or_filter_is_refused(world: World) 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ai", "yes"),
+        ("verdict", "yes"),
         ("status", "banned"),
         ("min_risk", "-1"),
         ("max_risk", "101"),

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from lantern.domain import apikeys, ids
+from lantern.domain.errors import InvalidInputError
 from lantern.domain.idempotency import KeptAnswer
 from lantern.runtime import idempotency, problems, ratelimit
 from lantern.runtime.api.routing import Call, Caller, Reply, Route, Router
@@ -103,7 +104,8 @@ def _answer(
 ) -> _Answer:
     for page in router.public:
         if request.method == "GET" and request.path == page.path:
-            return _Answer(200, page.render(), {"Content-Type": page.media_type, **page.headers})
+            made = page.render()
+            return _Answer(200, made.text, {"Content-Type": page.media_type, **made.headers})
     caller = _caller(request)
     box = tools()
     allowance = ratelimit.spend(box.platform.count_request, caller.key_id, box.requests_per_minute, box.now())
@@ -114,7 +116,7 @@ def _answer(
     key = request.headers.get("idempotency-key")
     if route.method == "POST" and key is not None:
         return _once(key, call, route, request)
-    return _encode(route.handler(call))
+    return _encode(_run(route, call))
 
 
 def _permit(caller: Caller, route: Route) -> None:
@@ -145,11 +147,21 @@ def _call(
     )
 
 
+def _run(route: Route, call: Call[Any, Any]) -> Reply:
+    try:
+        return route.handler(call)
+    except InvalidInputError as error:
+        # Use-cases know values by name; for the client it is a place in the body.
+        if route.body is not None and error.field in route.body.model_fields:
+            raise InvalidInputError(f"/{error.field}", error.remedy) from error
+        raise
+
+
 def _once(key: str, call: Call[Any, Any], route: Route, request: HttpRequest) -> _Answer:
     sent: list[_Answer] = []
 
     def run() -> KeptAnswer:
-        reply = route.handler(call)
+        reply = _run(route, call)
         sent.append(_encode(reply))
         kept = reply.replay if reply.replay is not None else reply.body
         return KeptAnswer(reply.status, _json(kept), reply.etag, reply.location)

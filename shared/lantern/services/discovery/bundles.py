@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -152,11 +152,13 @@ class BundleWriter:
         self, stored: Bundle | None, seen: Observation, now: datetime, dates: Mapping[str, date]
     ) -> Merge:
         merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
-        self._put_apps(app for grant in seen.grants or () for app in (grant.app,))
-        # Before it is overwritten: a bundle remembers only its last change.
-        self._note_again(stored, now)
+        self._put_apps((grant.app for grant in seen.grants or ()), now)
+        rescued = self._note_again(stored, now)
         if merged.bundle is None:
             return merged
+        if rescued:
+            # Before it is overwritten: a bundle remembers only its last change.
+            self._flush_history()
         self._put_scope_sets(merged.scope_sets)
         before = {d.app_id for d in merged.bundle.delta if d.kind == "added"}
         after = {d.app_id for d in merged.bundle.delta if d.kind == "removed"}
@@ -174,11 +176,11 @@ class BundleWriter:
         change = self._store.footprints.add if verb == "add" else self._store.footprints.remove
         change(connection.id, shard, connection.shards, principal, apps)
 
-    def _put_apps(self, apps: Iterable[App]) -> None:
-        for app in apps:
-            if app.id not in self._seen_apps:
-                self._store.apps.put_facts(app)
-                self._seen_apps.add(app.id)
+    def _put_apps(self, apps: Iterable[App], now: datetime) -> None:
+        fresh = [replace(app, first_seen=now) for app in apps if app.id not in self._seen_apps]
+        if fresh:
+            self._store.apps.put_all_facts(fresh)
+            self._seen_apps.update(app.id for app in fresh)
 
     def _put_scope_sets(self, sets: Mapping[str, frozenset[str]]) -> None:
         fresh = {key: scopes for key, scopes in sets.items() if key not in self._seen_sets}
@@ -205,14 +207,15 @@ class BundleWriter:
             for delta in bundle.delta
         )
 
-    def _note_again(self, stored: Bundle | None, now: datetime) -> None:
+    def _note_again(self, stored: Bundle | None, now: datetime) -> bool:
         """A worker that stopped between a bundle and its history left that to us; noting is idempotent."""
         if stored is None or stored.changed_at is None or stored.changed_at < now - REPAIR:
-            return
+            return False
         baseline = self._connection.baseline_at
         if stored.cause == "run" and (baseline is None or stored.changed_at <= baseline):
-            return
+            return False
         self._note(stored, stored.changed_at)
+        return bool(stored.delta)
 
     def _flush_history(self) -> None:
         # Under the day of the change: noted again tomorrow, it meets the entry noted today.
