@@ -87,7 +87,9 @@ def test_a_bulk_revocation_waits_for_a_second_key(deployment: Deployment, acme: 
     acme.colleague("read", "remediate").do("POST", f"{path}/approve", If_Match=acme.etag(path))
     assert acme.job(job["id"], "done")["counts"]["verified"] == 3
     truth = deployment.google.control.truth(acme.customer_id)
-    client = next(a.client_id for a in deployment.google.world.org(acme.customer_id).app_list if a.name == "ChatPDF")
+    client = next(
+        a.client_id for a in deployment.google.world.org(acme.customer_id).app_list if a.name == "ChatPDF"
+    )
     assert not [row for row in truth.values() if client in row["grants"]]
 
 
@@ -143,9 +145,7 @@ def test_poison_is_given_up_repaired_and_replayed(deployment: Deployment, acme: 
     (message,) = wait_for(dead, "the dead letter")
     repaired = json.dumps({**json.loads(message["Body"]), "kind": "connection.full"})
     sqs.send_message(QueueUrl=runs, MessageBody=repaired, MessageGroupId=acme.tenant_id)
-    sqs.delete_message(
-        QueueUrl=deployment.outputs["RunsDeadLetters"], ReceiptHandle=message["ReceiptHandle"]
-    )
+    sqs.delete_message(QueueUrl=deployment.outputs["RunsDeadLetters"], ReceiptHandle=message["ReceiptHandle"])
     wait_for(
         lambda: [r for r in acme.runs() if r["cause"] == cause and r["state"] == "complete"],
         "the replayed run",
