@@ -1,7 +1,8 @@
 """Columns of numbers and ids as bytes: what every packed record is made of.
 
 Numbers are written column by column and byte plane by byte plane, so that the high bytes of small
-numbers are one long run of zeros, which zlib reduces to nothing.
+numbers are one long run of zeros, which zlib reduces to nothing. Ids are digests, which nothing can
+compress: they stand beside the compressed part, as they are.
 """
 
 import zlib
@@ -15,6 +16,7 @@ from lantern.domain import ids
 
 _EPOCH: Final = date(2000, 1, 1)
 _COUNT: Final = Struct("<I")
+_HEADER: Final = 1 + _COUNT.size
 _NO_DATE: Final = 0
 _MAX_DAY: Final = 0xFFFF
 
@@ -71,6 +73,7 @@ class Writer:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
+        self._ids: list[bytes] = []
 
     def count(self, number: int) -> None:
         """One number below 2**32."""
@@ -89,15 +92,16 @@ class Writer:
 
     def ids(self, pack_one: Callable[[str], bytes], values: Iterable[str]) -> None:
         """A column of ids in their binary form; no length is written."""
-        self._parts.append(b"".join([pack_one(value) for value in values]))
+        self._ids.extend(map(pack_one, values))
 
     def payload(self) -> bytes:
         """Everything written so far, uncompressed: what a digest covers."""
-        return b"".join(self._parts)
+        return b"".join((*self._parts, *self._ids))
 
     def finish(self, version: int) -> bytes:
-        """The packed record: one byte of version, then the compressed columns."""
-        return bytes((version,)) + zlib.compress(self.payload(), 9)
+        """The packed record: version (1 byte), length of the ids (4 bytes), ids, compressed columns."""
+        ids_ = b"".join(self._ids)
+        return bytes((version,)) + _COUNT.pack(len(ids_)) + ids_ + zlib.compress(b"".join(self._parts), 9)
 
 
 class Reader:
@@ -112,10 +116,13 @@ class Reader:
             raise CodecError("a packed record of an unknown version")
         self.version = packed[0]
         try:
-            self._data = zlib.decompress(packed[1:])
-        except zlib.error as cause:
+            (size,) = _COUNT.unpack_from(packed, 1)
+            self._ids = packed[_HEADER : _HEADER + size]
+            self._data = zlib.decompress(packed[_HEADER + size :])
+        except (zlib.error, error) as cause:
             raise CodecError("a damaged packed record") from cause
         self._at = 0
+        self._ids_at = 0
 
     def _take(self, size: int) -> bytes:
         end = self._at + size
@@ -149,8 +156,11 @@ class Reader:
 
     def ids(self, unpack_one: Callable[[bytes], str], width: int, length: int) -> list[str]:
         """A column of `length` ids of `width` bytes each."""
-        raw = self._take(width * length)
-        return [unpack_one(raw[at : at + width]) for at in range(0, width * length, width)]
+        start, end = self._ids_at, self._ids_at + width * length
+        if end > len(self._ids):
+            raise CodecError("a packed record with too few ids")
+        self._ids_at = end
+        return [unpack_one(self._ids[at : at + width]) for at in range(start, end, width)]
 
     def end(self) -> None:
         """Everything was read.
@@ -158,7 +168,7 @@ class Reader:
         Raises:
             CodecError: something is left.
         """
-        if self._at != len(self._data):
+        if self._at != len(self._data) or self._ids_at != len(self._ids):
             raise CodecError("a packed record with more than its version knows")
 
 

@@ -52,7 +52,11 @@ class Organisation:
         self._set_ids = sorted(self.scope_sets)
         self._weights = [1 / (rank + 8) ** 0.7 for rank in range(apps)]
         # Most people grant an app what most others grant it.
-        self._usual = {app.id: self.random.choice(self._set_ids) for app in self.apps}
+        # Three of ten apps ask for no more than a sign-in; what the others ask for is spread widely.
+        self._set_weights = [
+            0.43 * scope_sets**0.5 if not n else 1 / (n + 1) ** 0.5 for n in range(scope_sets)
+        ]
+        self._usual = {app.id: self._any_set() for app in self.apps}
 
     def day(self) -> date:
         """A day of the last three years, recent ones more often."""
@@ -60,7 +64,11 @@ class Organisation:
 
     def scope_set(self, app_id: str) -> str:
         """The scopes somebody grants an app: the usual ones four times of five."""
-        return self._usual[app_id] if self.random.random() < 0.8 else self.random.choice(self._set_ids)
+        return self._usual[app_id] if self.random.random() < 0.8 else self._any_set()
+
+    def _any_set(self) -> str:
+        (chosen,) = self.random.choices(self._set_ids, self._set_weights)
+        return chosen
 
     def principal(self, number: int, connection_id: str = CID) -> Principal:
         """An employee."""

@@ -1,0 +1,13 @@
+"""Lambda of the REST API: `/v1/{proxy+}` and `/docs`."""
+
+from typing import Any
+
+from lantern.runtime import wiring
+from lantern.runtime.api.application import handle
+from lantern.runtime.api.gateway import Response
+
+
+def handler(event: dict[str, Any], _context: object) -> Response:
+    """Answer one request."""
+    wiring.logging_once("api")
+    return handle(event, wiring.api_tools)

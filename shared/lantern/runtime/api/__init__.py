@@ -1,0 +1,1 @@
+"""The REST API: a route table, one module per resource, and what all routes share."""

@@ -1,0 +1,88 @@
+"""The API as a whole: all routes, its document, its pages, and the Lambda's way in."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+from lantern.runtime.api import (
+    apps,
+    audit,
+    connections,
+    docs,
+    findings,
+    grants,
+    jobs,
+    keys,
+    openapi,
+    principals,
+    runs,
+    tenant,
+)
+from lantern.runtime.api.gateway import Event, Response
+from lantern.runtime.api.gateway import handle as handle_event
+from lantern.runtime.api.routing import PublicRoute, Route, Router
+from lantern.runtime.api.tools import Tools
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *tenant.ROUTES,
+    *connections.ROUTES,
+    *runs.ROUTES,
+    *apps.ROUTES,
+    *principals.ROUTES,
+    *grants.ROUTES,
+    *findings.ROUTES,
+    *jobs.ROUTES,
+    *audit.ROUTES,
+    *keys.ROUTES,
+)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI document of this API."""
+    return openapi.document(ROUTER)
+
+
+def document_text() -> str:
+    """The document as it is committed: stable order, one member a line."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+@cache
+def _compact() -> str:
+    return json.dumps(document(), separators=(",", ":"))
+
+
+@cache
+def _docs() -> str:
+    return docs.render(document())
+
+
+ROUTER: Final = Router(
+    ROUTES,
+    public=(
+        PublicRoute(
+            path="/v1/openapi.json",
+            operation="getOpenApi",
+            summary="This document",
+            description="The OpenAPI 3.1 document of the API; needs no key.",
+            media_type="application/json",
+            render=_compact,
+        ),
+        PublicRoute(
+            path="/docs",
+            operation="getDocs",
+            summary="The API for people",
+            description="This document as a page; needs no key and loads nothing from elsewhere.",
+            media_type="text/html; charset=utf-8",
+            render=_docs,
+            headers={"Content-Security-Policy": docs.POLICY},
+        ),
+    ),
+)
+
+
+def handle(event: Event, tools: Callable[[], Tools]) -> Response:
+    """Answer one API Gateway REST proxy event."""
+    return handle_event(event, ROUTER, tools)

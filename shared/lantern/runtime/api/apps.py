@@ -1,0 +1,319 @@
+"""Apps: who they are, how risky, who holds them, what was decided."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from lantern.domain.apps import AiAnswer, AppDecision, AppStatus, AppSummary, AppView
+from lantern.domain.inventory import AppKind, PrincipalStatus, Provider
+from lantern.runtime.api.paging import ListOf, PageQuery, dump_position, load_position
+from lantern.runtime.api.routing import Call, Reply, Route
+from lantern.runtime.api.validation import Answer, Strict
+from lantern.runtime.preconditions import revision_etag
+from lantern.services import decisions, queries_apps
+from lantern.services.queries_apps import AppFilter, Holder, Sort
+
+Status = Literal["approved", "restricted", "under_review", "not_allowed", "undecided"]
+
+
+class AppQuery(PageQuery):
+    """Which apps, in which order."""
+
+    ai: AiAnswer | None = Field(None, description="Whether it is an AI tool.")
+    status: Status | None = Field(None, description="What was decided; `undecided` where nothing was.")
+    min_risk: int | None = Field(None, ge=0, le=100, description="Risk of at least; excludes unknown risk.")
+    max_risk: int | None = Field(None, ge=0, le=100, description="Risk of at most; excludes unknown risk.")
+    category: str | None = Field(None, max_length=80, description="Category of the product.")
+    provider: Provider | None = Field(None, description="Where it was seen.")
+    connection_id: str | None = Field(None, max_length=80, description="Held at this connection.")
+    first_seen_from: AwareDatetime | None = Field(None, description="First seen at or after.")
+    first_seen_until: AwareDatetime | None = Field(None, description="First seen before.")
+    sort: Sort = Field("-risk", description="Order; `-` is descending, unknown comes last.")
+
+
+class AppRow(Answer):
+    """An app in the list."""
+
+    id: str
+    provider: Provider
+    name: str = Field(description="As the app calls itself: anybody may have chosen it.")
+    kind: AppKind
+    ai: AiAnswer
+    risk: int | None = Field(description="0 to 100; null while not assessed.")
+    band: str | None
+    category: str | None
+    product: str | None
+    vendor: str | None
+    publisher: str | None
+    status: AppStatus | None
+    holders: int = Field(description="Accounts that hold it.")
+    first_seen: datetime | None
+    last_used: date | None
+    connections: list[str]
+
+
+class AppList(ListOf[AppRow]):
+    """Apps."""
+
+
+class DecisionAnswer(Answer):
+    """What the tenant decided about an app."""
+
+    app_id: str
+    status: AppStatus | None = Field(description="Null while nothing is decided.")
+    note: str
+    by: str | None
+    at: datetime | None
+
+
+class AppAnswer(Answer):
+    """All that is known of one app."""
+
+    id: str
+    provider: Provider | None
+    client_id: str | None
+    name: str | None = Field(description="As the app calls itself: anybody may have chosen it.")
+    kind: AppKind | None
+    publisher: str | None
+    domains: list[str]
+    verified_publisher: bool | None
+    first_seen: datetime | None
+    risk: int | None = Field(description="0 to 100; null while not assessed.")
+    decision: DecisionAnswer
+
+
+class RiskAnswer(Answer):
+    """Why an app is as risky as it is."""
+
+    app_id: str
+    score: int | None = Field(description="0 to 100; null while not assessed.")
+    assessment: dict[str, Any] | None = Field(
+        description="Every factor with its points, weight, evidence and what would lower it."
+    )
+
+
+class HolderAnswer(Answer):
+    """An account that holds an app."""
+
+    principal_id: str
+    connection_id: str
+    person_id: str
+    grant_id: str
+    email: str | None
+    name: str | None
+    status: PrincipalStatus
+    admin: bool | None
+    scope_set: str | None = Field(description="What it granted: see /v1/scope-sets.")
+    granted_on: date | None
+    first_seen: date | None
+
+
+class HolderList(ListOf[HolderAnswer]):
+    """Holders of an app."""
+
+
+class HolderQuery(PageQuery):
+    """Holders at which connection."""
+
+    connection_id: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]{1,80}$",
+        description="The connection; an app lists its own in `connections`.",
+    )
+
+
+class DecisionBody(Strict):
+    """A decision about an app."""
+
+    status: AppStatus
+    note: str = Field("", max_length=2_000, description="Why.")
+
+
+def _row(app: AppSummary) -> AppRow:
+    return AppRow(
+        id=app.app_id,
+        provider=app.provider,
+        name=app.name,
+        kind=app.kind,
+        ai=app.ai,
+        risk=app.risk,
+        band=app.band,
+        category=app.category,
+        product=app.product,
+        vendor=app.vendor,
+        publisher=app.publisher,
+        status=app.status,
+        holders=app.holders,
+        first_seen=app.first_seen,
+        last_used=app.last_used,
+        connections=list(app.connections),
+    )
+
+
+def _decision(app_id: str, decision: AppDecision | None) -> DecisionAnswer:
+    if decision is None:
+        return DecisionAnswer(app_id=app_id, status=None, note="", by=None, at=None)
+    return DecisionAnswer(
+        app_id=app_id, status=decision.status, note=decision.note, by=decision.by, at=decision.at
+    )
+
+
+def _etag(decision: AppDecision | None) -> str:
+    return revision_etag(decision.rev if decision else 0)
+
+
+def _app(view: AppView) -> AppAnswer:
+    facts = view.facts
+    return AppAnswer(
+        id=view.app_id,
+        provider=facts.provider if facts else None,
+        client_id=facts.client_id if facts else None,
+        name=facts.name if facts else None,
+        kind=facts.kind if facts else None,
+        publisher=facts.publisher if facts else None,
+        domains=list(facts.domains) if facts else [],
+        verified_publisher=facts.verified_publisher if facts else None,
+        first_seen=facts.first_seen if facts else None,
+        risk=queries_apps.score(view.risk),
+        decision=_decision(view.app_id, view.decision),
+    )
+
+
+def list_apps(call: Call[AppQuery, None]) -> Reply:
+    """Apps, filtered and sorted."""
+    asked = call.query
+    wanted = AppFilter(
+        ai=asked.ai,
+        status=asked.status,
+        min_risk=asked.min_risk,
+        max_risk=asked.max_risk,
+        category=asked.category,
+        provider=asked.provider,
+        connection_id=asked.connection_id,
+        first_seen_from=asked.first_seen_from,
+        first_seen_until=asked.first_seen_until,
+    )
+    after = load_position(call.position(asked.cursor))
+    page = queries_apps.list_apps(call.store, wanted, asked.sort, after, asked.limit)
+    cursor = call.cursor(dump_position(page.position))
+    return Reply(AppList(data=[_row(app) for app in page.rows], next_cursor=cursor))
+
+
+def get_app(call: Call[Any, None]) -> Reply:
+    """One app."""
+    view = queries_apps.app(call.store, call.path["app_id"])
+    return Reply(_app(view), etag=_etag(view.decision))
+
+
+def get_risk(call: Call[Any, None]) -> Reply:
+    """The explanation of an app's risk."""
+    view = queries_apps.app(call.store, call.path["app_id"])
+    body = dict(view.risk.body) if view.risk else None
+    return Reply(RiskAnswer(app_id=view.app_id, score=queries_apps.score(view.risk), assessment=body))
+
+
+def put_status(call: Call[Any, DecisionBody]) -> Reply:
+    """Decide about an app."""
+    view = queries_apps.app(call.store, call.path["app_id"])
+    call.check_revision(_etag(view.decision))
+    decision = decisions.decide_app(
+        call.store,
+        view,
+        status=call.body.status,
+        note=call.body.note,
+        by=call.caller.actor,
+        now=call.tools.now(),
+    )
+    return Reply(_decision(view.app_id, decision), etag=_etag(decision))
+
+
+def list_holders(call: Call[HolderQuery, None]) -> Reply:
+    """Accounts that hold an app at a connection."""
+    asked = call.query
+    after = call.position(asked.cursor)
+    page = queries_apps.holders(call.store, asked.connection_id, call.path["app_id"], after, asked.limit)
+    return Reply(
+        HolderList(data=[_holder(holder) for holder in page.items], next_cursor=call.cursor(page.cursor))
+    )
+
+
+def _holder(holder: Holder) -> HolderAnswer:
+    principal, grant = holder.principal, holder.grant
+    return HolderAnswer(
+        principal_id=principal.id,
+        connection_id=principal.connection_id,
+        person_id=principal.person_id,
+        grant_id=holder.grant_id,
+        email=principal.email,
+        name=principal.name,
+        status=principal.status,
+        admin=principal.admin,
+        scope_set=grant.scope_set,
+        granted_on=grant.granted_on,
+        first_seen=grant.first_seen,
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/apps",
+        operation="listApps",
+        tag="Apps",
+        summary="Apps that hold access",
+        description="Every app in the inventory, filtered and sorted; by default the riskiest first.",
+        handler=list_apps,
+        scope="read",
+        query=AppQuery,
+        answer=AppList,
+    ),
+    Route(
+        method="GET",
+        path="/v1/apps/{app_id}",
+        operation="getApp",
+        tag="Apps",
+        summary="One app",
+        description="Facts, risk and the decision. The ETag is the decision's.",
+        handler=get_app,
+        scope="read",
+        answer=AppAnswer,
+        etag=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/apps/{app_id}/risk",
+        operation="getAppRisk",
+        tag="Apps",
+        summary="Why an app is risky",
+        description="The assessment, factor by factor.",
+        handler=get_risk,
+        scope="read",
+        answer=RiskAnswer,
+    ),
+    Route(
+        method="PUT",
+        path="/v1/apps/{app_id}/status",
+        operation="setAppStatus",
+        tag="Apps",
+        summary="Decide about an app",
+        description="Approves, restricts, forbids or takes under review; findings follow. It is audited.",
+        handler=put_status,
+        scope="write",
+        body=DecisionBody,
+        answer=DecisionAnswer,
+        if_match=True,
+        etag=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/apps/{app_id}/holders",
+        operation="listAppHolders",
+        tag="Apps",
+        summary="Who holds an app",
+        description="Accounts of one connection that have granted access to the app.",
+        handler=list_holders,
+        scope="read",
+        query=HolderQuery,
+        answer=HolderList,
+    ),
+)

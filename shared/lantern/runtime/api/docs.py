@@ -1,0 +1,70 @@
+"""The OpenAPI document as one self-contained page."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from typing import Any, Final
+
+from jinja2 import Environment, StrictUndefined
+
+_METHODS: Final = ("get", "post", "put", "delete")
+
+
+def _read(name: str) -> str:
+    return files("lantern.runtime.api").joinpath(name).read_text(encoding="utf-8")
+
+
+_STYLE: Final = _read("docs.css")
+_TEMPLATE: Final = _read("docs.html.j2")
+
+POLICY: Final = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-"
+    + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    + "'"
+)
+"""Content security policy of the page: its own style sheet and nothing else."""
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """The page for an OpenAPI document: HTML without scripts."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["shape"] = shape
+    operations: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in document["tags"]}
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                operation = item[method]
+                operations[operation["tags"][0]].append({"method": method, "path": path, **operation})
+    return environment.from_string(_TEMPLATE).render(
+        info=document["info"],
+        tags=document["tags"],
+        operations=operations,
+        schemas=document["components"]["schemas"],
+        responses=document["components"]["responses"],
+        style=_STYLE,
+    )
+
+
+def shape(schema: Mapping[str, Any]) -> str:
+    """A schema in a few words: `string`, `list of App`, `integer or null`."""
+    for keyword, words in _WORDS.items():
+        if keyword in schema:
+            return words(schema[keyword])
+    kind = str(schema.get("type", "anything"))
+    if kind == "array":
+        return f"list of {shape(schema.get('items', {}))}"
+    values = schema.get("additionalProperties")
+    if kind == "object" and isinstance(values, Mapping):
+        return f"map to {shape(values)}"
+    return f"{kind} ({schema['format']})" if "format" in schema else kind
+
+
+_WORDS: Final[Mapping[str, Callable[[Any], str]]] = {
+    "$ref": lambda reference: str(reference).rsplit("/", 1)[-1],
+    "anyOf": lambda options: " or ".join(shape(option) for option in options),
+    "enum": lambda values: " | ".join(str(value) for value in values),
+    "const": str,
+}

@@ -1,0 +1,277 @@
+"""Findings: read them, decide about them."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from lantern.domain.findings import Finding, FindingStatus, Resolution
+from lantern.runtime.api.paging import ListOf, PageQuery
+from lantern.runtime.api.routing import Call, Reply, Route
+from lantern.runtime.api.validation import Answer, Strict
+from lantern.runtime.preconditions import revision_etag
+from lantern.services import decisions, queries_findings
+
+Status = Literal["open", "acknowledged", "suppressed", "resolved"]
+SeverityName = Literal["info", "low", "medium", "high", "critical"]
+Closing = Literal["fixed", "accepted", "false_positive", "benign"]
+_MAX_GRANTS = 200
+
+
+class AffectedAnswer(Answer):
+    """A grant that the finding is about."""
+
+    grant_id: str
+    severity: str
+    since: datetime
+    state: Literal["open", "resolved"]
+    resolved_at: datetime | None
+
+
+class HistoryAnswer(Answer):
+    """One line of a finding's history."""
+
+    at: datetime
+    kind: str
+    severity: str
+    grants: int
+    actor: str | None
+    note: str
+
+
+class FindingRow(Answer):
+    """A finding in the list."""
+
+    id: str
+    rule_id: str
+    title: str = Field(description="Holds names that anybody may have chosen.")
+    severity: str
+    status: Status
+    subject_kind: str = Field(description="What the finding is about: app, person or connection.")
+    subject_id: str
+    holds: bool = Field(description="Whether the rule is still broken.")
+    grants: int = Field(description="Grants affected now.")
+    first_seen: datetime
+    last_seen: datetime
+    suppressed_until: datetime | None
+
+
+class FindingList(ListOf[FindingRow]):
+    """Findings."""
+
+
+class FindingAnswer(FindingRow):
+    """One finding, whole."""
+
+    rule_version: str
+    reopened_count: int
+    affected: list[AffectedAnswer] = Field(description=f"The first {_MAX_GRANTS}; all are at /v1/grants.")
+    suppress_reason: str | None
+    resolution: str | None
+    resolution_note: str
+    assignee: str | None
+    history: list[HistoryAnswer]
+
+
+class FindingQuery(PageQuery):
+    """Which findings."""
+
+    status: Status | None = Field(None, description="Only these; absent means all.")
+
+
+class Acknowledgement(Strict):
+    """Taking a finding on."""
+
+    note: str = Field("", max_length=1_000)
+
+
+class ResolutionBody(Strict):
+    """Closing a finding."""
+
+    resolution: Closing
+    reason: str = Field("", max_length=1_000, description="Needed while the finding still holds.")
+
+
+class Suppression(Strict):
+    """Keeping a finding quiet."""
+
+    reason: str = Field(min_length=1, max_length=1_000)
+    until: AwareDatetime = Field(description="When it speaks again: within a year.")
+
+
+def _fields(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "rule_id": finding.rule_id,
+        "title": finding.title,
+        "severity": finding.severity,
+        "status": finding.status.value,
+        "subject_kind": finding.group.kind,
+        "subject_id": finding.group.id,
+        "holds": finding.holds,
+        "grants": len(finding.open_grants),
+        "first_seen": finding.first_seen,
+        "last_seen": finding.last_seen,
+        "suppressed_until": finding.suppress_until,
+    }
+
+
+def _answer(finding: Finding) -> FindingAnswer:
+    return FindingAnswer(
+        **_fields(finding),
+        rule_version=finding.rule_version,
+        reopened_count=finding.reopened_count,
+        affected=[
+            AffectedAnswer(
+                grant_id=item.grant_id,
+                severity=item.severity,
+                since=item.since,
+                state=item.state.value,
+                resolved_at=item.resolved_at,
+            )
+            for item in finding.affected[:_MAX_GRANTS]
+        ],
+        suppress_reason=finding.suppress_reason,
+        resolution=None if finding.resolution is None else finding.resolution.value,
+        resolution_note=finding.resolution_note,
+        assignee=finding.assignee,
+        history=[
+            HistoryAnswer(
+                at=line.at,
+                kind=line.kind.value,
+                severity=line.severity,
+                grants=line.grants,
+                actor=line.actor,
+                note=line.note,
+            )
+            for line in finding.history
+        ],
+    )
+
+
+def list_findings(call: Call[FindingQuery, None]) -> Reply:
+    """Findings, the most severe first within a status."""
+    asked = call.query
+    status = None if asked.status is None else FindingStatus(asked.status)
+    page = queries_findings.listing(call.store, status, call.position(asked.cursor), asked.limit)
+    data = [FindingRow(**_fields(finding)) for finding in page.items]
+    return Reply(FindingList(data=data, next_cursor=call.cursor(page.cursor)))
+
+
+def get_finding(call: Call[Any, None]) -> Reply:
+    """One finding."""
+    return _reply(queries_findings.one(call.store, call.path["finding_id"]))
+
+
+def _current(call: Call[Any, Any]) -> Finding:
+    finding = queries_findings.one(call.store, call.path["finding_id"])
+    call.check_revision(revision_etag(finding.rev))
+    return finding
+
+
+def _reply(finding: Finding) -> Reply:
+    return Reply(_answer(finding), etag=revision_etag(finding.rev))
+
+
+def acknowledge(call: Call[Any, Acknowledgement]) -> Reply:
+    """Take a finding on."""
+    by, now = call.caller.actor, call.tools.now()
+    return _reply(decisions.acknowledge(call.store, _current(call), note=call.body.note, by=by, now=now))
+
+
+def resolve(call: Call[Any, ResolutionBody]) -> Reply:
+    """Close a finding."""
+    changed = decisions.resolve(
+        call.store,
+        _current(call),
+        resolution=Resolution(call.body.resolution),
+        reason=call.body.reason,
+        by=call.caller.actor,
+        now=call.tools.now(),
+    )
+    return _reply(changed)
+
+
+def suppress(call: Call[Any, Suppression]) -> Reply:
+    """Keep a finding quiet."""
+    changed = decisions.suppress(
+        call.store,
+        _current(call),
+        reason=call.body.reason,
+        until=call.body.until,
+        by=call.caller.actor,
+        now=call.tools.now(),
+    )
+    return _reply(changed)
+
+
+def _decision(
+    verb: str, *, operation: str, summary: str, description: str, handler: Any, body: type[Strict]
+) -> Route:
+    return Route(
+        method="POST",
+        path=f"/v1/findings/{{finding_id}}/{verb}",
+        operation=operation,
+        tag="Findings",
+        summary=summary,
+        description=description,
+        handler=handler,
+        scope="write",
+        body=body,
+        answer=FindingAnswer,
+        if_match=True,
+        etag=True,
+        problems=("conflict",),
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/findings",
+        operation="listFindings",
+        tag="Findings",
+        summary="Findings",
+        description="What breaks a rule, grouped by app or person.",
+        handler=list_findings,
+        scope="read",
+        query=FindingQuery,
+        answer=FindingList,
+    ),
+    Route(
+        method="GET",
+        path="/v1/findings/{finding_id}",
+        operation="getFinding",
+        tag="Findings",
+        summary="One finding",
+        description="What it is about, which grants it affects, and what happened to it.",
+        handler=get_finding,
+        scope="read",
+        answer=FindingAnswer,
+        etag=True,
+    ),
+    _decision(
+        "acknowledge",
+        operation="acknowledgeFinding",
+        summary="Acknowledge a finding",
+        description="Somebody takes it on; it stays until it is resolved.",
+        handler=acknowledge,
+        body=Acknowledgement,
+    ),
+    _decision(
+        "resolve",
+        operation="resolveFinding",
+        summary="Resolve a finding",
+        description="A person closes it; it opens again when something new breaks the rule.",
+        handler=resolve,
+        body=ResolutionBody,
+    ),
+    _decision(
+        "suppress",
+        operation="suppressFinding",
+        summary="Suppress a finding",
+        description="Keeps it quiet until a date, with a reason.",
+        handler=suppress,
+        body=Suppression,
+    ),
+)

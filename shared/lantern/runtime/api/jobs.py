@@ -1,0 +1,257 @@
+"""Jobs: what is being done at providers; approve and cancel."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind, JobState
+from lantern.runtime.api.paging import ListOf, PageQuery
+from lantern.runtime.api.routing import Call, Reply, Route
+from lantern.runtime.api.validation import Answer
+from lantern.runtime.preconditions import revision_etag
+from lantern.services import queries
+
+
+class SelectorAnswer(Answer):
+    """Which grants the job is about."""
+
+    app_id: str | None
+    principal_id: str | None
+    finding_id: str | None
+    grant_ids: list[str]
+
+
+class PlanAnswer(Answer):
+    """What would go, as planned."""
+
+    targets: int
+    principals: int
+    apps: int
+    percent: float | None
+    refused_by: str | None = Field(description="The brake that forbids it.")
+    sample: list[str] = Field(description="The first grant ids.")
+
+
+class JobCountsAnswer(Answer):
+    """How far it has come, in targets."""
+
+    planned: int
+    applied: int
+    verified: int
+    failed: int
+    already_gone: int
+    skipped: int
+
+
+class JobAnswer(Answer):
+    """Work that acts on a provider."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    requested_by: str
+    created_at: datetime
+    connection_id: str | None
+    reason: str
+    selector: SelectorAnswer
+    plan: PlanAnswer | None
+    counts: JobCountsAnswer
+    approved_by: str | None
+    approved_at: datetime | None
+    cancelled_by: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+class JobList(ListOf[JobAnswer]):
+    """Jobs."""
+
+
+class JobQuery(PageQuery):
+    """Which jobs."""
+
+    open: bool = Field(default=False, description="Only jobs to which something may still happen.")
+
+
+class ActionAnswer(Answer):
+    """What became of one target."""
+
+    grant_id: str
+    state: ActionState
+    at: datetime
+    detail: str
+    remaining_access_s: int | None = Field(
+        description="How long access tokens may still work, in seconds; null where unknown."
+    )
+
+
+class ActionList(ListOf[ActionAnswer]):
+    """Targets of a job."""
+
+
+def job_answer(job: Job) -> JobAnswer:
+    """A job as the API shows it."""
+    plan, counts, selector = job.plan, job.counts, job.selector
+    return JobAnswer(
+        id=job.id,
+        kind=job.kind,
+        state=job.state,
+        requested_by=job.requested_by,
+        created_at=job.created_at,
+        connection_id=job.connection_id,
+        reason=job.reason,
+        selector=SelectorAnswer(
+            app_id=selector.app_id,
+            principal_id=selector.principal_id,
+            finding_id=selector.finding_id,
+            grant_ids=list(selector.grant_ids),
+        ),
+        plan=None
+        if plan is None
+        else PlanAnswer(
+            targets=plan.targets,
+            principals=plan.principals,
+            apps=plan.apps,
+            percent=plan.percent,
+            refused_by=plan.refused_by,
+            sample=list(plan.sample),
+        ),
+        counts=JobCountsAnswer(
+            planned=counts.planned,
+            applied=counts.applied,
+            verified=counts.verified,
+            failed=counts.failed,
+            already_gone=counts.already_gone,
+            skipped=counts.skipped,
+        ),
+        approved_by=job.approved_by,
+        approved_at=job.approved_at,
+        cancelled_by=job.cancelled_by,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        error=job.error,
+    )
+
+
+def _action(action: ActionRecord) -> ActionAnswer:
+    return ActionAnswer(
+        grant_id=action.grant_id,
+        state=action.state,
+        at=action.at,
+        detail=action.detail,
+        remaining_access_s=action.remaining_access_s,
+    )
+
+
+def list_jobs(call: Call[JobQuery, None]) -> Reply:
+    """Jobs, newest first."""
+    asked = call.query
+    page = queries.jobs(
+        call.store, only_open=asked.open, limit=asked.limit, after=call.position(asked.cursor)
+    )
+    return Reply(JobList(data=[job_answer(job) for job in page.items], next_cursor=call.cursor(page.cursor)))
+
+
+def get_job(call: Call[Any, None]) -> Reply:
+    """One job."""
+    job = queries.job(call.store, call.path["job_id"])
+    return Reply(job_answer(job), etag=revision_etag(job.rev))
+
+
+def list_actions(call: Call[PageQuery, None]) -> Reply:
+    """What became of each target."""
+    asked = call.query
+    page = queries.job_actions(
+        call.store, call.path["job_id"], limit=asked.limit, after=call.position(asked.cursor)
+    )
+    return Reply(ActionList(data=[_action(a) for a in page.items], next_cursor=call.cursor(page.cursor)))
+
+
+def approve_job(call: Call[Any, None]) -> Reply:
+    """Let a job run."""
+    job = queries.job(call.store, call.path["job_id"])
+    call.check_revision(revision_etag(job.rev))
+    return _moved(call.tools.remediation.approve(call.store, job.id, call.caller.actor, call.tools.now()))
+
+
+def cancel_job(call: Call[Any, None]) -> Reply:
+    """Stop a job."""
+    job = queries.job(call.store, call.path["job_id"])
+    call.check_revision(revision_etag(job.rev))
+    return _moved(call.tools.remediation.cancel(call.store, job.id, call.caller.actor, call.tools.now()))
+
+
+def _moved(job: Job) -> Reply:
+    return Reply(job_answer(job), status=202, etag=revision_etag(job.rev), location=f"/v1/jobs/{job.id}")
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/jobs",
+        operation="listJobs",
+        tag="Jobs",
+        summary="Jobs",
+        description="Work that acts on providers, newest first.",
+        handler=list_jobs,
+        scope="read",
+        query=JobQuery,
+        answer=JobList,
+    ),
+    Route(
+        method="GET",
+        path="/v1/jobs/{job_id}",
+        operation="getJob",
+        tag="Jobs",
+        summary="One job",
+        description="Its plan, its approval and how far it has come.",
+        handler=get_job,
+        scope="read",
+        answer=JobAnswer,
+        etag=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/jobs/{job_id}/actions",
+        operation="listJobActions",
+        tag="Jobs",
+        summary="Targets of a job",
+        description="What was done to each grant, and what the provider showed afterwards.",
+        handler=list_actions,
+        scope="read",
+        query=PageQuery,
+        answer=ActionList,
+    ),
+    Route(
+        method="POST",
+        path="/v1/jobs/{job_id}/approve",
+        operation="approveJob",
+        tag="Jobs",
+        summary="Approve a job",
+        description="Whoever requested a job cannot approve it. `If-Match` names the plan that was read.",
+        handler=approve_job,
+        scope="remediate",
+        answer=JobAnswer,
+        status=202,
+        if_match=True,
+        etag=True,
+        problems=("conflict", "forbidden"),
+    ),
+    Route(
+        method="POST",
+        path="/v1/jobs/{job_id}/cancel",
+        operation="cancelJob",
+        tag="Jobs",
+        summary="Cancel a job",
+        description="Targets that were not acted on yet are left alone.",
+        handler=cancel_job,
+        scope="remediate",
+        answer=JobAnswer,
+        status=202,
+        if_match=True,
+        etag=True,
+        problems=("conflict",),
+    ),
+)

@@ -1,0 +1,32 @@
+"""Everything the API's handlers work with, injected."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from lantern.domain.ids import RandomBytes
+from lantern.runtime.cursors import CursorCodec
+from lantern.services.ports import OnboardingPort, QueuePort, RemediationPort
+from lantern.store.platform import PlatformStore
+from lantern.store.tenant import TenantStore
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The composition of one process.
+
+    `open_store` answers with a store bound to one tenant. `queue` and `cursors` are functions because few
+    requests need them: a client is made, and a platform secret read, at first use. `environment` goes into
+    issued keys.
+    """
+
+    open_store: Callable[[str], TenantStore]
+    platform: PlatformStore
+    queue: Callable[[], QueuePort]
+    remediation: RemediationPort
+    onboarding: OnboardingPort
+    cursors: Callable[[], CursorCodec]
+    now: Callable[[], datetime]
+    random: RandomBytes
+    environment: str
+    requests_per_minute: int

@@ -1,0 +1,88 @@
+"""What people decide about apps and findings; each decision with its audit entry in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from lantern.domain import findings
+from lantern.domain.apps import AppDecision, AppStatus, AppView
+from lantern.domain.audit import AuditEvent
+from lantern.domain.errors import ConflictError
+from lantern.domain.findings import Finding, FindingError, Resolution
+from lantern.domain.findings.records import Outcome
+from lantern.domain.work import Work
+from lantern.store.tenant import TenantStore
+
+
+def decide_app(
+    store: TenantStore, view: AppView, *, status: AppStatus, note: str, by: str, now: datetime
+) -> AppDecision:
+    """Decide about an app; its findings follow by the outbox.
+
+    The note stays with the decision: the audit entry, which nobody can erase, holds no free text.
+
+    Raises:
+        RevisionConflictError: somebody decided since the app was read.
+    """
+    before = view.decision
+    decision = AppDecision(
+        app_id=view.app_id, status=status, by=by, at=now, note=note, rev=before.rev if before else 0
+    )
+    event = AuditEvent(
+        by, "app.decided", view.app_id, {"before": before.status if before else "undecided", "after": status}
+    )
+    work = Work(store.tenant_id, "score.app", body={"app_id": view.app_id}, cause=by)
+    store.transact(now).put(store.apps.decision_op(decision)).audit(event).outbox(work).commit()
+    return replace(decision, rev=decision.rev + 1)
+
+
+def acknowledge(store: TenantStore, found: Finding, *, note: str, by: str, now: datetime) -> Finding:
+    """Take a finding on; doing it twice changes nothing.
+
+    Raises:
+        ConflictError: its state does not allow it.
+        RevisionConflictError: it changed since it was read.
+    """
+    return _decide(store, found, lambda: findings.acknowledge(found, now, actor=by, note=note), by, now)
+
+
+def resolve(
+    store: TenantStore, found: Finding, *, resolution: Resolution, reason: str, by: str, now: datetime
+) -> Finding:
+    """Close a finding; raises as `acknowledge`."""
+    return _decide(
+        store,
+        found,
+        lambda: findings.resolve(found, now, actor=by, resolution=resolution, reason=reason),
+        by,
+        now,
+    )
+
+
+def suppress(
+    store: TenantStore, found: Finding, *, reason: str, until: datetime, by: str, now: datetime
+) -> Finding:
+    """Keep a finding quiet until a date; raises as `acknowledge`."""
+    return _decide(
+        store, found, lambda: findings.suppress(found, now, actor=by, reason=reason, until=until), by, now
+    )
+
+
+def _decide(
+    store: TenantStore, found: Finding, transition: Callable[[], Outcome], by: str, now: datetime
+) -> Finding:
+    try:
+        changed, said = transition()
+    except FindingError as error:
+        raise ConflictError(_sentence(str(error))) from error
+    if not said:
+        return found
+    events = [AuditEvent(by, f"finding.{item.kind}", found.id, {"rule": found.rule_id}) for item in said]
+    # The store counts revisions itself: it wants the one that was read.
+    write = store.findings.op(replace(changed, rev=found.rev))
+    store.transact(now).put(write).audit(*events).commit()
+    return replace(changed, rev=found.rev + 1)
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:] + "."

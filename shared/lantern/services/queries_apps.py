@@ -1,0 +1,150 @@
+"""Read models of apps: the list, one app, its holders."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from lantern.domain import ids
+from lantern.domain.apps import AppSummary, AppView, StoredRisk
+from lantern.domain.errors import NotFoundError
+from lantern.domain.inventory import Grant, Principal
+from lantern.domain.pagination import Position, Slice, slice_after
+from lantern.services.lookups import require
+from lantern.store.documents import Page
+from lantern.store.tenant import TenantStore
+
+Sort = Literal["-risk", "risk", "name", "-holders", "-first_seen", "first_seen"]
+
+_LAST: Final = 2**53
+"""Sorts after every real value, so that what is unknown comes last in ascending order."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppFilter:
+    """Which apps; None does not filter. `first_seen_until` is exclusive; `undecided` means no decision."""
+
+    ai: str | None = None
+    status: str | None = None
+    min_risk: int | None = None
+    max_risk: int | None = None
+    category: str | None = None
+    provider: str | None = None
+    connection_id: str | None = None
+    first_seen_from: datetime | None = None
+    first_seen_until: datetime | None = None
+
+    def matches(self, app: AppSummary) -> bool:
+        """Whether an app is wanted; what is unknown is never within a range."""
+        return (
+            self.ai in (None, app.ai)
+            and self.status in (None, app.status or "undecided")
+            and self.category in (None, app.category)
+            and self.provider in (None, app.provider)
+            and (self.connection_id is None or self.connection_id in app.connections)
+            and self._risk_fits(app.risk)
+            and self._date_fits(app.first_seen)
+        )
+
+    def _risk_fits(self, risk: int | None) -> bool:
+        if self.min_risk is None and self.max_risk is None:
+            return True
+        return risk is not None and (self.min_risk or 0) <= risk <= (
+            100 if self.max_risk is None else self.max_risk
+        )
+
+    def _date_fits(self, seen: datetime | None) -> bool:
+        if self.first_seen_from is None and self.first_seen_until is None:
+            return True
+        if seen is None:
+            return False
+        early = self.first_seen_from is not None and seen < self.first_seen_from
+        late = self.first_seen_until is not None and seen >= self.first_seen_until
+        return not early and not late
+
+
+def _seconds(moment: datetime | None, unknown: int) -> int:
+    return unknown if moment is None else int(moment.timestamp())
+
+
+_SORTS: Final[Mapping[Sort, tuple[Callable[[AppSummary], Position], bool]]] = {
+    "-risk": (lambda app: (-1 if app.risk is None else app.risk, app.app_id), True),
+    "risk": (lambda app: (_LAST if app.risk is None else app.risk, app.app_id), False),
+    "name": (lambda app: (app.name.casefold(), app.app_id), False),
+    "-holders": (lambda app: (app.holders, app.app_id), True),
+    "-first_seen": (lambda app: (_seconds(app.first_seen, -1), app.app_id), True),
+    "first_seen": (lambda app: (_seconds(app.first_seen, _LAST), app.app_id), False),
+}
+
+
+def list_apps(
+    store: TenantStore, wanted: AppFilter, sort: Sort, after: Position | None, limit: int
+) -> Slice[AppSummary]:
+    """A page of the apps list: one request, filtered and sorted in memory."""
+    key, descending = _SORTS[sort]
+    rows = [app for app in store.apps.summary() if wanted.matches(app)]
+    return slice_after(rows, key=key, after=after, limit=limit, descending=descending)
+
+
+def app(store: TenantStore, app_id: str) -> AppView:
+    """All that is stored of one app.
+
+    Raises:
+        NotFoundError: the app was never seen in this tenant.
+    """
+    view = store.apps.view(app_id)
+    if view.facts is None and view.risk is None and view.decision is None:
+        raise NotFoundError("app", app_id)
+    return view
+
+
+def score(risk: StoredRisk | None) -> int | None:
+    """The score inside an assessment; None where there is none."""
+    value = risk.body.get("score") if risk else None
+    return value if isinstance(value, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An account that holds an app, and what it granted."""
+
+    principal: Principal
+    grant: Grant
+
+    @property
+    def grant_id(self) -> str:
+        """Id of the grant."""
+        return ids.grant_id(self.principal.id, self.grant.app_id)
+
+
+def holders(
+    store: TenantStore, connection_id: str, app_id: str, after: str | None, limit: int
+) -> Page[Holder]:
+    """Accounts of a connection that hold an app, in the order of their ids.
+
+    The footprint is derived and may name an account that holds the app no more: only what the bundle
+    says is answered.
+
+    Raises:
+        NotFoundError: no such connection or no such app.
+    """
+    named = sorted(store.footprints.holders(connection_id, app_id))
+    if not named:
+        keys = store.documents.keys
+        require(
+            store,
+            [
+                ("connection", connection_id, keys.connection(connection_id)),
+                ("app", app_id, keys.app(app_id, "FACTS")),
+            ],
+        )
+    left = [pid for pid in named if after is None or pid > after]
+    chosen = left[:limit]
+    bundles = store.bundles.batch_get(connection_id, chosen) if chosen else {}
+    rows = []
+    for pid in chosen:
+        bundle = bundles.get(pid)
+        grant = bundle.grant(app_id) if bundle else None
+        if bundle and grant:
+            rows.append(Holder(bundle.principal, grant))
+    return Page(tuple(rows), chosen[-1] if len(left) > limit else None)

@@ -1,0 +1,131 @@
+"""Every GET: what it answers and how many requests it costs."""
+
+import pytest
+
+from lantern.runtime.api.application import ROUTES
+from tests.functional.api.world import Client, Planted, World, plant
+
+READS = {route.operation: route for route in ROUTES if route.method == "GET"}
+QUERIES = {
+    "listAppHolders": ("connection_id",),
+    "listPrincipals": ("connection_id",),
+    "listPrincipalGrants": ("connection_id",),
+}
+QUESTIONS = [
+    *[(name, QUERIES.get(name, ())) for name in READS if name != "listGrants"],
+    ("listGrants", ("app_id", "connection_id")),
+    ("listGrants", ("principal_id", "connection_id")),
+    ("listGrants", ("finding_id",)),
+    ("getGrant", ("connection_id",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("operation", "names"), QUESTIONS, ids=lambda v: "+".join(v) if isinstance(v, tuple) else v
+)
+def test_a_read_takes_at_most_two_requests(
+    world: World, planted: Planted, api: Client, operation: str, names: tuple[str, ...]
+) -> None:
+    route, known = READS[operation], planted.parameters()
+    world.counted()
+    answer = api("GET", route.path.format(**known), query={name: known[name] for name in names})
+    assert answer.status == 200, answer.text
+    counts = world.counted()
+    assert sum(counts.values()) <= 2, counts
+    assert set(counts) <= {"GetItem", "Query", "BatchGetItem"}
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "application/json"
+    assert route.answer is not None
+    assert route.answer.model_validate_json(answer.text)
+    if route.etag:
+        assert answer.headers["ETag"].startswith('"')
+
+
+def test_the_tenant(planted: Planted, api: Client) -> None:
+    body = api("GET", "/v1/tenant").json
+    assert body["id"] == planted.tenant_id
+    assert body["name"] == f"Tenant {planted.canary}"
+
+
+def test_a_run_says_what_it_could_not_read(planted: Planted, api: Client) -> None:
+    body = api("GET", f"/v1/connections/{planted.connection_id}/runs/{planted.run_id}").json
+    assert body["coverage"] == {
+        "complete": False,
+        "listed": 3,
+        "read": 2,
+        "unread": 1,
+        "unread_principals": ["pri_0000000000000001"],
+        "reasons": {"forbidden": 1},
+    }
+
+
+def test_an_app_with_its_risk_and_holders(planted: Planted, api: Client) -> None:
+    app = api("GET", f"/v1/apps/{planted.app_id}").json
+    assert (app["risk"], app["decision"]["status"]) == (71, None)
+    risk = api("GET", f"/v1/apps/{planted.app_id}/risk").json
+    assert risk["score"] == 71
+    assert risk["assessment"]["factors"][0]["name"] == "exposure"
+    holders = api(
+        "GET", f"/v1/apps/{planted.app_id}/holders", query={"connection_id": planted.connection_id}
+    ).json
+    assert [row["principal_id"] for row in holders["data"]] == [planted.principal_id]
+    assert holders["data"][0]["grant_id"] == planted.grant_id
+
+
+def test_grants_of_a_principal_carry_names_and_permissions(planted: Planted, api: Client) -> None:
+    query = {"principal_id": planted.principal_id, "connection_id": planted.connection_id}
+    (row,) = api("GET", "/v1/grants", query=query).json["data"]
+    assert row["app_name"] == f"App {planted.canary}"
+    assert row["scopes"] == sorted({"drive.readonly", "mail.send", planted.canary})
+    (same,) = api(
+        "GET", f"/v1/principals/{planted.principal_id}/grants", query={"connection_id": planted.connection_id}
+    ).json["data"]
+    assert same == row
+
+
+def test_grants_of_a_finding(planted: Planted, api: Client) -> None:
+    (row,) = api("GET", "/v1/grants", query={"finding_id": planted.finding_id}).json["data"]
+    assert (row["id"], row["app_name"], row["scopes"]) == (planted.grant_id, f"App {planted.canary}", None)
+
+
+def test_pages_of_holders_are_all_holders(world: World) -> None:
+    planted = plant(world, 7, people=5)
+    api = Client(world, planted.tenant_id)
+    seen, cursor = [], None
+    for _ in range(5):
+        query = {"connection_id": planted.connection_id, "limit": 2} | ({"cursor": cursor} if cursor else {})
+        body = api("GET", f"/v1/apps/{planted.app_id}/holders", query=query).json
+        seen += [row["principal_id"] for row in body["data"]]
+        cursor = body["next_cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == 5
+    assert seen == sorted(set(seen))
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/principals", "/v1/jobs", "/v1/findings", "/v1/keys", "/v1/audit", "/v1/apps"]
+)
+def test_pages_of_one_are_the_whole_list(world: World, path: str) -> None:
+    planted = plant(world, 7, people=3)
+    api = Client(world, planted.tenant_id)
+    base = {"connection_id": planted.connection_id} if path == "/v1/principals" else {}
+    whole = api("GET", path, query=base).json["data"]
+    seen, cursor = [], None
+    while True:
+        query = {**base, "limit": 1} | ({"cursor": cursor} if cursor else {})
+        body = api("GET", path, query=query).json
+        seen += body["data"]
+        cursor = body["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == whole
+    assert len(whole) >= 1
+
+
+def test_a_principal_is_found_at_any_connection(world: World) -> None:
+    planted = plant(world, 9, connections=3)
+    api = Client(world, planted.tenant_id)
+    body = api("GET", f"/v1/principals/{planted.principal_id}").json
+    assert body["connection_id"] == planted.connection_id
+    assert body["grants"] == 1

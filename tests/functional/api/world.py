@@ -1,0 +1,373 @@
+"""Tenants in moto tables behind the real handler: what the functional tests of the API share."""
+
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from botocore.session import Session
+
+from lantern.domain import ids, jobs
+from lantern.domain.access import ApiKeyInfo
+from lantern.domain.apps import AppSummary
+from lantern.domain.audit import AuditEvent
+from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
+from lantern.domain.inventory import App, Bundle, Grant, Principal
+from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
+from lantern.domain.work import Work
+from lantern.runtime.api.application import handle
+from lantern.runtime.api.tools import Tools
+from lantern.runtime.cursors import CursorCodec
+from lantern.store.apps import summary_part
+from lantern.store.platform import PlatformStore
+from lantern.store.session import TenantSession
+from lantern.store.tenant import TenantStore
+
+NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
+TENANT_TABLE, PLATFORM_TABLE = "tenants", "platform"
+READ_SCOPES = frozenset({"drive.readonly", "mail.send"})
+
+
+def make_tables(client: Any) -> None:
+    """Both tables, as the template makes them."""
+    keys = [("pk", "S"), ("sk", "S"), ("gsi1pk", "S"), ("gsi1sk", "S")]
+    schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+    client.create_table(
+        TableName=TENANT_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in keys],
+        KeySchema=schema,
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "gsi1",
+                "KeySchema": [
+                    {"AttributeName": "gsi1pk", "KeyType": "HASH"},
+                    {"AttributeName": "gsi1sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    client.create_table(
+        TableName=PLATFORM_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in keys[:2]],
+        KeySchema=schema,
+    )
+
+
+class Queue:
+    """Keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Work] = []
+
+    def send(self, work: Work, delay_s: int = 0) -> None:
+        self.sent.append(work)
+
+
+class Onboarding:
+    """Makes links that say for whom."""
+
+    def create_link(self, store, provider, *, by, connection_id, now, random) -> str:
+        return f"https://connect.example/{ids.new_id('lnk', random)}"
+
+
+class Remediation:
+    """Jobs by the domain's own transitions, without the planning that asks a provider."""
+
+    def request_revocation(
+        self, store, *, requested_by, selector, connection_id, reason, dry_run, now, random
+    ) -> jobs.Job:
+        job = jobs.Job(
+            id=ids.time_id("job", now, random),
+            kind="revoke_grants",
+            state="planned",
+            requested_by=requested_by,
+            created_at=now,
+            selector=selector,
+            connection_id=connection_id,
+            reason=reason,
+        )
+        plan = jobs.PlanSummary(targets=len(selector.grant_ids) or 1, principals=1, apps=1)
+        job = replace(job, plan=plan) if dry_run else jobs.request_approval(job, plan)
+        return store.jobs.put(job)
+
+    def approve(self, store, job_id, by, now) -> jobs.Job:
+        return store.jobs.put(jobs.approve(store.jobs.get(job_id), by, now))
+
+    def cancel(self, store, job_id, by, now) -> jobs.Job:
+        return store.jobs.put(jobs.cancel(store.jobs.get(job_id), by, now))
+
+
+@dataclass
+class Answer:
+    """What the handler answered."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class World:
+    """One warm process that serves every tenant."""
+
+    client: Any
+    seed: int = 1
+    limit: int = 10_000
+    stores: dict[str, TenantStore] = field(default_factory=dict)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.now = NOW
+        self.random = random.Random(self.seed).randbytes
+        self.queue, self.onboarding, self.remediation = Queue(), Onboarding(), Remediation()
+        self.platform = PlatformStore(self.client, PLATFORM_TABLE)
+        self.tools = Tools(
+            open_store=self.store,
+            platform=self.platform,
+            queue=lambda: self.queue,
+            remediation=self.remediation,
+            onboarding=self.onboarding,
+            cursors=lambda: CursorCodec(b"c" * 32),
+            now=lambda: self.now,
+            random=self.random,
+            environment="test",
+            requests_per_minute=self.limit,
+        )
+
+    def store(self, tenant_id: str) -> TenantStore:
+        """The one store of a tenant, on a guarded client of its own whose calls are written down."""
+        if tenant_id not in self.stores:
+            client = Session().create_client("dynamodb", region_name="eu-west-1")
+            client.meta.events.register(
+                "provide-client-params.dynamodb.*",
+                lambda params, model, **_: self.calls.append((model.name, params)),
+            )
+            session = TenantSession.open(tenant_id, TENANT_TABLE, client)
+            self.stores[tenant_id] = TenantStore(
+                session, finding_type=Finding, random=self.random, sleep=lambda _: None
+            )
+        return self.stores[tenant_id]
+
+    def counted(self) -> Counter[str]:
+        """Requests to the tenant table since the last time, by operation."""
+        counts = Counter(name for name, _ in self.calls)
+        self.calls.clear()
+        return counts
+
+
+@dataclass
+class Client:
+    """Somebody with an API key of a tenant."""
+
+    world: World
+    tenant_id: str
+    key_id: str = "key_0000000000000000"
+    scopes: str = "admin"
+    status: str = "active"
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        raw: str | None = None,
+    ) -> Answer:
+        """One request through the real handler, as API Gateway would put it."""
+        text = raw if raw is not None else (None if body is None else json.dumps(body))
+        sent = {"Content-Type": "application/json"} if text is not None else {}
+        many = {
+            name: value if isinstance(value, list) else [str(value)] for name, value in (query or {}).items()
+        }
+        event = {
+            "resource": "/v1/{proxy+}",
+            "path": path,
+            "httpMethod": method,
+            "headers": {**sent, **(headers or {})},
+            "multiValueHeaders": {},
+            "queryStringParameters": {name: values[-1] for name, values in many.items()} or None,
+            "multiValueQueryStringParameters": many or None,
+            "pathParameters": {"proxy": path.removeprefix("/v1/")},
+            "requestContext": {
+                "requestId": "req-1",
+                "stage": "test",
+                "authorizer": {
+                    "principalId": self.key_id,
+                    "tenantId": self.tenant_id,
+                    "keyId": self.key_id,
+                    "scopes": self.scopes,
+                    "tenantStatus": self.status,
+                },
+            },
+            "body": text,
+            "isBase64Encoded": False,
+        }
+        answer = handle(event, lambda: self.world.tools)
+        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+
+
+@dataclass
+class Planted:
+    """What a tenant was given; every text in it carries the tenant's canary."""
+
+    tenant_id: str
+    canary: str
+    connection_id: str
+    run_id: str
+    app_id: str
+    principal_id: str
+    grant_id: str
+    scope_set_id: str
+    finding_id: str
+    job_id: str
+    key_id: str
+
+    def parameters(self) -> dict[str, str]:
+        """Ids by the names that paths and queries give them."""
+        return {
+            name: value for name, value in vars(self).items() if name.endswith("_id") and name != "tenant_id"
+        }
+
+
+def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -> Planted:
+    """A tenant with one of everything, and a canary in every free text."""
+    noise = random.Random(number)
+    tenant_id, canary = ids.new_tenant_id(noise.randbytes), f"canary{number:04d}x"
+    store = world.store(tenant_id)
+    store.tenants.put(Tenant(tenant_id, f"Tenant {canary}", "active", NOW))
+    for extra in range(connections):
+        cid = ids.new_id("con", noise.randbytes)
+        store.connections.put(
+            Connection(
+                id=cid,
+                provider="google",
+                organisation_id=f"C{number}{extra}",
+                name=f"Org {canary}",
+                status="active",
+                granted_scopes=frozenset({"a", "b"}),
+                missing_scopes=frozenset({"c"}),
+                connected_at=NOW,
+            )
+        )
+    run = Run(
+        id=ids.time_id("run", NOW, noise.randbytes),
+        connection_id=cid,
+        kind="full",
+        state="partial",
+        cause=f"key:{canary}",
+        started_at=NOW,
+        coverage=Coverage(3, 2, ("pri_0000000000000001",), {"forbidden": 1}),
+        counts=RunCounts(principals=3, grants=1),
+    )
+    store.runs.put(run)
+    app = App(
+        id=ids.app_id("google", f"client-{number}"),
+        provider="google",
+        client_id=f"client-{number}",
+        name=f"App {canary}",
+        publisher=canary,
+        first_seen=NOW,
+    )
+    store.apps.put_facts(app)
+    store.apps.put_risk(app.id, "f1", {"score": 71, "factors": [{"name": "exposure", "evidence": canary}]})
+    store.apps.put_summary_part(
+        summary_part(app.id),
+        [
+            AppSummary(
+                app_id=app.id,
+                provider="google",
+                name=app.name,
+                kind="oauth",
+                ai="ai",
+                holders=people,
+                risk=71,
+                category="ai_assistant",
+                first_seen=NOW,
+                connections=(cid,),
+            )
+        ],
+    )
+    scope_set_id = ids.scope_set_id(READ_SCOPES | {canary})
+    store.apps.put_scope_sets({scope_set_id: READ_SCOPES | {canary}})
+    pids = []
+    for person in range(people):
+        pid = ids.principal_id("google", f"C{number}", f"native-{person}")
+        pids.append(pid)
+        principal = Principal(
+            id=pid,
+            connection_id=cid,
+            native_id=f"native-{person}",
+            kind="user",
+            status="active",
+            person_id=ids.person_id(pid),
+            email=f"p{person}@{canary}.example",
+            name=f"Person {canary}",
+        )
+        grant = Grant(app.id, scope_set_id, first_seen=date(2026, 1, 1))
+        store.bundles.put(Bundle(principal, (grant,), changed_at=NOW))
+    store.footprints.rebuild(cid, 0, 1, {app.id: frozenset(pids)}, NOW)
+    grant_id = ids.grant_id(pids[0], app.id)
+    group = Group("app", app.id)
+    finding = Finding(
+        id=finding_id("unsanctioned-ai", group),
+        rule_id="unsanctioned-ai",
+        rule_version="1",
+        subject="grant",
+        group=group,
+        severity="high",
+        status=FindingStatus.OPEN,
+        title=f"{canary} is not sanctioned",
+        holds=True,
+        affected=(AffectedGrant(grant_id, "high", NOW),),
+        first_seen=NOW,
+        last_seen=NOW,
+        rev=0,
+    )
+    store.findings.put(finding)
+    job = store.jobs.put(
+        jobs.Job(
+            id=ids.time_id("job", NOW, noise.randbytes),
+            kind="revoke_grants",
+            state="awaiting_approval",
+            requested_by="key:key_requester",
+            created_at=NOW,
+            selector=jobs.Selector(grant_ids=(grant_id,)),
+            connection_id=cid,
+            reason=canary,
+        )
+    )
+    store.jobs.put_action(jobs.ActionRecord(job.id, grant_id, "planned", NOW, detail=canary))
+    key = ApiKeyInfo(
+        id=ids.new_id("key", noise.randbytes),
+        name=f"Key {canary}",
+        scopes=frozenset({"read"}),
+        created_at=NOW - timedelta(days=1),
+        created_by="operator",
+        last4="abcd",
+    )
+    store.keys.put(key)
+    store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
+    return Planted(
+        tenant_id=tenant_id,
+        canary=canary,
+        connection_id=cid,
+        run_id=run.id,
+        app_id=app.id,
+        principal_id=pids[0],
+        grant_id=grant_id,
+        scope_set_id=scope_set_id,
+        finding_id=finding.id,
+        job_id=job.id,
+        key_id=key.id,
+    )
