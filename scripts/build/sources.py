@@ -34,7 +34,7 @@ def read_source(path: Path, model: type[Model]) -> Model:
         SourceError: If the file is not YAML, repeats a key, or breaks the schema.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader subclass
+        data = _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()
     except (SourceError, yaml.YAMLError) as error:
         raise SourceError(f"{path.name}: {error}") from error
     try:

@@ -90,6 +90,19 @@ def test_users_are_paged_to_the_last_one(sim: GoogleSimulator) -> None:
     assert all("deletionTime" in user for user in seen)
 
 
+def test_half_pages_of_users_lose_nobody() -> None:
+    with GoogleSimulator(OrgSpec(employees=30, seed=5)) as sim, service(sim, "directory_v1") as api:
+        sim.control.fault("half_page", path="/users$", probability=0.7)
+        request, seen, pages = api.users().list(customer="my_customer", maxResults=10), [], 0
+        while request is not None:
+            page = request.execute()
+            seen += [u["id"] for u in page["users"]]
+            pages += 1
+            request = api.users().list_next(request, page)
+        assert pages > 3
+        assert sorted(seen) == sorted(i for i, t in sim.control.truth().items() if t["state"] != "deleted")
+
+
 def test_a_person_leaving_between_pages_hides_nobody() -> None:
     with GoogleSimulator(OrgSpec(employees=12, seed=5)) as sim, service(sim, "directory_v1") as api:
         request = api.users().list(customer="my_customer", maxResults=4)

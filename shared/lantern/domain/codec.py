@@ -112,19 +112,21 @@ def encode(bundle: Bundle) -> bytes:
         ValueError: a date is outside what a packed date holds (2000 to 2179).
     """
     grants, delta = bundle.grants or (), bundle.delta
-    apps, sets = Table(), Table()
-    for grant in grants:
-        apps.position(grant.app_id)
-    # Grants of one app twice would share a row of the table: the provider cannot say such a thing.
-    if len(apps.values()) != len(grants):
-        raise ValueError("a bundle holds at most one grant of an app")
+    sets = Table()
     held = [sets.position(g.scope_set) for g in grants]
     prior = [sets.position(g.prior_scope_set) for g in grants]
-    delta_apps = [apps.position(d.app_id) for d in delta]
     before = [sets.position(d.before) for d in delta]
     after = [sets.position(d.after) for d in delta]
+    # The grants' apps in their order, then those that only the delta names.
+    app_ids = [g.app_id for g in grants]
+    rows = {app_id: row for row, app_id in enumerate(app_ids)}
+    for d in delta:
+        if d.app_id not in rows:
+            rows[d.app_id] = len(app_ids)
+            app_ids.append(d.app_id)
+    delta_apps = [rows[d.app_id] for d in delta]
+    set_ids = sets.values()
 
-    app_ids, set_ids = apps.values(), sets.values()
     wide = max(len(app_ids), len(set_ids)) > 0x7FFF
     code = "I" if wide else "H"
     flags = (
@@ -190,7 +192,7 @@ def decode(packed: bytes, *, principal_id: str, connection_id: str, rev: int, ca
             )
         if n_delta:
             delta = tuple(
-                GrantDelta(_DELTAS[k], apps[a - 1], sets[b], sets[c])
+                GrantDelta(_DELTAS[k], apps[a], sets[b], sets[c])
                 for k, a, b, c in zip(kinds, delta_apps, before, after, strict=True)
             )
     except IndexError as cause_:

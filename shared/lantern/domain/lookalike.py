@@ -30,7 +30,10 @@ _AUTHORITY = word_set("""
     official officially verified verify verification authentic genuine real original secure security support
     helpdesk unlimited free unlocked cracked premium activation activate renew renewal upgrade update
 """)
-_MIN_EDIT_LENGTH = 6
+_FRONT_DOORS = word_set("www accounts account login auth oauth id app api")
+_MIN_BRAND_LENGTH = 5
+# Shorter words are one letter from too many honest ones ("Crello" is no Trello).
+_MIN_EDIT_LENGTH = 7
 _MIN_DOMAIN_LABEL = 6
 
 
@@ -69,7 +72,8 @@ def lookalike(facts: AppFacts, catalog: CatalogLookup, registrable: Registrable)
     if found is None:
         return None
     _, product, _ = found
-    return None if _belongs_to(product, domains, facts, catalog) else _lookalike(*found, domains)
+    cleared = _belongs_to(product, facts, catalog, registrable)
+    return None if cleared else _lookalike(*found, domains)
 
 
 def _registrable_domains(facts: AppFacts, registrable: Registrable) -> tuple[str, ...]:
@@ -77,11 +81,15 @@ def _registrable_domains(facts: AppFacts, registrable: Registrable) -> tuple[str
     return tuple(dict.fromkeys(domain for domain in found if domain))
 
 
-def _belongs_to(product: Product, domains: tuple[str, ...], facts: AppFacts, catalog: CatalogLookup) -> bool:
-    """An address of the vendor's own clears the app, unless strangers can publish under that domain."""
-    addresses = (*domains, *hosts(facts.domains))
-    owners = [owner for address in addresses for owner in catalog.by_domain(address)]
-    return any(owner.vendor == product.vendor and not owner.hosts_others for owner in owners)
+def _belongs_to(product: Product, facts: AppFacts, catalog: CatalogLookup, registrable: Registrable) -> bool:
+    """An address of the vendor's own clears the app; where strangers publish, only its front doors do."""
+    for host in hosts(facts.domains):
+        domain = registrable(host)
+        owners = (*catalog.by_domain(host), *(catalog.by_domain(domain) if domain and domain != host else ()))
+        front = host == domain or host.split(".", 1)[0] in _FRONT_DOORS
+        if any(owner.vendor == product.vendor and (front or not owner.hosts_others) for owner in owners):
+            return True
+    return False
 
 
 _Found = tuple[LookAlikeKind, Product, str]
@@ -91,7 +99,7 @@ def _by_name(name: str, catalog: CatalogLookup, *, has_domains: bool) -> _Found 
     tricky = mixed_scripts(name) or has_hidden_characters(name)
     for text in _readings(name):
         shape = skeleton(text)
-        if len(shape) < _MIN_EDIT_LENGTH - 1:
+        if len(shape) < _MIN_BRAND_LENGTH:
             continue
         name_key = key(text)
         for hit in catalog.brands_near(shape):

@@ -31,23 +31,25 @@ class NameMatch:
 def match_name(name: str, catalog: CatalogLookup) -> NameMatch | None:
     """Return what `name` stands for in the catalog, best reading first, or None.
 
-    The readings, in order: the whole name; the name without generic words, versions and legal forms; a part
-    of a decorated name ("Fathom | Notetaker for Zoom"); a distinctive name followed by other words.
+    The readings in order: the whole name; without generic words, versions, legal forms; the first part of a
+    decorated name ("Fathom | Notetaker for Zoom"); a later part that is said to be the maker; a distinctive
+    name followed by other words.
     """
-    parts = segments(name)
     whole = _hit(key(name), catalog)
     if whole:
-        return _match(whole, WHOLE, f"The name is that of {_called(whole)}.")
-    if not parts:
-        return None
-    main = _longest_prefix(words(parts[0]), catalog)
-    if main is not None and main.confidence > PREFIX:
-        return main
+        return _match(whole, key(name), WHOLE, f"The name is that of {_called(whole)}.")
+    parts = segments(name)
+    begun = None
+    for tokens in dict.fromkeys((words(name), *(words(part) for part in parts[:1]))):
+        main = _longest_prefix(tokens, catalog)
+        if main is not None and main.confidence != PREFIX:
+            return main
+        begun = begun or main
     for part in parts[1:3]:
         found = _hit(key(part), catalog)
-        if found and _segment_is_the_product(name, part):
-            return _match(found, SEGMENT, f"The name mentions {_called(found)}.")
-    return main
+        if found and _says_who_made_it(name, part):
+            return _match(found, key(part), SEGMENT, f"The name mentions {_called(found)}.")
+    return begun
 
 
 def match_publisher(publisher: str, catalog: CatalogLookup) -> tuple[Product, ...]:
@@ -67,27 +69,36 @@ def match_publisher(publisher: str, catalog: CatalogLookup) -> tuple[Product, ..
     return ()
 
 
-def _segment_is_the_product(name: str, part: str) -> bool:
+def _says_who_made_it(name: str, part: str) -> bool:
     """Tell "Meeting notes by Otter" and "Notes - Otter", which are Otter, from "X for Slack"."""
-    lowered = name.lower()
-    at = lowered.rfind(part.lower())
-    before = lowered[:at].rstrip().rsplit(" ", 1)[-1] if at > 0 else ""
-    return before in {"by", "from", "via"} or before[-1:] in {"-", "–", "—", "|", ":", "•", "·"}
+    at = name.lower().rfind(part.lower())
+    before = name[:at].lower().rstrip().rsplit(" ", 1)[-1] if at > 0 else ""
+    return before in {"by", "from", "via"} or before[-1:] in set("-–—|:•·")
 
 
 def _longest_prefix(tokens: tuple[str, ...], catalog: CatalogLookup) -> NameMatch | None:
-    trimmed = tokens
-    while len(trimmed) > 1 and trimmed[0] in LEADING_WORDS:
-        trimmed = trimmed[1:]
-    for end in range(len(trimmed), 0, -1):
-        found = _hit("".join(trimmed[:end]), catalog)
+    """Try the words as they are, then without a leading "the" or "my"; the longest known beginning wins."""
+    match = None
+    for start in range(len(tokens)):
+        match = match or _prefix_from(tokens[start:], catalog)
+        if tokens[start] not in LEADING_WORDS:
+            break
+    return match
+
+
+def _prefix_from(tokens: tuple[str, ...], catalog: CatalogLookup) -> NameMatch | None:
+    for end in range(len(tokens), 0, -1):
+        name_key = "".join(tokens[:end])
+        found = _hit(name_key, catalog)
         if not found:
             continue
-        rest = trimmed[end:]
+        rest = tokens[end:]
         if all(is_generic(word) for word in rest):
-            match = _match(found, STRIPPED, f"Without additions the name is that of {_called(found)}.")
+            match = _match(
+                found, name_key, STRIPPED, f"Without additions the name is that of {_called(found)}."
+            )
             return replace(match, ai_edition="ai" in rest or "gpt" in rest)
-        return _prefix(found, end, "".join(trimmed[:end]))
+        return _prefix(found, end, name_key)
     return None
 
 
@@ -107,11 +118,11 @@ def _hit(name_key: str, catalog: CatalogLookup) -> tuple[NameHit, ...]:
     return tuple(hit for hit in hits if hit.strength == hits[0].strength)
 
 
-def _match(hits: tuple[NameHit, ...], sure: tuple[float, float], sentence: str) -> NameMatch:
-    common = any(hit.product.common for hit in hits)
-    caps = {"exact": sure, "derived": DERIVED, "vendor": VENDOR}[hits[0].strength]
-    confidence = min(sure[common], caps[common])
-    return NameMatch(tuple(hit.product for hit in hits), confidence, sentence)
+def _match(hits: tuple[NameHit, ...], name_key: str, sure: tuple[float, float], sentence: str) -> NameMatch:
+    # "Read" is an ordinary word, "Read AI" is not.
+    common = any(hit.product.common for hit in hits) and not name_key.endswith(("ai", "gpt"))
+    most = {"exact": sure, "derived": DERIVED, "vendor": VENDOR}[hits[0].strength]
+    return NameMatch(tuple(hit.product for hit in hits), min(sure[common], most[common]), sentence)
 
 
 def _called(hits: tuple[NameHit, ...]) -> str:

@@ -142,6 +142,8 @@ def level_of(score: int) -> RiskLevel:
 def fingerprint(app: RiskInput, weights: Weights = DEFAULT) -> str:
     """Return a short hash of everything the assessment depends on; the order of scopes does not matter."""
     facts = asdict(app)
+    # An app that is no longer new does not change by growing a day older.
+    facts["age_days"] = None if app.age_days is None else min(app.age_days, _NEW_DAYS)
     if app.scopes is not None:
         facts["scopes"] = sorted(json.dumps(asdict(scope), sort_keys=True) for scope in set(app.scopes))
     canonical = json.dumps([facts, asdict(weights)], sort_keys=True, ensure_ascii=True)
@@ -305,6 +307,8 @@ def _judge_stale(app: RiskInput) -> _Judgement:
 def _judge_newness(app: RiskInput) -> _Judgement:
     if app.age_days is None:
         return _UNKNOWN, "It is not known since when it is here", "Nothing to do: this passes with time"
+    if app.age_days >= _NEW_DAYS:
+        return 0.0, f"It was first seen {_NEW_DAYS} days ago or earlier", None
     share = max(0.0, 1 - app.age_days / _NEW_DAYS)
     return share, f"It was first seen {app.age_days} days ago", "Nothing to do: this passes with time"
 

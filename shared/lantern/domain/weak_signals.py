@@ -17,7 +17,7 @@ _WORD_RATIOS: dict[str, float] = {
     for ratio, words_of_it in (
         (25.0, "gpt llm chatgpt chatbot genai openai copilot rag mcp"),
         (16.0, "ai"),
-        (9.0, "llama mistral deepseek neural prompt agentic"),
+        (8.0, "llama mistral deepseek neural prompt agentic"),
         (7.0, "notetaker transcription transcribe summarizer summariser humanizer"),
         (5.0, "claude gemini ml"),
         (3.0, "agent agents assistant intelligence voice deepfake avatar"),

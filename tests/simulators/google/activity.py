@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from .model import RETENTION_S, App, User, digest, mix, signed
 from .organisation import Organisation
@@ -49,8 +49,7 @@ class LagSettings:
     duplicate_rate: float = 0.0
 
 
-@dataclass(slots=True, frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One activity in the log, not yet written out. Order: time, then qualifier."""
 
     time_ms: int

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .consent import Decision
 from .model import App, OAuthClient, ServiceAccount, User
-from .organisation import Organisation, OrgSpec
-from .wire import ApiError, Request, Response, json_response
+from .organisation import OrgSpec
 
 if TYPE_CHECKING:
     from .simulator import GoogleSimulator
@@ -209,6 +208,16 @@ class Control:
         with self._world.lock:
             return [asdict(change) for change in org.grants.changes if change.seq > since]
 
+    def seq(self, customer: str | None = None) -> int:
+        """The number of the latest change of the truth; for `lacked`."""
+        return self._world.org(customer).grants.seq
+
+    def lacked(self, user: str, client_id: str, since: int) -> bool:
+        """Whether the user was without the grant at some instant after change number `since`."""
+        org, found = self._world.need(user)
+        with self._world.lock:
+            return org.grants.lacked(found, client_id, since)
+
     # -- OAuth -----------------------------------------------------------------------------------
 
     def register_client(
@@ -359,30 +368,6 @@ class Control:
         self._sim.reset()
 
 
-def http_control(control: Control) -> Any:
-    """The handler of `/_control/{name}`."""
-
-    def handle(request: Request, name: str) -> Response:
-        method = None if name.startswith("_") else getattr(control, name, None)
-        if method is None:
-            raise ApiError(404, "notFound", f"no control {name}")
-        try:
-            result = method(**(request.json() if request.body else request.query))
-        except (TypeError, ValueError) as error:
-            raise ApiError(400, "badRequest", str(error)) from None
-        return json_response(_plain(result))
-
-    return handle
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
-    return value
-
-
 def _update(target: Any, settings: dict[str, Any]) -> None:
     known = {f.name for f in fields(target)}
     unknown = set(settings) - known
@@ -411,6 +396,3 @@ def _person(user: User) -> dict[str, Any]:
         "org_unit": user.org_unit,
         "manager": user.manager,
     }
-
-
-__all__ = ["Control", "Organisation", "http_control"]

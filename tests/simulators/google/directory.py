@@ -242,23 +242,25 @@ def _descending(query: dict[str, str]) -> bool:
 
 def _search(query: str) -> Callable[[User], bool]:
     """The parts of the users search language that matter here: isSuspended, isAdmin, isArchived, email."""
-    tests: list[Callable[[User], bool]] = []
-    for clause in query.split():
-        name, separator, value = clause.partition("=" if "=" in clause else ":")
-        wanted, text = value.lower() == "true", value.strip("'\"").lower()
-        if name == "isSuspended":
-            tests.append(lambda u, w=wanted: (u.suspended_at is not None) == w)
-        elif name == "isArchived":
-            tests.append(lambda u, w=wanted: (u.archived_at is not None) == w)
-        elif name == "isAdmin":
-            tests.append(lambda u, w=wanted: u.is_admin == w)
-        elif name == "email" and separator == ":" and text.endswith("*"):
-            tests.append(lambda u, t=text[:-1]: u.email.startswith(t))
-        elif name == "email":
-            tests.append(lambda u, t=text: u.email == t)
-        else:
-            raise invalid_input("query")
+    tests = [_clause(clause) for clause in query.split()]
     return lambda user: all(test(user) for test in tests)
+
+
+def _clause(clause: str) -> Callable[[User], bool]:
+    name, separator, value = clause.partition("=" if "=" in clause else ":")
+    wanted, text = value.lower() == "true", value.strip("'\"").lower()
+    if name == "email":
+        if separator == ":" and text.endswith("*"):
+            return lambda user: user.email.startswith(text[:-1])
+        return lambda user: user.email == text
+    states: dict[str, Callable[[User], bool]] = {
+        "isSuspended": lambda user: user.suspended_at is not None,
+        "isArchived": lambda user: user.archived_at is not None,
+        "isAdmin": lambda user: user.is_admin,
+    }
+    if name not in states:
+        raise invalid_input("query")
+    return lambda user: states[name](user) == wanted
 
 
 def _query_digest(query: dict[str, str]) -> str:

@@ -24,7 +24,7 @@ class GrantTable:
         self.changed: dict[str, dict[str, Grant]] = {}
         self.ended: dict[int, float] = {}
         self.changes: list[Change] = []
-        self._seq = 0
+        self._by_pair: dict[tuple[str, str], list[Change]] = {}
 
     def append_user(self, rows: Sequence[tuple[int, int, int, int]]) -> None:
         """Add the next user's generated grants: (app index, scope set, granted, used until or 0)."""
@@ -77,8 +77,10 @@ class GrantTable:
 
     def put(self, user: User, grant: Grant, at: float) -> None:
         """Add or replace a grant."""
-        self._edit(user)[grant.client_id] = grant
-        self._log(user, grant.client_id, grant.scopes, at)
+        held = self._edit(user)
+        before = held.get(grant.client_id)
+        held[grant.client_id] = grant
+        self._log(user, grant.client_id, before, grant, at)
 
     def drop(self, user: User, client_id: str, at: float) -> Grant | None:
         """Remove a grant and return it; None when there was none."""
@@ -88,12 +90,28 @@ class GrantTable:
         for flat in self._flats(user):
             if self.apps[self.app[flat]].client_id == client_id and flat not in self.ended:
                 self.ended[flat] = at
-        self._log(user, client_id, None, at)
+        self._log(user, client_id, gone, None, at)
         return gone
 
-    def _log(self, user: User, client_id: str, scopes: tuple[str, ...] | None, at: float) -> None:
-        self._seq += 1
-        self.changes.append(Change(self._seq, at, user.id, client_id, scopes))
+    @property
+    def seq(self) -> int:
+        """The number of the latest change."""
+        return len(self.changes)
+
+    def lacked(self, user: User, client_id: str, since: int) -> bool:
+        """Whether the grant was absent at some instant after change number `since` (absent now included)."""
+        later = [c for c in self._by_pair.get((user.id, client_id), ()) if c.seq > since]
+        if not later:
+            return self.get(user, client_id) is None
+        return later[0].before is None or any(change.scopes is None for change in later)
+
+    def _log(self, user: User, client_id: str, before: Grant | None, after: Grant | None, at: float) -> None:
+        change = Change(
+            len(self.changes) + 1, at, user.id, client_id,
+            None if before is None else before.scopes, None if after is None else after.scopes,
+        )  # fmt: skip
+        self.changes.append(change)
+        self._by_pair.setdefault((user.id, client_id), []).append(change)
 
     def iterate(self, users: Sequence[User]) -> Iterator[tuple[User, Grant]]:
         """Every grant of the given users."""

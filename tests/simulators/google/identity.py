@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from functools import cache
 from typing import Any
 
 import jwt
@@ -11,6 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from .tokens import Subject
 
 ISSUER = "https://accounts.google.com"
+
+
+@cache
+def _process_key() -> rsa.RSAPrivateKey:
+    """One key for all simulators of a process: making one takes a quarter of a second."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class Signer:
@@ -23,7 +30,7 @@ class Signer:
     def key(self) -> rsa.RSAPrivateKey:
         """The private key."""
         if self._key is None:
-            self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            self._key = _process_key()
         return self._key
 
     @property

@@ -83,12 +83,16 @@ class Grant:
 
 @dataclass(slots=True)
 class Change:
-    """One change of the truth about grants, for oracles in tests. `seq` orders them."""
+    """One change of the truth about grants, for oracles in tests. `seq` orders them.
+
+    `before` and `scopes` are the scopes held before and after; None means no grant.
+    """
 
     seq: int
     at: float
     user_id: str
     client_id: str
+    before: tuple[str, ...] | None
     scopes: tuple[str, ...] | None
 
 

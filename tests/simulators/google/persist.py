@@ -139,7 +139,7 @@ def _org(org: Organisation) -> dict[str, Any]:
         "apps": [asdict(app) for app in org.app_list if app.client_id not in generated],
         "grants": {user: [asdict(g) for g in held.values()] for user, held in org.grants.changed.items()},
         "ended": {str(flat): at for flat, at in org.grants.ended.items()},
-        "stored": [asdict(entry) for entries in org.log.stored.values() for entry in entries],
+        "stored": [entry._asdict() for entries in org.log.stored.values() for entry in entries],
     }
 
 

@@ -8,7 +8,8 @@ from types import TracebackType
 from .access import Gate
 from .clock import Clock
 from .consent import ConsentPage
-from .control import Control, http_control
+from .control import Control
+from .control_http import http_control
 from .counters import Counters
 from .directory import Directory
 from .faults import Faults
@@ -101,7 +102,7 @@ class GoogleSimulator:
     def start(self) -> "GoogleSimulator":
         """Serve in a thread."""
         self._thread = threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.2}, name="google", daemon=True
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, name="google", daemon=True
         )
         self._thread.start()
         if self._keeper is not None:

@@ -24,7 +24,7 @@ class World:
         self.orgs: dict[str, Organisation] = {}
         self.consumers: dict[str, str] = {}
         self.listeners: list[Listener] = []
-        self.revoked_listeners: list[Callable[[str, str], None]] = []
+        self.revoked_listeners: list[Callable[[str, str], object]] = []
         self._users_made = 0
         for spec in specs:
             self.add_org(spec)
@@ -138,7 +138,7 @@ class World:
         return user
 
     def set_state(self, org: Organisation, user: User, state: str) -> None:
-        """Make a user `active`, `suspended`, `archived` or `deleted` (grants of a deleted user end)."""
+        """Make a user `active`, `suspended`, `archived` or `deleted` (then unreadable)."""
         if state not in {"active", "suspended", "archived", "deleted"}:
             raise ValueError(f"unknown state {state}")
         with self.lock:

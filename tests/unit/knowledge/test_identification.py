@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lantern.domain.identification import AppFacts, identify
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
+from scripts.build.compile_catalog import read_rows
 
 
 def _identify(catalog: Catalog, name: str, *domains: str, **facts):
@@ -157,3 +158,39 @@ def test_any_text_gets_an_answer(catalog: Catalog, name: str, domain: str, publi
 def test_ten_kilobyte_name(catalog: Catalog) -> None:
     assert _identify(catalog, "A" * 10_000).verdict == "unknown"
     assert _identify(catalog, "\u202e<img onerror=x>" * 500).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    "dressed",
+    ["{}", "{} for Google Workspace", "{}, Inc.", "{} v2", "{} (Beta)", "Sign in with {}", "The {} App"],
+)
+def test_every_product_is_found_by_its_dressed_up_name(catalog: Catalog, dressed: str) -> None:
+    missed = []
+    for row in read_rows():
+        found = _identify(catalog, dressed.format(row.product.name))
+        wanted = "unknown or shared" if row.entry.namesake else row.product.id
+        if (found.product_id or "unknown or shared") != wanted:
+            missed.append((row.product.name, found.verdict, found.product))
+    assert missed == []
+
+
+def test_every_domain_is_found_and_registrable(catalog: Catalog) -> None:
+    for row in read_rows():
+        for domain in row.product.domains:
+            assert registrable_domain(domain), f"{domain} is a public suffix: nobody's own"
+            found = _identify(catalog, "Production client 7", f"https://{domain}/callback")
+            if not row.product.hosts_others:
+                assert (found.verdict, found.vendor) == (row.product.kind, row.product.vendor), domain
+
+
+def test_an_ai_edition_of_an_ordinary_product(catalog: Catalog) -> None:
+    found = _identify(catalog, "Airbyte AI")
+    assert (found.verdict, found.product) == ("embedded_ai", "Airbyte")
+    assert found.confidence < 0.6
+
+
+@pytest.mark.parametrize(
+    "name", ["Photo", "Sheet", "Character", "Read", "Browse", "Personal", "New Sheet App", "PDF"]
+)
+def test_ai_products_of_ordinary_names_are_not_shortened(catalog: Catalog, name: str) -> None:
+    assert _identify(catalog, name).verdict == "unknown"

@@ -6,6 +6,7 @@ from lantern.domain.identification import AppFacts
 from lantern.domain.lookalike import lookalike
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
+from scripts.build.compile_catalog import read_rows
 
 
 def _lookalike(
@@ -47,7 +48,7 @@ def test_imitations(catalog: Catalog, name: str, brand: str, kind: str) -> None:
      "Trellis",
      "Canvas LMS", "Zoom for Google Workspace", "Air Canada", "Mailchimp", "Open Air", "Box",
      "GPT for Sheets and Docs",
-     "Canvas", "Notions", "Asana", "GitHub", "Okta", "", "ЯндексДиск", "Яндекс Почта"],
+     "Canvas", "Crello", "Notions", "Asana", "GitHub", "Okta", "", "ЯндексДиск", "Яндекс Почта"],
 )  # fmt: skip
 def test_honest_names(catalog: Catalog, name: str) -> None:
     assert _lookalike(catalog, name) is None
@@ -68,3 +69,11 @@ def test_foreign_and_imitating_domains(catalog: Catalog, name: str, domain: str,
     found = _lookalike(catalog, name, domain)
     assert found is not None
     assert found.kind == kind
+
+
+def test_no_product_of_the_catalog_is_taken_for_an_imitation(catalog: Catalog) -> None:
+    for row in read_rows():
+        for name in row.names():
+            assert _lookalike(catalog, name) is None, name
+        for domain in row.product.domains:
+            assert _lookalike(catalog, row.product.name, f"https://{domain}/x") is None, domain

@@ -137,6 +137,12 @@ def test_the_fingerprint_covers_facts_entry_and_weights() -> None:
     assert assess(replace(app)).fingerprint == assess(app).fingerprint
 
 
+def test_growing_older_changes_nothing_once_it_is_not_new() -> None:
+    app = replace(_example(), age_days=30)
+    assert assess(app) == assess(replace(app, age_days=400))
+    assert assess(replace(app, age_days=3)).fingerprint != assess(app).fingerprint
+
+
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
 def test_impossible_weights_are_refused(weight: float) -> None:
     with pytest.raises(ValueError, match="weight people"):

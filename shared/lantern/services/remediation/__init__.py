@@ -1,1 +1,5 @@
 """Revoking grants: plan, brakes, approval, acting, verifying."""
+
+from lantern.services.remediation.requests import approve, cancel, request_revocation
+
+__all__ = ["approve", "cancel", "request_revocation"]

@@ -34,14 +34,19 @@ class Plan:
     summary: PlanSummary
 
 
-def make_plan(store: TenantStore, selector: Selector, guards: Guards) -> Plan:
+def make_plan(
+    store: TenantStore, selector: Selector, guards: Guards, connection_id: str | None = None
+) -> Plan:
     """Find the grants that `selector` names now, and hold them against the brakes.
+
+    `connection_id` narrows them to one connection.
 
     Raises:
         NotFoundError: the app, principal, finding or a grant does not exist in this tenant.
         InvalidInputError: nothing, or more than one thing, is selected.
     """
-    targets = tuple(sorted(set(_targets(store, selector)), key=lambda t: t.grant_id))
+    found = {t for t in _targets(store, selector) if connection_id in (None, t.connection_id)}
+    targets = tuple(sorted(found, key=lambda t: t.grant_id))
     principals = {t.principal_id for t in targets}
     percent = _percent(store, targets)
     summary = PlanSummary(

@@ -19,6 +19,7 @@ def request_revocation(
     requested_by: str,
     selector: Selector,
     dry_run: bool,
+    connection_id: str | None = None,
     reason: str = "",
     guards: Guards = DEFAULT_GUARDS,
     now: datetime,
@@ -32,7 +33,7 @@ def request_revocation(
         ConflictError: a brake forbids it, or there is nothing to revoke.
         NotFoundError, InvalidInputError: as `make_plan`.
     """
-    plan = make_plan(store, selector, guards)
+    plan = make_plan(store, selector, guards, connection_id)
     job = Job(
         id=ids.time_id("job", now, random),
         kind="revoke_grants",
@@ -41,6 +42,7 @@ def request_revocation(
         created_at=now,
         selector=selector,
         guards=guards,
+        connection_id=connection_id,
         reason=reason,
         plan=plan.summary,
         counts=jobs.JobCounts(planned=len(plan.targets)),
@@ -77,7 +79,7 @@ def request_revocation(
     return replace(settled, rev=1)
 
 
-def approve(store: TenantStore, job_id: str, *, by: str, now: datetime) -> Job:
+def approve(store: TenantStore, job_id: str, by: str, now: datetime) -> Job:
     """Approve a waiting job; never by who requested it.
 
     Raises:
@@ -89,7 +91,7 @@ def approve(store: TenantStore, job_id: str, *, by: str, now: datetime) -> Job:
     return replace(job, rev=job.rev + 1)
 
 
-def cancel(store: TenantStore, job_id: str, *, by: str, now: datetime) -> Job:
+def cancel(store: TenantStore, job_id: str, by: str, now: datetime) -> Job:
     """Cancel a job; what was not acted on yet is left alone.
 
     Raises:

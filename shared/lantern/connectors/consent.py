@@ -1,0 +1,86 @@
+"""What onboarding needs of a provider's OAuth consent, in words common to all providers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRegistration:
+    """Our own registration at the provider."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentStart:
+    """One attempt to get consent: what is sent along, and what the answer is checked against.
+
+    `code_verifier` is 43 to 128 unreserved characters (RFC 7636 section 4.1).
+    """
+
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+    redirect_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenGrant:
+    """What the provider gave for a code; `id_token` is the signed statement of who consented."""
+
+    refresh_token: str = field(repr=False)
+    access_token: str = field(repr=False)
+    id_token: str = field(repr=False)
+    granted_scopes: frozenset[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who consented, for which organisation.
+
+    `organisation_id` is immutable; None where the provider did not show it: for consumer accounts, and
+    to people who may not see it. `admin` None: the provider did not say.
+    """
+
+    organisation_id: str | None
+    organisation_name: str | None
+    email: str
+    native_id: str
+    admin: bool | None
+    consumer: bool
+
+
+class ConsentFlow(Protocol):
+    """The consent dance of one provider. Every method that calls out raises `ConnectorError`."""
+
+    def authorize_url(self, start: ConsentStart) -> str:
+        """Where to send the browser."""
+        ...
+
+    def accepts_issuer(self, issuer: str | None) -> bool:
+        """Whether `iss` of the callback (RFC 9207) names this provider; absent is accepted."""
+        ...
+
+    def exchange(self, start: ConsentStart, code: str) -> TokenGrant:
+        """Trade the code for tokens."""
+        ...
+
+    def identify(self, start: ConsentStart, grant: TokenGrant) -> Identity:
+        """Verify the signed statement, and ask which organisation it is and whether an admin consented."""
+        ...
+
+    def missing_scopes(self, granted: frozenset[str]) -> frozenset[str]:
+        """Requested scopes that were not granted."""
+        ...
+
+    def revoke(self, token: str) -> None:
+        """Give a token back; one that is revoked already is done."""
+        ...
+
+
+Endpoints = Mapping[str, str]
+"""Base addresses by name; what is absent is taken from the provider's manifest."""

@@ -1,0 +1,240 @@
+"""Google Workspace behind the connector protocol."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar, Final
+
+from lantern.connectors.fanout import fan_out
+from lantern.connectors.google import directory, normalize, reports
+from lantern.connectors.google.api import GoogleApi
+from lantern.connectors.google.manifest import CUSTOMER, MANIFEST, SCOPE_MISSING, STATUSES
+from lantern.connectors.google.oauth import AccessTokens, endpoints, oauth_http, revoke
+from lantern.connectors.halt import Halt
+from lantern.connectors.http import GARBLED, Admission, HaltedError, HttpClient
+from lantern.connectors.protocol import (
+    Action,
+    ActionResult,
+    ActivityPage,
+    Channel,
+    ChannelRequest,
+    Deadline,
+    Health,
+    Hint,
+    Manifest,
+    PrincipalPage,
+    Unread,
+)
+from lantern.connectors.registry import Credentials, Io
+from lantern.connectors.resolution import CallError, ErrorResolution
+from lantern.domain.inventory import Observation, Principal
+
+_OUTAGE_AFTER: Final = 25
+_OUTAGE_PAUSE_S: Final = 120.0
+_OUTAGE: Final = ErrorResolution(
+    "transient", "provider_error", "Google does not answer at the moment; Lantern tries again by itself."
+)
+_CONTRADICTION: Final = ErrorResolution(
+    "transient", "provider_error", "Google said that the grant does not exist, and lists it.", retry=True
+)
+
+
+class GoogleConnector:
+    """One connected Google Workspace organisation. Safe for threads."""
+
+    manifest: ClassVar[Manifest] = MANIFEST
+
+    def __init__(self, credentials: Credentials, io: Io) -> None:
+        at = endpoints(io)
+        self._io = io
+        self._at = at
+        self._owner = directory.Owner(credentials.connection_id, credentials.organisation_id)
+        self._oauth = oauth_http(io)
+        self._tokens = AccessTokens(
+            self._oauth, at["token"], credentials.registration, credentials.refresh_token, clock=io.clock
+        )
+        limiters = {q.name: io.limiters.get("google", credentials.tenant, q) for q in MANIFEST.quotas}
+        http = HttpClient(
+            io.session, STATUSES, clock=io.clock, random=io.random, limiters=limiters, auth=self._tokens
+        )
+        self._api = GoogleApi(http, at["admin"])
+
+    def check(self) -> Health:
+        """Which organisation this is, and which permissions the consent holds and lacks."""
+        halt = self._halt()
+        granted = self._tokens.granted(halt)
+        missing = tuple(need for need in MANIFEST.scopes if need.scope not in granted)
+        if any(need.scope == CUSTOMER for need in missing):
+            raise CallError(SCOPE_MISSING, detail="customer scope not granted")
+        return Health(directory.organisation(self._api, halt), granted, missing)
+
+    def principals(self, cursor: str | None) -> PrincipalPage:
+        """One page of all accounts: recently deleted ones first, then active, suspended and archived."""
+        return directory.principals(self._api, self._owner, cursor, self._halt())
+
+    def read(self, principals: Sequence[Principal], deadline: Deadline) -> Iterator[Observation | Unread]:
+        """Read what these accounts gave to apps, as fast as the quota allows.
+
+        Raises:
+            CallError: what would fail for all of them: consent revoked, permission missing, outage.
+        """
+        halt = Halt(self._io.clock, deadline)
+        roster = directory.roster(self._api, halt)
+        for account in principals:
+            if account.status == "deleted":
+                seen = self._read_deleted(account, roster, halt)
+                if seen is None:
+                    return
+                yield seen
+        living = [account for account in principals if account.status != "deleted"]
+
+        def work(account: Principal, admission: Admission) -> Observation | Unread | None:
+            return self._read_one(account, roster, halt, admission)
+
+        outage = _Outage()
+        for outcome in fan_out(
+            living, lambda: self._api.admit(halt), work, halt=halt, cap=self._io.max_in_flight
+        ):
+            if outcome is not None:
+                yield outcome
+                outage.watch(outcome)
+
+    def _read_one(
+        self, account: Principal, roster: directory.Roster, halt: Halt, admission: Admission | None
+    ) -> Observation | Unread | None:
+        """One account's grants; None when told to stop first."""
+        try:
+            answer = directory.tokens(self._api, account.native_id, halt, admission)
+            return Observation(account, normalize.grants(answer))
+        except HaltedError:
+            return None
+        except normalize.MalformedError:
+            return Unread(account, "malformed")
+        except CallError as error:
+            if error.reason == "not_found":
+                return self._vanished(account, roster, halt)
+            return _unread(account, error)
+
+    def _vanished(
+        self, account: Principal, roster: directory.Roster, halt: Halt
+    ) -> Observation | Unread | None:
+        """Google knew no such account: believed only if the listings agree."""
+        try:
+            if roster.deleted(account.native_id):
+                return _gone(account)
+            known = directory.user(self._api, self._owner, account.native_id, halt)
+            if known is None and roster.absent(account.native_id):
+                return _gone(account)
+            return Unread(account, "provider_error")
+        except HaltedError:
+            return None
+        except CallError as error:
+            return _unread(account, error)
+
+    def _read_deleted(
+        self, account: Principal, roster: directory.Roster, halt: Halt
+    ) -> Observation | Unread | None:
+        """An account that was listed as deleted, unless it was restored meanwhile."""
+        try:
+            if roster.deleted(account.native_id):
+                return _gone(account)
+            restored = directory.user(self._api, self._owner, account.native_id, halt)
+        except HaltedError:
+            return None
+        except CallError as error:
+            return _unread(account, error)
+        return self._read_one(restored or account, roster, halt, None)
+
+    def principal(self, hint: Hint) -> Principal | None:
+        """The account a hint names. None is no proof that it is gone: `read` looks for that."""
+        key = hint.native_id or hint.email
+        if not key:
+            return None
+        return directory.user(self._api, self._owner, key, self._halt())
+
+    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ActivityPage]:
+        """The `token` and `admin` feeds since `cursor`; see `reports.changes`."""
+        halt = Halt(self._io.clock, deadline)
+        return reports.changes(self._api, cursor, self._io.clock.now(), halt)
+
+    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[ActivityPage]:
+        """The feeds of a past window; one that did not reach its last page must be asked for again."""
+        return reports.history(self._api, since, until, Halt(self._io.clock, deadline))
+
+    def open_channel(self, request: ChannelRequest) -> Channel:
+        """Open a channel for the event name in `request.event`: `authorize` or `revoke`."""
+        return reports.watch(self._api, request, self._io.clock.now, self._halt())
+
+    def close_channel(self, channel: Channel) -> None:
+        """Close a channel; one that is gone already is closed."""
+        reports.stop(self._api, channel, self._halt())
+
+    def act(self, action: Action) -> ActionResult:
+        """Revoke one grant, then list the account's grants and say whether it is still there.
+
+        The listing, not a 404, says that it is gone.
+        """
+        halt = self._halt()
+        try:
+            found = directory.delete_token(self._api, action.native_id, action.client_id, halt)
+        except CallError as error:
+            if error.reason == "forbidden" and not error.resolution.connection_wide:
+                return ActionResult("not_possible", None, error.user_message)
+            raise
+        present = self._holds(action, halt)
+        if found:
+            return ActionResult("done", present, remaining_access_s=MANIFEST.access_token_lifetime_s)
+        if present:
+            raise CallError(_CONTRADICTION, detail="delete said 404, list shows the grant")
+        return ActionResult("already_done", present)
+
+    def _holds(self, action: Action, halt: Halt) -> bool:
+        try:
+            answer = directory.tokens(self._api, action.native_id, halt)
+            return any(g.app.client_id == action.client_id for g in normalize.grants(answer))
+        except normalize.MalformedError as error:
+            raise CallError(GARBLED, detail=f"tokens.list: {error}") from None
+        except CallError as error:
+            if error.reason == "not_found" and directory.roster(self._api, halt).absent(action.native_id):
+                return False
+            raise
+
+    def disconnect(self) -> None:
+        """Revoke our own consent; already revoked is done."""
+        revoke(self._oauth, self._at["revoke"], self._tokens.refresh_token, self._halt())
+
+    def _halt(self) -> Halt:
+        return Halt(self._io.clock)
+
+
+@dataclass(slots=True)
+class _Outage:
+    """Notices that nobody can be read, so that ten thousand accounts are not tried in vain."""
+
+    in_a_row: int = 0
+
+    def watch(self, outcome: Observation | Unread) -> None:
+        """Raise when the provider has failed too often without one success."""
+        failed = isinstance(outcome, Unread) and outcome.reason in (
+            "provider_error",
+            "timeout",
+            "rate_limited",
+        )
+        self.in_a_row = self.in_a_row + 1 if failed else 0
+        if self.in_a_row >= _OUTAGE_AFTER:
+            raise CallError(_OUTAGE, detail="reads fail in a row", retry_after_s=_OUTAGE_PAUSE_S)
+
+
+def _gone(account: Principal) -> Observation:
+    return Observation(replace(account, status="deleted"), None, gone=True)
+
+
+def _unread(account: Principal, error: CallError) -> Unread:
+    if error.resolution.connection_wide:
+        raise error
+    return Unread(account, "provider_error" if error.reason == "not_found" else error.reason)
+
+
+def connect(credentials: Credentials, io: Io) -> GoogleConnector:
+    """A connector for one connection."""
+    return GoogleConnector(credentials, io)

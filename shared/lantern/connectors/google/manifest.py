@@ -1,0 +1,151 @@
+"""Facts about Google Workspace: endpoints, permissions, quotas, and what its statuses mean.
+
+Sources: Admin SDK discovery documents (paths, scopes), Admin SDK "Limits and quotas" pages (2,400 queries
+a minute; 250 for `activities.list` with a filter, refused with 503), Google Identity OpenID document.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+from lantern.connectors.protocol import Manifest, Quota, ScopeNeed
+from lantern.connectors.resolution import ErrorResolution, Row, StatusTable
+
+AUTH: Final = "https://www.googleapis.com/auth/"
+EMAIL: Final = AUTH + "userinfo.email"
+USERS: Final = AUTH + "admin.directory.user.readonly"
+SECURITY: Final = AUTH + "admin.directory.user.security"
+AUDIT: Final = AUTH + "admin.reports.audit.readonly"
+CUSTOMER: Final = AUTH + "admin.directory.customer.readonly"
+
+QUERIES: Final = Quota("queries", 2400, 60.0)
+FILTERED: Final = Quota("filtered", 250, 60.0)
+
+MANIFEST: Final = Manifest(
+    provider="google",
+    title="Google Workspace",
+    endpoints=MappingProxyType(
+        {
+            "admin": "https://admin.googleapis.com",
+            "authorize": "https://accounts.google.com/o/oauth2/v2/auth",
+            "token": "https://oauth2.googleapis.com/token",
+            "revoke": "https://oauth2.googleapis.com/revoke",
+            "jwks": "https://www.googleapis.com/oauth2/v3/certs",
+            "issuer": "https://accounts.google.com",
+        }
+    ),
+    scopes=(
+        ScopeNeed("openid", "grants", "we cannot tell who gives consent"),
+        ScopeNeed(EMAIL, "grants", "we cannot name the administrator who gave consent"),
+        ScopeNeed(
+            CUSTOMER,
+            "grants",
+            "we cannot tell your organisation from others by its permanent id (customerId)",
+        ),
+        ScopeNeed(USERS, "grants", "employees cannot be listed, so no grant can be found"),
+        ScopeNeed(
+            SECURITY, "grants", "the access that employees gave to apps can neither be read nor revoked"
+        ),
+        ScopeNeed(
+            AUDIT,
+            "activity",
+            "grants have no dates, unused access cannot be told from used, new consents are seen only by the "
+            "nightly read, and domain-wide delegation stays unseen",
+            required=False,
+        ),
+    ),
+    quotas=(QUERIES, FILTERED),
+    access_token_lifetime_s=3600,
+    features=frozenset({"grants", "activity", "delegation", "push", "revoke"}),
+)
+
+CONSENT_REVOKED: Final = ErrorResolution(
+    "config",
+    "forbidden",
+    "Google no longer accepts our access: the consent was revoked, or the administrator who gave it was "
+    "suspended or changed the password. Connect Google Workspace again.",
+    connection_wide=True,
+)
+SCOPE_MISSING: Final = ErrorResolution(
+    "config",
+    "forbidden",
+    "A permission that Lantern needs was not granted. Connect Google Workspace again and tick every box.",
+    connection_wide=True,
+)
+_FORBIDDEN: Final = ErrorResolution(
+    "config", "forbidden", "Google does not let the administrator who gave consent do this."
+)
+_REFUSED: Final = ErrorResolution(
+    "rate_limited",
+    "rate_limited",
+    "Google's quota for this organisation is used up.",
+    retry=True,
+    refusal="yes",
+)
+_FAILED: Final = ErrorResolution("transient", "provider_error", "Google had a problem answering.", retry=True)
+
+STATUSES: Final = StatusTable(
+    rows=(
+        # A refused token is fetched anew; only the token endpoint can say that consent is gone.
+        Row(
+            401,
+            401,
+            ErrorResolution(
+                "transient",
+                "provider_error",
+                "Google did not accept our access.",
+                retry=True,
+                stale_token=True,
+            ),
+        ),
+        Row(
+            403,
+            403,
+            _REFUSED,
+            frozenset(
+                {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"}
+                | {"RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
+            ),
+        ),
+        Row(
+            403,
+            403,
+            SCOPE_MISSING,
+            frozenset({"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}),
+        ),
+        Row(403, 403, _FORBIDDEN),
+        Row(404, 404, ErrorResolution("system", "not_found", "Google does not know this.")),
+        Row(410, 410, ErrorResolution("system", "not_found", "Google does not know this any more.")),
+        Row(408, 408, _FAILED),
+        Row(429, 429, _REFUSED),
+        # 503 is also the documented refusal of the filter quota.
+        Row(
+            503,
+            503,
+            ErrorResolution(
+                "transient", "provider_error", "Google had a problem answering.", retry=True, refusal="maybe"
+            ),
+        ),
+        Row(500, 599, _FAILED),
+    ),
+    otherwise=ErrorResolution("system", "provider_error", "Google did not accept what we asked."),
+)
+
+CODE_SPENT: Final = ErrorResolution(
+    "config", "forbidden", "This consent has expired or was used already. Please start again."
+)
+UNPROVEN: Final = ErrorResolution(
+    "config", "malformed", "Google's statement of who gave consent could not be verified. Please start again."
+)
+_OUR_FAULT: Final = ErrorResolution(
+    "system", "provider_error", "Google did not accept our registration.", connection_wide=True
+)
+
+OAUTH_STATUSES: Final = StatusTable(
+    rows=(
+        Row(400, 400, CONSENT_REVOKED, frozenset({"invalid_grant"})),  # RFC 6749 section 5.2
+        Row(429, 429, _REFUSED),
+        Row(408, 408, _FAILED),
+        Row(500, 599, _FAILED),
+    ),
+    otherwise=_OUR_FAULT,
+)

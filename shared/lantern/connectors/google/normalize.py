@@ -1,0 +1,262 @@
+"""Google's JSON as Lantern's records. Pure; whatever has not the documented shape is refused whole."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from lantern.connectors.protocol import Delegation, Hint, Use
+from lantern.domain import ids
+from lantern.domain.inventory import App, AppKind, ObservedGrant, Principal, PrincipalStatus
+
+NAME_LIMIT: Final = 200
+_PLACEHOLDER_PROFILE: Final = "105250506097979753968"  # Reports API reference, `actor.profileId`
+_CHANGING: Final = frozenset({"authorize", "revoke"})
+_DELEGATION: Final = {"AUTHORIZE_API_CLIENT_ACCESS": False, "REMOVE_API_CLIENT_ACCESS": True}
+_ACCOUNT_EVENTS: Final = frozenset(
+    {"DELETE_USER", "UNDELETE_USER", "SUSPEND_USER", "UNSUSPEND_USER", "ARCHIVE_USER", "UNARCHIVE_USER"}
+)
+
+
+class MalformedError(ValueError):
+    """A part of an answer that is not as documented; the whole answer says nothing then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of an activity, with the key that is the same in every delivery of it."""
+
+    key: str
+    app: str
+    name: str
+    at: datetime
+    email: str | None
+    native_id: str | None
+    parameters: Mapping[str, tuple[str, ...]]
+
+    def first(self, name: str) -> str | None:
+        """First value of a parameter."""
+        return next(iter(self.parameters.get(name, ())), None)
+
+
+def label(value: str) -> str:
+    """A name chosen by strangers: control characters become spaces, and it has an end."""
+    clean = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in value[:NAME_LIMIT])
+    return clean.strip()
+
+
+def principal(
+    user: Mapping[str, Any], *, connection_id: str, organisation_id: str, deleted: bool = False
+) -> Principal:
+    """A `User` resource as a principal.
+
+    Raises:
+        MalformedError: it has no id.
+    """
+    native_id = _text(user, "id")
+    identifier = ids.principal_id("google", organisation_id, native_id)
+    email, name = user.get("primaryEmail"), user.get("name")
+    full = name.get("fullName") if isinstance(name, Mapping) else None
+    return Principal(
+        id=identifier,
+        connection_id=connection_id,
+        native_id=native_id,
+        kind="user",
+        status=_status(user, deleted=deleted),
+        person_id=ids.person_id(identifier),
+        email=email.lower() if isinstance(email, str) else None,
+        name=label(full) if isinstance(full, str) else None,
+        admin=_admin(user),
+        org_unit=user.get("orgUnitPath") if isinstance(user.get("orgUnitPath"), str) else None,
+        last_login=_login(user.get("lastLoginTime")),
+    )
+
+
+def _status(user: Mapping[str, Any], *, deleted: bool) -> PrincipalStatus:
+    if deleted:
+        return "deleted"
+    if user.get("archived") is True:
+        return "archived"
+    return "suspended" if user.get("suspended") is True else "active"
+
+
+def _admin(user: Mapping[str, Any]) -> bool | None:
+    flags = [user.get("isAdmin"), user.get("isDelegatedAdmin")]
+    return True if True in flags else False if False in flags else None
+
+
+def _login(value: Any) -> date | None:
+    if not isinstance(value, str):
+        return None
+    at = instant(value)
+    return None if at.year <= 1970 else at.date()  # the epoch means "never"
+
+
+def grants(answer: Mapping[str, Any]) -> tuple[ObservedGrant, ...]:
+    """The grants of a `Tokens` resource, one per client, sorted by app id. `items` absent means none.
+
+    Raises:
+        MalformedError: a part has not the documented shape.
+    """
+    items = answer.get("items", [])
+    if not isinstance(items, list):
+        raise MalformedError("items is not a list")
+    found: dict[str, ObservedGrant] = {}
+    for item in items:
+        grant = _grant(item)
+        known = found.get(grant.app.id)
+        found[grant.app.id] = ObservedGrant(grant.app, grant.scopes | known.scopes) if known else grant
+    return tuple(found[key] for key in sorted(found))
+
+
+def _grant(item: Any) -> ObservedGrant:
+    if not isinstance(item, Mapping):
+        raise MalformedError("a token is not an object")
+    client = _text(item, "clientId")
+    scopes = item.get("scopes", [])
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        raise MalformedError("scopes is not a list of texts")
+    name = item.get("displayText")
+    kind: AppKind = (
+        "anonymous"
+        if item.get("anonymous") is True
+        else "native"
+        if item.get("nativeApp") is True
+        else "oauth"
+    )
+    app = App(
+        id=ids.app_id("google", client),
+        provider="google",
+        client_id=client,
+        name=(label(name) if isinstance(name, str) else "") or label(client),
+        kind=kind,
+    )
+    return ObservedGrant(app, frozenset(scopes))
+
+
+def events(activity: Any) -> list[Event]:
+    """The events of one `Activity` resource.
+
+    Raises:
+        MalformedError: it has not the documented shape.
+    """
+    if not isinstance(activity, Mapping) or not isinstance(activity.get("id"), Mapping):
+        raise MalformedError("an activity has no id")
+    head, actor = activity["id"], activity.get("actor")
+    actor = actor if isinstance(actor, Mapping) else {}
+    app, time, qualifier = (
+        _text(head, "applicationName"),
+        _text(head, "time"),
+        str(head.get("uniqueQualifier")),
+    )
+    profile, email = actor.get("profileId"), actor.get("email")
+    rows = activity.get("events", [])
+    if not isinstance(rows, list):
+        raise MalformedError("events is not a list")
+    return [
+        Event(
+            key=f"{app}|{time}|{qualifier}|{index}",
+            app=app,
+            name=_text(row, "name"),
+            at=instant(time),
+            email=email.lower() if isinstance(email, str) else None,
+            native_id=profile if isinstance(profile, str) and profile != _PLACEHOLDER_PROFILE else None,
+            parameters=_parameters(row.get("parameters", [])),
+        )
+        for index, row in enumerate(rows)
+    ]
+
+
+def _parameters(rows: Any) -> dict[str, tuple[str, ...]]:
+    """Parameters by name; nested messages are of no use to us and left out."""
+    if not isinstance(rows, list):
+        raise MalformedError("parameters is not a list")
+    return {
+        row["name"]: tuple(_values(row))
+        for row in rows
+        if isinstance(row, Mapping) and isinstance(row.get("name"), str)
+    }
+
+
+def _values(row: Mapping[str, Any]) -> Iterable[str]:
+    for key in ("value", "intValue", "boolValue"):
+        if key in row:
+            return (str(row[key]),)
+    many = row.get("multiValue") or row.get("multiIntValue")
+    return (str(value) for value in many) if isinstance(many, list) else ()
+
+
+def instant(value: str) -> datetime:
+    """An RFC 3339 time, aware, in UTC.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise MalformedError("not a time") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def hints(seen: Iterable[Event]) -> tuple[Hint, ...]:
+    """What to read again: one hint per account, with the dates of the consents it gave."""
+    folded: dict[str, Hint] = {}
+    for event in sorted(seen, key=lambda e: e.at):
+        hint = _hint(event)
+        if hint is None:
+            continue
+        account = hint.native_id or hint.email or ""
+        known = folded.get(account)
+        dates = {**known.granted_at, **hint.granted_at} if known else hint.granted_at
+        folded[account] = Hint(hint.email, hint.native_id, dates, hint.event, hint.event_id)
+    return tuple(folded.values())
+
+
+def _hint(event: Event) -> Hint | None:
+    if event.app == "token" and event.name in _CHANGING and (event.native_id or event.email):
+        client = event.first("client_id")
+        dates = {client: event.at} if client and event.name == "authorize" else {}
+        return Hint(event.email, event.native_id, dates, event.name, event.key)
+    if event.app == "admin" and event.name in _ACCOUNT_EVENTS:
+        email = event.first("USER_EMAIL")
+        return Hint(email=email.lower(), event=event.name.lower(), event_id=event.key) if email else None
+    return None
+
+
+def uses(seen: Iterable[Event]) -> tuple[Use, ...]:
+    """Seen use by account and client."""
+    found: dict[tuple[str, str], Use] = {}
+    for event in seen:
+        client = event.first("client_id")
+        if event.app != "token" or event.name != "activity" or not client or not event.native_id:
+            continue
+        key = (event.native_id, client)
+        known = found.get(key)
+        count, last = (known.events, max(known.last_at, event.at)) if known else (0, event.at)
+        found[key] = Use(event.native_id, client, count + 1, last)
+    return tuple(found.values())
+
+
+def delegations(seen: Iterable[Event]) -> tuple[Delegation, ...]:
+    """Domain-wide delegations given and taken back, oldest first."""
+    found = []
+    for event in sorted(seen, key=lambda e: e.at):
+        client = event.first("API_CLIENT_NAME")
+        if event.app != "admin" or event.name not in _DELEGATION or not client:
+            continue
+        scopes = _scopes(event.parameters.get("API_SCOPES", ()))
+        found.append(Delegation(client, scopes, _DELEGATION[event.name], event.at, event.email))
+    return tuple(found)
+
+
+def _scopes(values: Sequence[str]) -> frozenset[str]:
+    return frozenset(scope for value in values for scope in value.replace(",", " ").split())
+
+
+def _text(row: Any, name: str) -> str:
+    value = row.get(name) if isinstance(row, Mapping) else None
+    if not isinstance(value, str) or not value:
+        raise MalformedError(f"{name} is missing")
+    return value

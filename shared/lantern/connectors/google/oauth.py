@@ -1,0 +1,344 @@
+"""Google's OAuth 2.0 and OpenID Connect: consent, tokens, and who gave them.
+
+Rules from RFC 6749 (OAuth), RFC 7636 (PKCE), OpenID Connect Core section 3.1.3.7 (id token validation).
+"""
+
+import base64
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from lantern.connectors.consent import ClientRegistration, ConsentStart, Identity, TokenGrant
+from lantern.connectors.google import directory
+from lantern.connectors.google.api import GoogleApi
+from lantern.connectors.google.manifest import (
+    CODE_SPENT,
+    CONSENT_REVOKED,
+    EMAIL,
+    MANIFEST,
+    OAUTH_STATUSES,
+    STATUSES,
+    UNPROVEN,
+)
+from lantern.connectors.halt import Halt
+from lantern.connectors.http import GARBLED, HttpClient, Request
+from lantern.connectors.protocol import Clock
+from lantern.connectors.registry import Io
+from lantern.connectors.resolution import CallError
+
+_EARLY_S: Final = 60.0  # a token is fetched anew so long before it expires
+_KEYS_EVERY_S: Final = 60.0  # a flood of unknown key ids fetches the key set once a minute
+_LEEWAY_S: Final = 60
+_ALIASES: Final = {"email": EMAIL}
+
+
+def endpoints(io: Io) -> Mapping[str, str]:
+    """The manifest's addresses with the configured ones in their place."""
+    return {**MANIFEST.endpoints, **io.endpoints}
+
+
+def oauth_http(io: Io) -> HttpClient:
+    """A client for the OAuth endpoints, which are not under the Admin SDK's quota."""
+    return HttpClient(io.session, OAUTH_STATUSES, clock=io.clock, random=io.random, limiters={})
+
+
+def scopes_of(answer: Mapping[str, Any]) -> frozenset[str]:
+    """The scopes a token answer names, in their long form."""
+    text = answer.get("scope")
+    return frozenset(_ALIASES.get(s, s) for s in text.split()) if isinstance(text, str) else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    header: str
+    until: float
+
+
+class AccessTokens:
+    """Access tokens from a refresh token, in memory only, one at a time; safe for threads.
+
+    Should Google hand out another refresh token, it is used from then on and told to `rotated`.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        address: str,
+        registration: ClientRegistration,
+        refresh_token: str,
+        *,
+        clock: Clock,
+        rotated: Callable[[str], None] | None = None,
+    ) -> None:
+        self._http = http
+        self._address = address
+        self._registration = registration
+        self._refresh_token = refresh_token
+        self._clock = clock
+        self._rotated = rotated
+        self._lock = threading.Lock()
+        self._access: _Access | None = None
+        self._granted: frozenset[str] = frozenset()
+
+    def header(self, halt: Halt) -> str:
+        """The `Authorization` header, with a token that is good for a minute at least."""
+        with self._lock:
+            if self._access is None or self._clock.monotonic() >= self._access.until:
+                self._access = self._refresh(halt)
+            return self._access.header
+
+    def rejected(self, header: str) -> None:
+        """Google did not accept this header."""
+        with self._lock:
+            if self._access and self._access.header == header:
+                self._access = None
+
+    def granted(self, halt: Halt) -> frozenset[str]:
+        """The scopes the consent holds now; asked anew."""
+        with self._lock:
+            self._access = self._refresh(halt)
+            return self._granted
+
+    @property
+    def refresh_token(self) -> str:
+        """The refresh token in force."""
+        return self._refresh_token
+
+    def _refresh(self, halt: Halt) -> _Access:
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": self._refresh_token,
+            "client_id": self._registration.client_id,
+            "client_secret": self._registration.client_secret,
+        }
+        answer = _token_answer(self._http, self._address, form, halt)
+        self._granted = scopes_of(answer)
+        another = answer.get("refresh_token")
+        if isinstance(another, str) and another and another != self._refresh_token:
+            self._refresh_token = another
+            if self._rotated:
+                self._rotated(another)
+        until = self._clock.monotonic() + _lifetime(answer) - _EARLY_S
+        return _Access(f"Bearer {answer['access_token']}", until)
+
+
+def _token_answer(http: HttpClient, address: str, form: Mapping[str, str], halt: Halt) -> dict[str, Any]:
+    body = http.call(Request("POST", address, form=form, authorised=False), halt).body
+    if not isinstance(body, dict) or not isinstance(body.get("access_token"), str):
+        raise CallError(GARBLED, detail="token endpoint: no access token")
+    return body
+
+
+def _lifetime(answer: Mapping[str, Any]) -> float:
+    seconds = answer.get("expires_in")
+    return float(seconds) if isinstance(seconds, int | float) else float(MANIFEST.access_token_lifetime_s)
+
+
+def revoke(http: HttpClient, address: str, token: str, halt: Halt) -> None:
+    """Give a token back, and the whole consent with it; one that is revoked already is done."""
+    try:
+        http.call(Request("POST", address, form={"token": token}, authorised=False), halt)
+    except CallError as error:
+        if "invalid_token" not in error.codes:
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Bearer:
+    """An access token fresh from consent, for the few calls that tell who consented."""
+
+    text: str
+
+    def header(self, halt: Halt) -> str:  # noqa: ARG002 - nothing to wait for
+        return self.text
+
+    def rejected(self, header: str) -> None:
+        """There is no other."""
+
+
+class KeySet:
+    """Google's public signing keys, fetched when an unknown one is named, at most once a minute."""
+
+    def __init__(self, http: HttpClient, address: str, clock: Clock) -> None:
+        self._http = http
+        self._address = address
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: dict[str, Mapping[str, Any]] = {}
+        self._fetched_at = float("-inf")
+
+    def find(self, kid: object) -> Mapping[str, Any] | None:
+        """The RSA signing key of this id."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if kid not in self._keys and now - self._fetched_at >= _KEYS_EVERY_S:
+                body = self._http.call(
+                    Request("GET", self._address, authorised=False), Halt(self._clock)
+                ).body
+                self._fetched_at = now
+                rows = body.get("keys", []) if isinstance(body, dict) else []
+                self._keys = {
+                    row["kid"]: row
+                    for row in rows
+                    if isinstance(row, dict) and isinstance(row.get("kid"), str) and row.get("kty") == "RSA"
+                }
+            return self._keys.get(kid) if isinstance(kid, str) else None
+
+
+class GoogleConsent:
+    """The consent flow of Google Workspace. Keep one per process: it remembers the signing keys."""
+
+    def __init__(self, registration: ClientRegistration, io: Io) -> None:
+        self._registration = registration
+        self._io = io
+        self._at = endpoints(io)
+        self._http = oauth_http(io)
+        self._keys = KeySet(self._http, self._at["jwks"], io.clock)
+
+    def authorize_url(self, start: ConsentStart) -> str:
+        """Where to send the browser; asks for a refresh token and shows the consent page every time."""
+        proof = hashlib.sha256(start.code_verifier.encode("ascii")).digest()
+        query = {
+            "client_id": self._registration.client_id,
+            "redirect_uri": start.redirect_uri,
+            "response_type": "code",
+            "scope": " ".join(need.scope for need in MANIFEST.scopes),
+            "state": start.state,
+            "nonce": start.nonce,
+            "access_type": "offline",
+            "prompt": "consent",
+            "code_challenge": base64.urlsafe_b64encode(proof).rstrip(b"=").decode("ascii"),
+            "code_challenge_method": "S256",
+        }
+        return f"{self._at['authorize']}?{urlencode(query)}"
+
+    def accepts_issuer(self, issuer: str | None) -> bool:
+        """Whether `iss` of the callback names Google; absent is accepted (Google may leave it out)."""
+        return issuer is None or issuer == self._at["issuer"]
+
+    def missing_scopes(self, granted: frozenset[str]) -> frozenset[str]:
+        """Requested scopes that were not granted: people may untick them."""
+        return frozenset(need.scope for need in MANIFEST.scopes) - granted
+
+    def exchange(self, start: ConsentStart, code: str) -> TokenGrant:
+        """Trade the code for tokens.
+
+        Raises:
+            CallError: kind `config` where the code is spent, expired or not ours.
+        """
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": start.redirect_uri,
+            "code_verifier": start.code_verifier,
+            "client_id": self._registration.client_id,
+            "client_secret": self._registration.client_secret,
+        }
+        try:
+            answer = _token_answer(self._http, self._at["token"], form, self._halt())
+        except CallError as error:
+            if error.resolution is CONSENT_REVOKED:
+                raise CallError(CODE_SPENT, status=error.status, codes=error.codes) from None
+            raise
+        refresh, identity = answer.get("refresh_token"), answer.get("id_token")
+        if not isinstance(refresh, str) or not isinstance(identity, str):
+            raise CallError(GARBLED, detail="token endpoint: no refresh or id token")
+        return TokenGrant(
+            refresh_token=refresh,
+            access_token=answer["access_token"],
+            id_token=identity,
+            granted_scopes=scopes_of(answer),
+            expires_at=self._io.clock.now() + timedelta(seconds=_lifetime(answer)),
+        )
+
+    def identify(self, start: ConsentStart, grant: TokenGrant) -> Identity:
+        """Verify the id token, then ask Google which organisation it is and whether an admin consented.
+
+        Raises:
+            CallError: kind `config` where the id token does not hold, or a needed scope was unticked.
+        """
+        claims = self._claims(start, grant.id_token)
+        native_id, email = claims["sub"], str(claims.get("email", "")).lower()
+        if not claims.get("hd"):  # only Workspace accounts have a hosted domain
+            return Identity(None, None, email, native_id, admin=None, consumer=True)
+        api = self._api(grant)
+        try:
+            organisation = directory.organisation(api, self._halt())
+            admin = directory.administers(api, native_id, self._halt())
+        except CallError as error:
+            if error.status != 403 or error.resolution.connection_wide:
+                raise
+            return Identity(None, str(claims["hd"]), email, native_id, admin=False, consumer=False)
+        return Identity(organisation.id, organisation.name, email, native_id, admin=admin, consumer=False)
+
+    def revoke(self, token: str) -> None:
+        """Give a token back, and the consent with it."""
+        revoke(self._http, self._at["revoke"], token, self._halt())
+
+    def _api(self, grant: TokenGrant) -> GoogleApi:
+        io = self._io
+        http = HttpClient(
+            io.session,
+            STATUSES,
+            clock=io.clock,
+            random=io.random,
+            # Two calls of a new organisation: there is no tenant yet whose limiter they could share.
+            limiters={q.name: io.limiters.get("google", "", q) for q in MANIFEST.quotas},
+            auth=_Bearer(f"Bearer {grant.access_token}"),
+        )
+        return GoogleApi(http, self._at["admin"])
+
+    def _claims(self, start: ConsentStart, text: str) -> Mapping[str, Any]:
+        # PyJWT brings cryptography: only onboarding pays for it.
+        import jwt
+
+        try:
+            head = jwt.get_unverified_header(text)
+            key = self._keys.find(head.get("kid")) if head.get("alg") == "RS256" else None
+            if key is None:
+                raise CallError(UNPROVEN, detail="id token: unknown key or algorithm")
+            claims: dict[str, Any] = jwt.decode(
+                text,
+                jwt.PyJWK(dict(key), algorithm="RS256"),
+                algorithms=["RS256"],
+                audience=self._registration.client_id,
+                options={
+                    "require": ["exp", "iat", "iss", "aud", "sub"],
+                    # The injected clock decides, below.
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
+            )
+        except jwt.PyJWTError as error:
+            raise CallError(UNPROVEN, detail=f"id token: {type(error).__name__}") from None
+        self._check(start, claims)
+        return claims
+
+    def _check(self, start: ConsentStart, claims: Mapping[str, Any]) -> None:
+        issuer, now = self._at["issuer"], self._io.clock.now().timestamp()
+        # Google documents both forms of its issuer.
+        wrong = (
+            "issuer" if claims["iss"] not in (issuer, issuer.removeprefix("https://")) else None,
+            "expiry"
+            if not isinstance(claims["exp"], int | float) or claims["exp"] + _LEEWAY_S <= now
+            else None,
+            "issue time" if claims["iat"] > now + _LEEWAY_S else None,
+            "nonce" if claims.get("nonce") != start.nonce else None,
+            "subject" if not isinstance(claims["sub"], str) or not claims["sub"] else None,
+            "audience" if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 else None,
+            "e-mail" if claims.get("email_verified") is not True else None,
+        )
+        if any(wrong):
+            raise CallError(UNPROVEN, detail=f"id token: {next(filter(None, wrong))}")
+
+    def _halt(self) -> Halt:
+        return Halt(self._io.clock)
+
+
+def flow(registration: ClientRegistration, io: Io) -> GoogleConsent:
+    """Google's consent flow."""
+    return GoogleConsent(registration, io)

@@ -1,0 +1,32 @@
+"""When to stop: at a deadline, or as soon as whoever wanted the result has gone."""
+
+from lantern.connectors.protocol import Clock, Deadline
+
+_SLICE_S = 0.5
+
+
+class Halt:
+    """A deadline that can also be called early; shared by the threads of one read."""
+
+    def __init__(self, clock: Clock, deadline: Deadline | None = None) -> None:
+        self._clock = clock
+        self._deadline = deadline
+        self._called = False
+
+    def call(self) -> None:
+        """Stop now."""
+        self._called = True
+
+    def passed(self) -> bool:
+        """Whether it is time to stop."""
+        return self._called or (self._deadline is not None and self._deadline.passed())
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait, in slices so that a call to stop is heard; False when stopped before the end."""
+        until = self._clock.monotonic() + seconds
+        while not self.passed():
+            left = until - self._clock.monotonic()
+            if left <= 0:
+                return True
+            self._clock.sleep(min(left, _SLICE_S))
+        return False

@@ -1,0 +1,196 @@
+"""How fast a provider may be asked: as fast as its quota allows, and no faster.
+
+`Pace` is the decision (pure: it is told the time); `Limiter` waits for it among threads; `Limiters`
+hands out one limiter per provider, tenant and quota, shared by everything in the process.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lantern.connectors.halt import Halt
+from lantern.connectors.protocol import Clock, Quota
+
+Random = Callable[[], float]
+"""Source of uniform numbers in [0, 1), injected."""
+
+_WHOLE = 1.0 - 1e-9  # a wait computed in floats may end a hair early
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How a quota is approached; shares are of the quota, seconds are the provider's.
+
+    `share` is the steady rate and `burst` what may be caught up at once, so that no window of the
+    quota's length sees more than `share + burst` of it. A refusal cuts the rate by `cut` and pauses for
+    `pause_s`, doubled up to `pause_max_s` while single probes are refused too. Then the rate grows by
+    `fast` a second, but by `slow` within `near` of the rate that was refused last.
+    """
+
+    share: float = 0.96
+    burst: float = 0.03
+    floor: float = 0.02
+    cut: float = 0.7
+    fast: float = 0.01
+    slow: float = 0.0005
+    near: float = 0.1
+    pause_s: float = 1.0
+    pause_max_s: float = 32.0
+    probe_poll_s: float = 0.1
+    suspicion: float = 2.0
+    forget: float = 0.8
+
+
+class Pace:
+    """The rate at which one quota is used: token bucket, additive increase, multiplicative decrease.
+
+    Not safe for threads. All times are seconds on one monotonic clock.
+    """
+
+    def __init__(self, quota: Quota, tuning: Tuning | None = None) -> None:
+        self._tuning = tuning or Tuning()
+        self._full = quota.calls / quota.seconds
+        self._burst = max(1.0, self._tuning.burst * quota.calls)
+        self._tokens = self._burst
+        self._at: float | None = None
+        self._ceiling: float | None = None
+        self._paused_until = float("-inf")
+        self._reacted_at = float("-inf")
+        self._pauses = 0
+        self._probing = False
+        self._probe_out = False
+        self._suspicion = 0.0
+        self.rate = self._tuning.share * self._full
+
+    def take(self, now: float) -> float:
+        """Take the right to one call: 0.0 when it may go now, else seconds to wait before asking again."""
+        self._advance(now)
+        if now < self._paused_until:
+            return self._paused_until - now
+        if self._probe_out:
+            return self._tuning.probe_poll_s
+        if self._tokens < _WHOLE:
+            return (1.0 - self._tokens) / self.rate
+        self._tokens = max(0.0, self._tokens - 1.0)
+        self._probe_out = self._probing
+        return 0.0
+
+    def answered(self, now: float, sent_at: float) -> None:
+        """A call sent at `sent_at` ended without a refusal."""
+        self._suspicion *= self._tuning.forget
+        if self._probing and sent_at >= self._paused_until:
+            self._probing = self._probe_out = False
+            self._pauses = 0
+            self._at = now
+
+    def suspected(self, now: float, sent_at: float, *, jitter: float = 0.5) -> None:
+        """An answer that may or may not be a refusal (503): believed when it comes in numbers."""
+        self._suspicion += 1.0
+        if self._suspicion >= self._tuning.suspicion or self._probing:
+            self.refused(now, sent_at, jitter=jitter)
+        else:
+            self.answered(now, sent_at)
+
+    def refused(
+        self, now: float, sent_at: float, *, retry_after_s: float | None = None, jitter: float = 0.5
+    ) -> None:
+        """A call sent at `sent_at` was refused for lack of quota; `jitter` is uniform in [0, 1)."""
+        tuning = self._tuning
+        if sent_at < self._reacted_at:  # sent before we slowed down: this is old news
+            return
+        if not self._probing:
+            self._advance(now)
+            self._ceiling = self.rate
+            self.rate = max(tuning.floor * self._full, self.rate * tuning.cut)
+        pause = min(tuning.pause_max_s, tuning.pause_s * 2**self._pauses) * (0.5 + jitter)
+        self._pauses += 1
+        self._paused_until = now + max(pause, retry_after_s or 0.0)
+        self._at = self._paused_until
+        self._reacted_at = now
+        self._tokens = 1.0
+        self._probing, self._probe_out = True, False
+
+    def _advance(self, now: float) -> None:
+        elapsed = max(0.0, now - (now if self._at is None else self._at))
+        self._at = now if self._at is None else max(self._at, now)
+        self._tokens = min(self._burst, self._tokens + elapsed * self.rate)
+        near = (
+            self._ceiling is not None and abs(self.rate - self._ceiling) <= self._tuning.near * self._ceiling
+        )
+        growth = self._tuning.slow if near else self._tuning.fast
+        self.rate = min(self._tuning.share * self._full, self.rate + elapsed * growth * self._full)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the calls under one limiter."""
+
+    sent: int = 0
+    refused: int = 0
+
+
+class Limiter:
+    """One quota's pace, shared by threads: one of them sleeps for the next call, the others queue."""
+
+    def __init__(self, quota: Quota, clock: Clock, random: Random, tuning: Tuning | None = None) -> None:
+        self._pace = Pace(quota, tuning)
+        self._clock = clock
+        self._random = random
+        self._state = threading.Lock()
+        self._turnstile = threading.Lock()
+        self.tally = Tally()
+
+    @property
+    def rate(self) -> float:
+        """Calls a second allowed at the moment."""
+        return self._pace.rate
+
+    def acquire(self, halt: Halt) -> float | None:
+        """Wait for the right to one call; the time it was given, or None when told to stop first."""
+        with self._turnstile:
+            while not halt.passed():
+                with self._state:
+                    now = self._clock.monotonic()
+                    wait = self._pace.take(now)
+                    if wait <= 0.0:
+                        self.tally.sent += 1
+                        return now
+                halt.sleep(wait)
+        return None
+
+    def answered(self, sent_at: float) -> None:
+        """The call ended, not refused."""
+        with self._state:
+            self._pace.answered(self._clock.monotonic(), sent_at)
+
+    def suspected(self, sent_at: float) -> None:
+        """The call ended in a way that may be a refusal."""
+        with self._state:
+            self._pace.suspected(self._clock.monotonic(), sent_at, jitter=self._random())
+
+    def refused(self, sent_at: float, retry_after_s: float | None) -> None:
+        """The call was refused for lack of quota."""
+        with self._state:
+            self.tally.refused += 1
+            self._pace.refused(
+                self._clock.monotonic(), sent_at, retry_after_s=retry_after_s, jitter=self._random()
+            )
+
+
+@dataclass(slots=True)
+class Limiters:
+    """All limiters of a process, by (provider, tenant, quota name). Keep one for the process's life."""
+
+    clock: Clock
+    random: Random
+    tuning: Tuning | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _known: dict[tuple[str, str, str], Limiter] = field(default_factory=dict)
+
+    def get(self, provider: str, tenant: str, quota: Quota) -> Limiter:
+        """The limiter of this quota, made when first asked for."""
+        key = (provider, tenant, quota.name)
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = Limiter(quota, self.clock, self.random, self.tuning)
+            return self._known[key]

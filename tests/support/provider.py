@@ -1,0 +1,190 @@
+"""A provider in memory behind the connector protocol: grants, an audit feed, and failures on demand.
+
+For tests of what services do with a connector. The connector itself is tested against the simulator.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from lantern.connectors.protocol import (
+    Action,
+    ActionResult,
+    ActivityPage,
+    Channel,
+    ChannelRequest,
+    Deadline,
+    Hint,
+    Manifest,
+    PrincipalPage,
+    Unread,
+    Use,
+)
+from lantern.domain import ids
+from lantern.domain.errors import ConnectorError
+from lantern.domain.inventory import App, Observation, ObservedGrant, Principal
+from tests.support.clock import FakeClock
+
+ORGANISATION = "C0example"
+MANIFEST = Manifest("google", "Memory", {}, (), (), 3600, frozenset({"grants", "activity", "push", "revoke"}))
+
+
+@dataclass
+class Account:
+    """One account and its grants: client id → scopes."""
+
+    native_id: str
+    status: str = "active"
+    admin: bool = False
+    grants: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass
+class Event:
+    """A token event."""
+
+    at: datetime
+    native_id: str
+    client_id: str
+    name: str
+
+
+class MemoryProvider:
+    """The world behind the connector."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.accounts: dict[str, Account] = {}
+        self.names: dict[str, str] = {}
+        self.events: list[Event] = []
+        self.failing: dict[str, str] = {}
+        self.revoked: list[tuple[str, str]] = []
+        self.channels: dict[str, ChannelRequest] = {}
+        self.access_gone = False
+        self.page_size = 4
+
+    def add(self, native_id: str, *clients: str, status: str = "active", admin: bool = False) -> Account:
+        """Create an account with grants."""
+        account = self.accounts.setdefault(native_id, Account(native_id, status, admin))
+        for client in clients:
+            self.consent(native_id, client, "openid")
+        return account
+
+    def consent(self, native_id: str, client: str, *scopes: str) -> None:
+        """Grant a client access."""
+        self.accounts[native_id].grants[client] = frozenset(scopes)
+        self.events.append(Event(self.clock.now(), native_id, client, "authorize"))
+
+    def use(self, native_id: str, client: str, *, days_ago: float = 0) -> None:
+        """Record use."""
+        at = self.clock.now() - timedelta(days=days_ago)
+        self.events.append(Event(at, native_id, client, "activity"))
+
+    def connector(self, connection_id: str) -> "MemoryConnector":
+        """A connector to this world."""
+        return MemoryConnector(self, connection_id)
+
+    def truth(self) -> dict[str, dict[str, frozenset[str]]]:
+        """Grants by principal id and app id."""
+        return {
+            ids.principal_id("google", ORGANISATION, a.native_id): {
+                ids.app_id("google", client): scopes for client, scopes in a.grants.items()
+            }
+            for a in self.accounts.values()
+        }
+
+
+class MemoryConnector:
+    """`lantern.connectors.protocol.Connector` over `MemoryProvider`."""
+
+    manifest = MANIFEST
+
+    def __init__(self, world: MemoryProvider, connection_id: str) -> None:
+        self.world = world
+        self._connection = connection_id
+
+    def _guard(self) -> None:
+        if self.world.access_gone:
+            raise ConnectorError("config", "Access to the organisation was withdrawn.")
+
+    def _principal(self, account: Account) -> Principal:
+        pid = ids.principal_id("google", ORGANISATION, account.native_id)
+        return Principal(
+            id=pid,
+            connection_id=self._connection,
+            native_id=account.native_id,
+            kind="user",
+            status=account.status,
+            person_id=ids.person_id(pid),
+            email=f"{account.native_id}@example.com",
+            admin=account.admin,
+        )
+
+    def principals(self, cursor: str | None) -> PrincipalPage:
+        self._guard()
+        accounts = sorted(self.world.accounts.values(), key=lambda a: a.native_id)
+        start = int(cursor or 0)
+        page = accounts[start : start + self.world.page_size]
+        more = start + self.world.page_size < len(accounts)
+        following = str(start + self.world.page_size) if more else None
+        return PrincipalPage(tuple(map(self._principal, page)), following)
+
+    def read(self, principals: Sequence[Principal], deadline: Deadline) -> Iterator[Observation | Unread]:
+        self._guard()
+        for principal in principals:
+            if deadline.passed():
+                return
+            account = self.world.accounts.get(principal.native_id)
+            if principal.native_id in self.world.failing:
+                yield Unread(principal, self.world.failing[principal.native_id])
+            elif account is None:
+                yield Observation(replace(principal, status="deleted"), grants=(), gone=True)
+            else:
+                yield Observation(self._principal(account), tuple(self._grants(account)))
+
+    def _grants(self, account: Account) -> Iterator[ObservedGrant]:
+        for client, scopes in account.grants.items():
+            name = self.world.names.get(client, client)
+            yield ObservedGrant(App(ids.app_id("google", client), "google", client, name), scopes)
+
+    def principal(self, hint: Hint) -> Principal | None:
+        self._guard()
+        account = self.world.accounts.get(hint.native_id or "")
+        return self._principal(account) if account else None
+
+    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ActivityPage]:
+        self._guard()
+        since = datetime.fromisoformat(cursor) if cursor else self.world.clock.now() - timedelta(hours=2)
+        yield self._page(since, self.world.clock.now())
+
+    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[ActivityPage]:
+        self._guard()
+        yield self._page(since, until)
+
+    def _page(self, since: datetime, until: datetime) -> ActivityPage:
+        events = [e for e in self.world.events if since <= e.at <= until]
+        hints = tuple(
+            Hint(native_id=e.native_id, event=e.name, granted_at={e.client_id: e.at})
+            for e in events
+            if e.name in ("authorize", "revoke")
+        )
+        uses = tuple(Use(e.native_id, e.client_id, 1, e.at) for e in events if e.name == "activity")
+        return ActivityPage(hints, uses, (), until.isoformat(), len(events), True, since, until)
+
+    def open_channel(self, request: ChannelRequest) -> Channel:
+        self._guard()
+        self.world.channels[request.id] = request
+        expires = self.world.clock.now() + timedelta(seconds=request.ttl_s)
+        return Channel(request.id, f"res-{request.id}", "grants", expires)
+
+    def close_channel(self, channel: Channel) -> None:
+        self.world.channels.pop(channel.id, None)
+
+    def act(self, action: Action) -> ActionResult:
+        self._guard()
+        account = self.world.accounts.get(action.native_id)
+        if account is None or action.client_id not in account.grants:
+            return ActionResult("already_done", observed_present=False)
+        del account.grants[action.client_id]
+        self.world.revoked.append((action.native_id, action.client_id))
+        return ActionResult("done", observed_present=False, remaining_access_s=3600)

@@ -1,0 +1,161 @@
+"""One tenant with one connection over a provider in memory, and the services' tools around it."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lantern.connectors.protocol import Connector, Deadline
+from lantern.domain import ids
+from lantern.domain.findings import Finding
+from lantern.domain.tenancy import Connection
+from lantern.domain.work import Work
+from lantern.services.discovery import handle as discovery
+from lantern.services.discovery.context import Discovery
+from lantern.services.remediation.run import Remediation, run_job
+from lantern.services.scoring import score
+from lantern.services.scoring.knowledge import Knowledge
+from lantern.store.platform import PlatformStore
+from lantern.store.session import TenantSession
+from lantern.store.tenant import TenantStore
+from tests.support.clock import FakeClock
+from tests.support.provider import ORGANISATION, MemoryProvider
+
+TENANT = "abcdefghij0123456789"
+
+
+@dataclass
+class Bench:
+    """Everything a pipeline test needs, with a queue that is a list."""
+
+    store: TenantStore
+    platform: PlatformStore
+    world: MemoryProvider
+    clock: FakeClock
+    knowledge: Knowledge
+    connection_id: str
+    seconds: float = 600.0
+    sent: list[Work] = field(default_factory=list)
+    messages: int = 0
+    wrap: Callable[[Connector], Any] = lambda connector: connector
+
+    @property
+    def connection(self) -> Connection:
+        """The connection as stored now."""
+        found = self.store.connections.get(self.connection_id)
+        assert found is not None
+        return found
+
+    def message_id(self) -> str:
+        """The next queue id."""
+        self.messages += 1
+        return f"msg-{self.messages}"
+
+    def send(self, work: Work, _delay_s: float = 0) -> None:
+        """Put a message on the list."""
+        self.sent.append(work)
+
+    def deadline(self) -> Deadline:
+        """A deadline some way off."""
+        return Deadline(self.clock, self.clock.monotonic() + self.seconds)
+
+    def connector(self, _connection: Connection | None = None) -> Any:
+        """The connection's connector."""
+        return self.wrap(self.world.connector(self.connection_id))
+
+    def do(self, work: Work, message_id: str | None = None) -> None:
+        """Do one message as its worker would."""
+        message = message_id or self.message_id()
+        match work.worker:
+            case "discovery":
+                task = Discovery(
+                    store=self.store,
+                    connection=self.connection,
+                    connector=self.connector(),
+                    clock=self.clock,
+                    deadline=self.deadline(),
+                    random=random.Random(self.messages).randbytes,
+                    send=self.send,
+                    message_id=message,
+                )
+                discovery.handle(task, self.platform, lambda p, c: f"https://lantern.example/{p}/{c}", work)
+            case "scoring":
+                score.handle(score.Scoring(self.store, self.knowledge, self.clock), work)
+            case "remediation":
+                run_job(
+                    Remediation(self.store, self.connector, self.clock, self.deadline(), self.send, message),
+                    work,
+                )
+
+    def full(self) -> None:
+        """A full run with everything that follows."""
+        self.do(Work(self.store.tenant_id, "connection.full", self.connection_id))
+        self.settle()
+
+    def settle(self, limit: int = 500) -> None:
+        """Do all messages, those in the outbox too, until there are none."""
+        for _ in range(limit):
+            self.drain_outbox()
+            if not self.sent:
+                return
+            self.do(self.sent.pop(0))
+        raise AssertionError("messages beget messages")
+
+    def drain_outbox(self) -> None:
+        """What the stream and the router do for outbox items."""
+        self.clock.forward(milliseconds=1)
+        for item, work in list(self.store.outbox.due(self.clock.now())):
+            self.sent.append(work)
+            self.store.outbox.delete(item)
+
+    def hint(self, native_id: str) -> None:
+        """What a push does: read the bundle again, then score what changed."""
+        before = self.bundle(native_id)
+        self.do(Work(self.store.tenant_id, "bundle.read", self.connection_id, {"native_id": native_id}))
+        after = self.bundle(native_id)
+        if after and (before is None or after.rev != before.rev):
+            apps = ",".join(d.app_id for d in after.delta)
+            body = {"principal": after.principal.id, "apps": apps}
+            self.do(Work(self.store.tenant_id, "score.bundle", self.connection_id, body))
+        self.settle()
+
+    def bundle(self, native_id: str) -> Any:
+        """A stored bundle by native id."""
+        return self.store.bundles.get(self.connection_id, ids.principal_id("google", ORGANISATION, native_id))
+
+    def stored(self) -> dict[str, dict[str, frozenset[str]]]:
+        """Grants by principal id and app id, as stored; unknown ones left out."""
+        found = {}
+        for bundle in self.store.bundles.all(self.connection_id):
+            if bundle.grants is not None:
+                sets = self.store.apps.scope_sets({g.scope_set for g in bundle.grants})
+                found[bundle.principal.id] = {g.app_id: sets[g.scope_set] for g in bundle.grants}
+        return found
+
+    def findings(self, rule: str | None = None) -> list[Finding]:
+        """All findings, or those of one rule."""
+        items = self.store.findings.page(None, 200).items
+        return [f for f in items if rule is None or f.rule_id == rule]
+
+
+def make_bench(client: Any, tables: tuple[str, str], knowledge: Knowledge, tenant: str = TENANT) -> Bench:
+    """A tenant with one active connection and an empty provider."""
+    clock = FakeClock()
+    session = TenantSession.open(tenant, tables[0], client)
+    store = TenantStore(session, finding_type=Finding, random=random.Random(1).randbytes)
+    connection = store.connections.put(
+        Connection(
+            id="con_0000000000000001",
+            provider="google",
+            organisation_id=ORGANISATION,
+            name="Example",
+            status="active",
+            granted_scopes=frozenset(),
+            missing_scopes=frozenset(),
+            connected_at=clock.now(),
+        )
+    )
+    from tests.support.tables import dynamodb_client
+
+    platform = PlatformStore(dynamodb_client(), tables[1])
+    return Bench(store, platform, MemoryProvider(clock), clock, knowledge, connection.id)
