@@ -176,11 +176,21 @@ def test_deliveries_can_be_lost_doubled_and_reordered(sim: GoogleSimulator, rece
     assert len(dropped) + len(set(numbers)) == 40
 
 
+def test_nothing_overtakes_the_sync_message(sim: GoogleSimulator) -> None:
+    with Receiver(statuses=(503, 503)) as hook:
+        sim.control.push(retry_s=0.05)
+        watch(sim, hook.address, "authorize")
+        sim.control.grant(employee(sim), "Early App")
+        posted = hook.wait(4)
+    assert [p.headers["x-goog-resource-state"] for p in posted] == ["sync"] * 3 + ["authorize"]
+
+
 def test_failed_deliveries_are_repeated(sim: GoogleSimulator) -> None:
     with Receiver(statuses=(200, 503, 500, 200)) as hook:
         sim.control.push(retry_s=0.02)
         watch(sim, hook.address, "authorize")
         hook.wait(1)
+        assert sim.control.settle()
         sim.control.grant(employee(sim), "Stubborn App")
         posted = hook.wait(4)
         assert len({p.body for p in posted[1:]}) == 1

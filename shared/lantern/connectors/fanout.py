@@ -81,7 +81,7 @@ class _Crew(Generic[T, A, R]):
 
     def _take(self) -> tuple[T, A] | None:
         with self._lock:
-            if not self._left:
+            if not self._left or self._halt.passed():
                 return None
             self._left -= 1
             item = next(self._items)
@@ -117,7 +117,7 @@ def fan_out(
     """
     if cap <= 1 or len(items) <= 1:
         for item in items:
-            admission = admit()
+            admission = None if halt.passed() else admit()
             if admission is None:
                 return
             yield work(item, admission)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from types import MappingProxyType
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 import requests
 
@@ -65,6 +66,20 @@ def connect(provider: str, credentials: Credentials, io: Io) -> Connector:
     """
     factory = cast("Callable[[Credentials, Io], Connector]", _load(provider, "connector", "connect"))
     return factory(credentials, io)
+
+
+def relocated(provider: str, base: str | None) -> Mapping[str, str]:
+    """The provider's endpoints moved to another base address, paths kept; none where `base` is None.
+
+    An issuer is a name, not an address: it stays.
+    """
+    if base is None:
+        return {}
+    return {
+        name: base + urlsplit(address).path
+        for name, address in manifest(provider).endpoints.items()
+        if name != "issuer"
+    }
 
 
 def oauth_flow(provider: str, registration: ClientRegistration, io: Io) -> ConsentFlow:

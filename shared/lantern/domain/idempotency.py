@@ -15,7 +15,11 @@ class KeptAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is stored for an idempotency key: which request, and its answer once there is one."""
+    """What is stored for an idempotency key: which request, and its answer once there is one.
+
+    `claim` is a fresh id: it tells two equal requests apart that arrive at the same instant.
+    """
 
     fingerprint: str
     answer: KeptAnswer | None
+    claim: str

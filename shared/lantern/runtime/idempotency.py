@@ -28,8 +28,8 @@ _FORM: Final = re.compile(r"[\x21-\x7e]{1,200}")
 class Attempts(Protocol):
     """Where attempts of one tenant are kept."""
 
-    def begin(self, key: str, fingerprint: str, now: datetime, lock_s: int) -> Attempt | None:
-        """Claim `key`; None when it is ours now, else what holds it."""
+    def begin(self, key: str, attempt: Attempt, now: datetime, lock_s: int) -> Attempt | None:
+        """Claim `key`; None when `attempt` holds it now, else what does."""
         ...
 
     def finish(self, key: str, attempt: Attempt, now: datetime, keep_s: int) -> None:
@@ -61,15 +61,21 @@ class IdempotentRequest:
 
 
 def run_once(
-    request: IdempotentRequest, attempts: Attempts, now: datetime, run: Callable[[], KeptAnswer]
+    request: IdempotentRequest,
+    attempts: Attempts,
+    run: Callable[[], KeptAnswer],
+    *,
+    now: datetime,
+    claim: str,
 ) -> KeptAnswer | None:
     """Run a request unless it ran before.
 
     Args:
         request: the request with its key.
         attempts: the tenant's attempts.
-        now: current time.
         run: does the work and answers with what may be kept.
+        now: current time.
+        claim: a fresh id.
 
     Returns:
         The kept answer of the earlier request, or None when `run` was called just now.
@@ -82,7 +88,7 @@ def run_once(
         field = FieldError(detail, parameter="Idempotency-Key")
         raise ProblemError("invalid_request", f"Idempotency-Key: {detail}", fields=(field,))
     key, fingerprint = request.storage_key(), request.fingerprint()
-    earlier = attempts.begin(key, fingerprint, now, LOCK_S)
+    earlier = attempts.begin(key, Attempt(fingerprint, None, claim), now, LOCK_S)
     if earlier is not None:
         return _replay(earlier, fingerprint)
     try:
@@ -94,7 +100,7 @@ def run_once(
         # Refused: use-cases commit in one transaction, so nothing happened and the key is free again.
         attempts.abandon(key)
         raise
-    attempts.finish(key, Attempt(fingerprint, answer), now, KEEP_S)
+    attempts.finish(key, Attempt(fingerprint, answer, claim), now, KEEP_S)
     return None
 
 

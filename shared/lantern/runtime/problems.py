@@ -127,9 +127,13 @@ def _connector(error: errors.ConnectorError) -> ProblemError:
 
 def invalid(error: errors.InvalidInputError) -> ProblemError:
     """The problem for input that a use-case refused."""
-    return ProblemError(
-        "invalid_request", f"{error.field}: {error.remedy}", fields=(_named(error.field, error.remedy),)
-    )
+    remedy = sentence(error.remedy)
+    return ProblemError("invalid_request", f"{error.field}: {remedy}", fields=(_named(error.field, remedy),))
+
+
+def sentence(text: str) -> str:
+    """Words of the domain as a sentence for the caller."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _named(name: str, remedy: str) -> FieldError:
@@ -155,13 +159,13 @@ _MEANINGS: Final[tuple[tuple[type[Exception], Callable[[Any], ProblemError]], ..
     ),
     (
         errors.ConflictError,
-        lambda e: ProblemError("conflict", str(e) or "The state does not allow this."),
+        lambda e: ProblemError("conflict", sentence(str(e) or "The state does not allow this.")),
     ),
     (
         errors.TenantSuspendedError,
         lambda _: ProblemError("tenant_suspended", "Ask your Lantern operator to resume the tenant."),
     ),
-    (errors.ForbiddenError, lambda e: ProblemError("forbidden", str(e) or "This is not allowed.")),
+    (errors.ForbiddenError, lambda e: ProblemError("forbidden", sentence(str(e) or "This is not allowed."))),
     (errors.ConnectorError, _connector),
     (errors.StorageError, _unavailable),
 )

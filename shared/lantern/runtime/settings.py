@@ -1,8 +1,9 @@
 """Settings from the environment, read at first use and never at import."""
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lantern.domain.errors import LanternError
 
@@ -16,7 +17,9 @@ class Settings:
     """Everything a function is told from outside.
 
     Values a function does not use are empty. `cursor_secret_id` names the secret in Secrets
-    Manager from which cursors are sealed; `endpoint_url` is None on AWS.
+    Manager from which cursors are sealed; `endpoint_url` is None on AWS. `oauth_secrets` (provider →
+    secret with our OAuth client), `provider_endpoints` (provider → base address, where it is not the public
+    one) and `worker_functions` (worker → function name) hold what this function was given.
     """
 
     stage: str
@@ -29,6 +32,17 @@ class Settings:
     cursor_secret_id: str
     endpoint_url: str | None
     requests_per_minute: int
+    public_base_url: str = ""
+    insecure_cookies: bool = False
+    secrets_key_id: str = ""
+    schedule_group: str = ""
+    scheduler_role_arn: str = ""
+    anchors_bucket: str = ""
+    content_dir: str = ""
+    oauth_secrets: Mapping[str, str] = field(default_factory=dict)
+    provider_endpoints: Mapping[str, str] = field(default_factory=dict)
+    worker_functions: Mapping[str, str] = field(default_factory=dict)
+    worker_timeout_s: int = 870
 
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
@@ -52,6 +66,17 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
         cursor_secret_id=source.get("CURSOR_SECRET_ID", ""),
         endpoint_url=source.get("AWS_ENDPOINT_URL") or None,
         requests_per_minute=_number(source, "REQUESTS_PER_MINUTE", 600),
+        public_base_url=source.get("PUBLIC_BASE_URL", "").rstrip("/"),
+        insecure_cookies=source.get("INSECURE_COOKIES", "false") == "true",
+        secrets_key_id=source.get("SECRETS_KEY_ID", ""),
+        schedule_group=source.get("SCHEDULE_GROUP", ""),
+        scheduler_role_arn=source.get("SCHEDULER_ROLE_ARN", ""),
+        anchors_bucket=source.get("ANCHORS_BUCKET", ""),
+        content_dir=source.get("CONTENT_DIR", ""),
+        oauth_secrets=_suffixed(source, "_OAUTH_SECRET_ARN"),
+        provider_endpoints=_addresses(source.get("PROVIDER_ENDPOINTS", "") or "{}"),
+        worker_functions=_suffixed(source, "_FUNCTION"),
+        worker_timeout_s=_number(source, "WORKER_TIMEOUT_S", 870),
     )
 
 
@@ -64,6 +89,22 @@ def need(settings: Settings, *names: str) -> None:
     for name in names:
         if not getattr(settings, name):
             raise SettingsError(f"setting {name} is empty")
+
+
+def _suffixed(source: Mapping[str, str], suffix: str) -> Mapping[str, str]:
+    """Variables named `<NAME><suffix>`, by lower-case name."""
+    named = (name for name in source if name.endswith(suffix))
+    return {name.removesuffix(suffix).lower(): source[name] for name in named}
+
+
+def _addresses(text: str) -> Mapping[str, str]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise SettingsError("PROVIDER_ENDPOINTS must be a JSON object of provider to base address")
+    return {str(provider): address.rstrip("/") for provider, address in found.items()}
 
 
 def _number(source: Mapping[str, str], name: str, default: int) -> int:

@@ -14,7 +14,7 @@ from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
 from lantern.services.ports import OnboardingPort, RemediationPort
 from lantern.services.queue import WorkQueue
-from lantern.store.session import TenantSessions
+from lantern.store.session import TenantSession, TenantSessions
 from lantern.store.tenant import TenantStore
 
 
@@ -54,7 +54,12 @@ def _sessions() -> TenantSessions:
 
 def tenant_store(tenant_id: str) -> TenantStore:
     """The store of one tenant, on credentials that reach no other."""
-    return TenantStore(_sessions().get(tenant_id), finding_type=Finding)
+    return TenantStore(tenant_session(tenant_id), finding_type=Finding)
+
+
+def tenant_session(tenant_id: str) -> TenantSession:
+    """The session of one tenant: its role, its guarded client."""
+    return _sessions().get(tenant_id)
 
 
 @cache

@@ -7,8 +7,7 @@ from datetime import datetime
 from lantern.domain import findings
 from lantern.domain.apps import AppDecision, AppStatus, AppView
 from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import ConflictError
-from lantern.domain.findings import Finding, FindingError, Resolution
+from lantern.domain.findings import Finding, Resolution
 from lantern.domain.findings.records import Outcome
 from lantern.domain.work import Work
 from lantern.store.tenant import TenantStore
@@ -41,6 +40,7 @@ def acknowledge(store: TenantStore, found: Finding, *, note: str, by: str, now: 
 
     Raises:
         ConflictError: its state does not allow it.
+        InvalidInputError: a value is missing or out of bounds.
         RevisionConflictError: it changed since it was read.
     """
     return _decide(store, found, lambda: findings.acknowledge(found, now, actor=by, note=note), by, now)
@@ -71,10 +71,7 @@ def suppress(
 def _decide(
     store: TenantStore, found: Finding, transition: Callable[[], Outcome], by: str, now: datetime
 ) -> Finding:
-    try:
-        changed, said = transition()
-    except FindingError as error:
-        raise ConflictError(_sentence(str(error))) from error
+    changed, said = transition()
     if not said:
         return found
     events = [AuditEvent(by, f"finding.{item.kind}", found.id, {"rule": found.rule_id}) for item in said]
@@ -82,7 +79,3 @@ def _decide(
     write = store.findings.op(replace(changed, rev=found.rev))
     store.transact(now).put(write).audit(*events).commit()
     return replace(changed, rev=found.rev + 1)
-
-
-def _sentence(message: str) -> str:
-    return message[:1].upper() + message[1:] + "."

@@ -22,9 +22,9 @@ _LAST: Final = 2**53
 
 @dataclass(frozen=True, slots=True)
 class AppFilter:
-    """Which apps; None does not filter. `first_seen_until` is exclusive; `undecided` means no decision."""
+    """Which apps; None does not filter. `first_seen_until` is exclusive; `unreviewed` means no decision."""
 
-    ai: str | None = None
+    verdict: str | None = None
     status: str | None = None
     min_risk: int | None = None
     max_risk: int | None = None
@@ -37,8 +37,8 @@ class AppFilter:
     def matches(self, app: AppSummary) -> bool:
         """Whether an app is wanted; what is unknown is never within a range."""
         return (
-            self.ai in (None, app.ai)
-            and self.status in (None, app.status or "undecided")
+            self.verdict in (None, app.verdict)
+            and self.status in (None, app.status or "unreviewed")
             and self.category in (None, app.category)
             and self.provider in (None, app.provider)
             and (self.connection_id is None or self.connection_id in app.connections)
@@ -100,7 +100,7 @@ def app(store: TenantStore, app_id: str) -> AppView:
 
 def score(risk: StoredRisk | None) -> int | None:
     """The score inside an assessment; None where there is none."""
-    value = risk.body.get("score") if risk else None
+    value = risk.body.get("assessment", {}).get("score") if risk else None
     return value if isinstance(value, int) else None
 
 

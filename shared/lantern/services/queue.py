@@ -25,6 +25,7 @@ class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     body: dict[str, str] = {}
     hop: int = 0
     cause: str = "system"
+    delivery: str = ""
 
 
 def encode_work(work: Work) -> str:
@@ -36,6 +37,7 @@ def encode_work(work: Work) -> str:
         body=dict(work.body),
         hop=work.hop,
         cause=work.cause,
+        delivery=work.delivery,
     )
     return msgspec.json.encode(wire).decode()
 
@@ -60,7 +62,7 @@ def parse_work(body: str) -> Work:
         raise InvalidInputError("hop", f"A chain has at most {MAX_HOPS} hops. {_REMEDY}")
     if any(len(name) > 80 or len(value) > _BODY_VALUE for name, value in wire.body.items()):
         raise InvalidInputError("body", f"It holds small identifiers only. {_REMEDY}")
-    return Work(wire.tenant_id, wire.kind, wire.connection_id, wire.body, wire.hop, wire.cause)
+    return Work(wire.tenant_id, wire.kind, wire.connection_id, wire.body, wire.hop, wire.cause, wire.delivery)
 
 
 class WorkQueue:

@@ -39,6 +39,12 @@ class BundleRepository:
         found = self._documents.batch_get((self._keys.bundle(cid, pid) for pid in pids), consistent=True)
         return {doc.key.sk: self._bundle(cid, doc) for doc in found.values()}
 
+    def find(self, cids: Iterable[str], pid: str) -> Bundle | None:
+        """The bundle of a principal, at whichever of the connections it is; one request, consistent."""
+        keys = {self._keys.bundle(cid, pid): cid for cid in cids}
+        found = self._documents.batch_get(keys, consistent=True)
+        return next((self._bundle(keys[key], doc) for key, doc in found.items()), None)
+
     def shard(self, cid: str, shard: int, shards: int) -> Iterator[Bundle]:
         """The bundles of a shard in the order of principal ids, page by page as consumed."""
         docs = self._documents.query(self._keys.bundles(cid), between=ids.shard_range(shard, shards))

@@ -55,10 +55,15 @@ class Doc:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A write inside a transaction: `expect_rev` 0 must not exist, None is unconditional."""
+    """A write inside a transaction: `expect_rev` 0 must not exist, None is unconditional.
+
+    `final` marks an item that is never changed or removed afterwards: where it stands as it was to be
+    written, its transaction was carried out.
+    """
 
     doc: Doc
     expect_rev: int | None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class Documents:
     """
 
     def __init__(self, session: TenantSession) -> None:
+        self.session = session
         self._model = session.model
         self._connection = session.model._get_connection()  # noqa: SLF001 - PynamoDB has no public name for it
         self._prefix = session.keys.prefix
@@ -292,9 +298,10 @@ class Documents:
 
     def _written(self, ops: Sequence[Op]) -> bool:
         """Whether these operations have been carried out already, by an attempt whose reply was lost."""
-        there = self.batch_get([_key(op) for op in ops], consistent=True)
+        proof = [op for op in ops if isinstance(op, Put) and op.final] or ops
+        there = self.batch_get([_key(op) for op in proof], consistent=True)
         return all(
-            there.get(op.doc.key) == op.doc if isinstance(op, Put) else op.key not in there for op in ops
+            there.get(op.doc.key) == op.doc if isinstance(op, Put) else op.key not in there for op in proof
         )
 
     # --- parts ----------------------------------------------------------------------------------
@@ -346,14 +353,15 @@ def _answers() -> Iterator[None]:
     try:
         yield
     except TransactWriteError as cause:
-        if cause.cause_response_code == "TransactionCanceledException":
+        code = _code(cause)
+        if code == "TransactionCanceledException":
             codes = [reason.code if reason else None for reason in cause.cancellation_reasons]
             raise _CancelledError(codes) from cause
-        if cause.cause_response_code == "TransactionConflictException":
+        if code == "TransactionConflictException":
             raise _CancelledError(["TransactionConflict"]) from cause
-        raise StorageError(f"transaction: {_code(cause)}") from cause
+        raise StorageError(f"transaction: {code}") from cause
     except PynamoDBException as cause:
-        if cause.cause_response_code == _CONDITION_FAILED:
+        if _code(cause) == _CONDITION_FAILED:
             raise _ConditionFailedError from cause
         raise StorageError(f"{type(cause).__name__}: {_code(cause)}") from cause
     except ClientError as cause:
@@ -363,7 +371,9 @@ def _answers() -> Iterator[None]:
 
 
 def _code(error: PynamoDBException) -> str:
-    return error.cause_response_code or type(error.cause).__name__
+    # PynamoDB's own `cause_response_code` fails on a timeout, whose `response` is None.
+    response = getattr(error.cause, "response", None) or {}
+    return str(response.get("Error", {}).get("Code") or type(error.cause).__name__)
 
 
 def _expect(rev: int | None) -> Condition | None:

@@ -16,15 +16,15 @@ class AttemptRepository:
         self._documents = documents
         self._records = Records(documents, "idempotency", Attempt)
 
-    def begin(self, key: str, fingerprint: str, now: datetime, lock_s: int) -> Attempt | None:
-        """Claim `key` for `lock_s` seconds; None when it is ours now, else what holds it.
+    def begin(self, key: str, attempt: Attempt, now: datetime, lock_s: int) -> Attempt | None:
+        """Claim `key` for `lock_s` seconds; None when `attempt` holds it now, else what does.
 
         Raises:
             RevisionConflictError: a claim that had expired was taken by somebody else just now.
         """
         where = self._key(key)
         until = now + timedelta(seconds=lock_s)
-        doc = self._records.doc(where, Attempt(fingerprint, None), ttl=ttl(until, 0), due=_ms(until))
+        doc = self._records.doc(where, attempt, ttl=ttl(until, 0), due=_ms(until))
         try:
             self._documents.put(doc, 0)
         except RevisionConflictError:
@@ -33,9 +33,7 @@ class AttemptRepository:
                 return self._records.decode(stored)
             # DynamoDB removes expired items when it finds the time; until then they are not there.
             expected = stored.rev if stored else 0
-            again = self._records.doc(
-                where, Attempt(fingerprint, None), rev=expected + 1, ttl=ttl(until, 0), due=_ms(until)
-            )
+            again = self._records.doc(where, attempt, rev=expected + 1, ttl=ttl(until, 0), due=_ms(until))
             self._documents.put(again, expected)
         return None
 

@@ -55,6 +55,13 @@ class Usage:
         for name, writes in other.writes.items():
             self.writes[name] += sign * writes
 
+    def drop_unused(self) -> None:
+        """Forget operations that were not called."""
+        for name in [name for name, calls in self.calls.items() if not calls]:
+            self.calls.pop(name)
+            self.reads.pop(name, None)
+            self.writes.pop(name, None)
+
 
 class Meter:
     """Counts what one or more DynamoDB clients use; `attach` each."""
@@ -76,6 +83,7 @@ class Meter:
         inside.add(self.usage, -1)
         yield inside
         inside.add(self.usage)
+        inside.drop_unused()
 
     # --- events ---------------------------------------------------------------------------------
     def _sent(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:

@@ -27,13 +27,18 @@ CLIENT_CONFIG: Final = Config(
 
 @dataclass(frozen=True, slots=True)
 class TenantSession:
-    """One tenant's client, model class and keys. Cheap to use, costly to make: keep it while warm."""
+    """One tenant's client, model class and keys. Cheap to use, costly to make: keep it while warm.
+
+    `aws` makes clients of other services on the same credentials, which carry the tenant as session tag;
+    None for a session on a client made elsewhere.
+    """
 
     tenant_id: str
     table: str
     client: Any
     model: type[Document]
     keys: Keys
+    aws: Session | None = None
 
     @classmethod
     def open(cls, tenant_id: str, table: str, client: Any) -> "TenantSession":
@@ -98,7 +103,7 @@ class TenantSession:
             "dynamodb", region_name=region, endpoint_url=endpoint_url, config=CLIENT_CONFIG
         )
         install(client, tenant_id, table)
-        return cls(tenant_id, table, client, bind(client, table, tenant_id), keys)
+        return cls(tenant_id, table, client, bind(client, table, tenant_id), keys, session)
 
 
 class _Assumed(CredentialProvider):

@@ -23,6 +23,7 @@ from lantern.store.documents import Documents
 from lantern.store.findings import FindingRepository
 from lantern.store.footprints import FootprintRepository
 from lantern.store.history import HistoryRepository
+from lantern.store.idempotency import AttemptRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.leases import LeaseRepository
 from lantern.store.session import TenantSession
@@ -51,7 +52,7 @@ class TenantStore:
     ) -> None:
         documents = Documents(session)
         self.tenant_id = session.tenant_id
-        self._documents = documents
+        self.documents = documents
         self._finding_type = finding_type
         self._random = random
         self._sleep = sleep
@@ -73,6 +74,7 @@ class TenantStore:
         self.outbox = OutboxRepository(documents)
         self.keys = ApiKeyRepository(documents)
         self.links = LinkRepository(documents)
+        self.idempotency = AttemptRepository(documents)
 
     @property
     def findings(self) -> FindingRepository[Any]:
@@ -83,10 +85,10 @@ class TenantStore:
         """
         if self._finding_type is None:
             raise RuntimeError("this store was made without a type for findings")
-        return FindingRepository(self._documents, self._finding_type)
+        return FindingRepository(self.documents, self._finding_type)
 
     def transact(self, now: datetime) -> UnitOfWork:
         """A new unit of work at `now`."""
         return UnitOfWork(
-            self._documents, self.audit, self.outbox, now, random=self._random, sleep=self._sleep
+            self.documents, self.audit, self.outbox, now, random=self._random, sleep=self._sleep
         )

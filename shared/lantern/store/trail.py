@@ -74,7 +74,7 @@ class AuditRepository:
         key = self._keys.audit_head()
         # The head's revision is its sequence number: one condition serves both.
         doc = self._heads.doc(key, AuditHead(last.seq, last.hash), rev=last.seq, seq=last.seq)
-        return [Put(doc, head.seq), *(Put(self._entry(entry), 0) for entry in entries)]
+        return [Put(doc, head.seq), *(Put(self._entry(entry), 0, final=True) for entry in entries)]
 
     def _entry(self, entry: AuditEntry) -> Doc:
         key = self._keys.audit_entry(entry.seq)

@@ -42,6 +42,7 @@ class UnitOfWork:
         self._sleep = sleep
         self._ops: list[Op] = []
         self._events: list[AuditEvent] = []
+        self._unanswered: list[Op] | None = None
         self.message_ids: list[str] = []
 
     def put(self, *ops: Put | Delete) -> "UnitOfWork":
@@ -88,11 +89,22 @@ class UnitOfWork:
         raise ConflictError("too many decisions at once; try again")
 
     def _attempt(self) -> None:
+        # What got no answer goes out again as it was, in its old place in the chain.
+        ops = self._unanswered or self._composed()
+        self._unanswered = ops
+        try:
+            self._documents.transact(ops, _token(ops))
+        except TransactionRefusedError:
+            self._unanswered = None
+            raise
+        self._unanswered = None
+
+    def _composed(self) -> list[Op]:
         ops = list(self._ops)
         if self._events:
             head = self._audit.head()
             ops += self._audit.ops(head, chain(head, self._events, self._now))
-        self._documents.transact(ops, _token(ops))
+        return ops
 
 
 def _token(ops: Iterable[Op]) -> str:

@@ -1,10 +1,10 @@
-"""A table per test: on moto, or on DynamoDB Local where LANTERN_DYNAMODB_ENDPOINT names one."""
+"""A table per test: on moto, and with `-m engine` on DynamoDB Local at LANTERN_DYNAMODB_ENDPOINT."""
 
 import os
 import random
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -19,16 +19,20 @@ from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
 from tests.contract.store.factories import StoredFinding
 
-ENDPOINT = os.environ.get("LANTERN_DYNAMODB_ENDPOINT")
 REGION = "eu-central-1"
-NOW = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
 
 
-def make_client() -> Any:
-    session = Session()
-    session.set_credentials("AKIDEXAMPLE", "secret")
+@cache
+def session() -> Session:
+    made = Session()
+    made.set_credentials("AKIDEXAMPLE", "secret")
+    return made
+
+
+def make_client(engine: str) -> Any:
     config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-    return session.create_client("dynamodb", region_name=REGION, endpoint_url=ENDPOINT, config=config)
+    endpoint = os.environ["LANTERN_DYNAMODB_ENDPOINT"] if engine == "local" else None
+    return session().create_client("dynamodb", region_name=REGION, endpoint_url=endpoint, config=config)
 
 
 def create_table(client: Any, name: str, *, index: bool) -> None:
@@ -57,25 +61,21 @@ def create_table(client: Any, name: str, *, index: bool) -> None:
     )
 
 
-@pytest.fixture(
-    params=["moto", pytest.param("local", marks=pytest.mark.engine)] if not ENDPOINT else ["local"]
-)
+@pytest.fixture(params=["moto", pytest.param("local", marks=pytest.mark.engine)])
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Which engine the test runs on."""
-    if request.param == "moto":
+    """Which engine the test runs on; DynamoDB Local is started by whoever asks for it."""
+    if request.param == "local":
+        yield "local"
+    else:
         with mock_aws():
             yield "moto"
-    elif ENDPOINT is None:
-        pytest.fail("LANTERN_DYNAMODB_ENDPOINT names no DynamoDB Local")
-    else:
-        yield "local"
 
 
 @pytest.fixture
 def table(engine: str) -> Iterator[str]:
     """A fresh TenantTable."""
     name = f"tenant-{secrets.token_hex(6)}"
-    admin = make_client()
+    admin = make_client(engine)
     create_table(admin, name, index=True)
     yield name
     admin.delete_table(TableName=name)
@@ -85,7 +85,7 @@ def table(engine: str) -> Iterator[str]:
 def platform(engine: str) -> Iterator[PlatformStore]:
     """A store on a fresh PlatformTable."""
     name = f"platform-{secrets.token_hex(6)}"
-    client = make_client()
+    client = make_client(engine)
     create_table(client, name, index=False)
     yield PlatformStore(client, name)
     client.delete_table(TableName=name)
@@ -98,12 +98,12 @@ def meter() -> Meter:
 
 
 @pytest.fixture
-def new_store(table: str, meter: Meter) -> Callable[[], TenantStore]:
+def new_store(engine: str, table: str, meter: Meter) -> Callable[[], TenantStore]:
     """Makes the store of another fresh tenant in the same table."""
     seeded = random.Random(7)
 
     def make() -> TenantStore:
-        client = make_client()
+        client = make_client(engine)
         meter.attach(client)
         session = TenantSession.open(ids.new_tenant_id(seeded.randbytes), table, client)
         return TenantStore(session, finding_type=StoredFinding, random=seeded.randbytes, sleep=lambda _: None)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from botocore.session import Session
 from moto import mock_aws
 
-from tests.functional.api.world import Client, Planted, World, make_tables, plant
+from tests.functional.api.world import Client, Planted, World, dynamodb, make_tables, plant
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        client = Session().create_client("dynamodb", region_name="eu-west-1")
+        client = dynamodb()
         make_tables(client)
         yield World(client)
 

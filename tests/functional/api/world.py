@@ -20,14 +20,23 @@ from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
+from lantern.services import queries, queries_apps, queries_findings, queries_grants
 from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
+_LOADER = Session().get_component("data_loader")
 TENANT_TABLE, PLATFORM_TABLE = "tenants", "platform"
 READ_SCOPES = frozenset({"drive.readonly", "mail.send"})
+
+
+def dynamodb() -> Any:
+    """A client of its own; service models are parsed once for all."""
+    session = Session()
+    session.register_component("data_loader", _LOADER)
+    return session.create_client("dynamodb", region_name="eu-west-1")
 
 
 def make_tables(client: Any) -> None:
@@ -81,6 +90,7 @@ class Remediation:
     def request_revocation(
         self, store, *, requested_by, selector, connection_id, reason, dry_run, now, random
     ) -> jobs.Job:
+        self._require(store, selector, connection_id)
         job = jobs.Job(
             id=ids.time_id("job", now, random),
             kind="revoke_grants",
@@ -94,6 +104,18 @@ class Remediation:
         plan = jobs.PlanSummary(targets=len(selector.grant_ids) or 1, principals=1, apps=1)
         job = replace(job, plan=plan) if dry_run else jobs.request_approval(job, plan)
         return store.jobs.put(job)
+
+    def _require(self, store, selector, connection_id) -> None:
+        if connection_id is not None:
+            queries.connection(store, connection_id)
+        for grant_id in selector.grant_ids:
+            queries_grants.one(store, grant_id)
+        if selector.app_id is not None:
+            queries_apps.app(store, selector.app_id)
+        if selector.principal_id is not None:
+            queries.principal(store, selector.principal_id)
+        if selector.finding_id is not None:
+            queries_findings.one(store, selector.finding_id)
 
     def approve(self, store, job_id, by, now) -> jobs.Job:
         return store.jobs.put(jobs.approve(store.jobs.get(job_id), by, now))
@@ -146,7 +168,7 @@ class World:
     def store(self, tenant_id: str) -> TenantStore:
         """The one store of a tenant, on a guarded client of its own whose calls are written down."""
         if tenant_id not in self.stores:
-            client = Session().create_client("dynamodb", region_name="eu-west-1")
+            client = dynamodb()
             client.meta.events.register(
                 "provide-client-params.dynamodb.*",
                 lambda params, model, **_: self.calls.append((model.name, params)),
@@ -280,7 +302,8 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         first_seen=NOW,
     )
     store.apps.put_facts(app)
-    store.apps.put_risk(app.id, "f1", {"score": 71, "factors": [{"name": "exposure", "evidence": canary}]})
+    judged = {"assessment": {"score": 71, "factors": [{"title": "reach", "evidence": canary}]}}
+    store.apps.put_risk(app.id, "f1", judged)
     store.apps.put_summary_part(
         summary_part(app.id),
         [
@@ -289,7 +312,8 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
                 provider="google",
                 name=app.name,
                 kind="oauth",
-                ai="ai",
+                verdict="ai",
+                confidence=0.98,
                 holders=people,
                 risk=71,
                 category="ai_assistant",

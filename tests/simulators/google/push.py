@@ -105,6 +105,7 @@ class Pusher:
         self._rng = random.Random(seed)
         self._ready = threading.Condition()
         self._queue: list[Delivery] = []
+        self._unsynced: dict[str, list[Delivery]] = {}
         self._order = 0
         self._busy = 0
         self._stopping = False
@@ -127,6 +128,7 @@ class Pusher:
                 text = f"Channel id {channel.id} not unique"
                 raise ApiError(400, "channelIdNotUnique", text, domain="push")
             self.channels[channel.id] = channel
+            self._unsynced[channel.id] = []
             self._enqueue(channel, "sync", b"", sure=True)
 
     def close(self, channel_id: str, resource_id: str, owner: tuple[str, str]) -> bool:
@@ -178,7 +180,12 @@ class Pusher:
         copies = 2 if not sure and self._rng.random() < settings.duplicate_rate else 1
         for _ in range(copies):
             wait = 0.0 if sure else settings.delay_s + self._rng.random() * settings.reorder_s
-            self._put(Delivery(self._clock.monotonic() + wait, 0, channel, headers, body))
+            delivery = Delivery(self._clock.monotonic() + wait, 0, channel, headers, body)
+            held = None if sure else self._unsynced.get(channel.id)
+            if held is None:
+                self._put(delivery)
+            else:
+                held.append(delivery)
 
     def _put(self, delivery: Delivery) -> None:
         self._order += 1
@@ -251,6 +258,10 @@ class Pusher:
             delivery.due = self._clock.monotonic() + self.settings.retry_s * 2 ** (delivery.attempt - 1)
             delivery.attempt += 1
             self._put(delivery)
+        elif delivery.headers["X-Goog-Resource-State"] == "sync":
+            # Only now may anything else of the channel go out: `sync` always comes first.
+            for held in self._unsynced.pop(delivery.channel.id, []):
+                self._put(held)
 
     def wake(self) -> None:
         """Look again: the settings or the clock changed."""

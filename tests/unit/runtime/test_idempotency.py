@@ -3,12 +3,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lantern.runtime.idempotency import Attempt, IdempotentRequest, KeptAnswer, run_once
+from lantern.domain.idempotency import Attempt, KeptAnswer
+from lantern.runtime import idempotency
+from lantern.runtime.idempotency import IdempotentRequest
 from lantern.runtime.problems import ProblemError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = IdempotentRequest("k1", "key_a", "POST", "/v1/keys", b"{}")
 DONE = KeptAnswer(201, '{"id":"x"}')
+
+
+def run_once(request, attempts, now, run):
+    return idempotency.run_once(request, attempts, run, now=now, claim="att_1")
 
 
 class Memory:
@@ -17,10 +23,10 @@ class Memory:
     def __init__(self) -> None:
         self.kept: dict[str, Attempt] = {}
 
-    def begin(self, key: str, fingerprint: str, now: datetime, lock_s: int) -> Attempt | None:
+    def begin(self, key: str, attempt: Attempt, now: datetime, lock_s: int) -> Attempt | None:
         if key in self.kept:
             return self.kept[key]
-        self.kept[key] = Attempt(fingerprint, None)
+        self.kept[key] = attempt
         return None
 
     def finish(self, key: str, attempt: Attempt, now: datetime, keep_s: int) -> None:

@@ -54,7 +54,7 @@ class PushRefusedError(LanternError):
 
 def token_hash(secret: str) -> str:
     """How the secret of a channel is stored."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def verify(

@@ -44,7 +44,7 @@ def changes(api: GoogleApi, text: str | None, now: datetime, halt: Halt) -> Iter
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # the feed and the cursor speak in ms
     cursor = cursors.load(text) if text else cursors.start(now)
     counted: set[str] = set()
-    while not halt.passed():
+    while not halt.passed() and now > cursor.settled:  # a clock may have gone back
         walk = cursor.walk or cursors.next_walk(cursor, now)
         try:
             page = _resume(api, walk, halt)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from lantern.domain.apps import AiAnswer, AppDecision, AppStatus, AppSummary, AppView
+from lantern.domain.apps import AppDecision, AppStatus, AppSummary, AppView, Verdict
 from lantern.domain.inventory import AppKind, PrincipalStatus, Provider
 from lantern.runtime.api.paging import ListOf, PageQuery, dump_position, load_position
 from lantern.runtime.api.routing import Call, Reply, Route
@@ -14,14 +14,14 @@ from lantern.runtime.preconditions import revision_etag
 from lantern.services import decisions, queries_apps
 from lantern.services.queries_apps import AppFilter, Holder, Sort
 
-Status = Literal["approved", "restricted", "under_review", "not_allowed", "undecided"]
+Status = Literal["approved", "restricted", "under_review", "not_allowed", "unreviewed"]
 
 
 class AppQuery(PageQuery):
     """Which apps, in which order."""
 
-    ai: AiAnswer | None = Field(None, description="Whether it is an AI tool.")
-    status: Status | None = Field(None, description="What was decided; `undecided` where nothing was.")
+    verdict: Verdict | None = Field(None, description="Whether it is an AI tool.")
+    status: Status | None = Field(None, description="What was decided; `unreviewed` where nothing was.")
     min_risk: int | None = Field(None, ge=0, le=100, description="Risk of at least; excludes unknown risk.")
     max_risk: int | None = Field(None, ge=0, le=100, description="Risk of at most; excludes unknown risk.")
     category: str | None = Field(None, max_length=80, description="Category of the product.")
@@ -39,13 +39,16 @@ class AppRow(Answer):
     provider: Provider
     name: str = Field(description="As the app calls itself: anybody may have chosen it.")
     kind: AppKind
-    ai: AiAnswer
+    verdict: Verdict = Field(description="Whether it is an AI tool, or an ordinary one with AI features.")
+    confidence: float = Field(description="How sure the verdict is, 0 to 1.")
     risk: int | None = Field(description="0 to 100; null while not assessed.")
-    band: str | None
+    risk_level: str | None
     category: str | None
     product: str | None
     vendor: str | None
     publisher: str | None
+    lookalike_of: str | None = Field(description="Product whose name it imitates.")
+    scope_severity: str | None = Field(description="Most sensitive scope any holder granted.")
     status: AppStatus | None
     holders: int = Field(description="Accounts that hold it.")
     first_seen: datetime | None
@@ -135,13 +138,16 @@ def _row(app: AppSummary) -> AppRow:
         provider=app.provider,
         name=app.name,
         kind=app.kind,
-        ai=app.ai,
+        verdict=app.verdict,
+        confidence=app.confidence,
         risk=app.risk,
-        band=app.band,
+        risk_level=app.risk_level,
         category=app.category,
         product=app.product,
         vendor=app.vendor,
         publisher=app.publisher,
+        lookalike_of=app.lookalike_of,
+        scope_severity=app.scope_severity,
         status=app.status,
         holders=app.holders,
         first_seen=app.first_seen,
@@ -183,7 +189,7 @@ def list_apps(call: Call[AppQuery, None]) -> Reply:
     """Apps, filtered and sorted."""
     asked = call.query
     wanted = AppFilter(
-        ai=asked.ai,
+        verdict=asked.verdict,
         status=asked.status,
         min_risk=asked.min_risk,
         max_risk=asked.max_risk,

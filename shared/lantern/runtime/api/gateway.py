@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from lantern.domain import apikeys, ids
+from lantern.domain.errors import InvalidInputError
 from lantern.domain.idempotency import KeptAnswer
 from lantern.runtime import idempotency, problems, ratelimit
 from lantern.runtime.api.routing import Call, Caller, Reply, Route, Router
@@ -114,7 +115,7 @@ def _answer(
     key = request.headers.get("idempotency-key")
     if route.method == "POST" and key is not None:
         return _once(key, call, route, request)
-    return _encode(route.handler(call))
+    return _encode(_run(route, call))
 
 
 def _permit(caller: Caller, route: Route) -> None:
@@ -145,17 +146,33 @@ def _call(
     )
 
 
+def _run(route: Route, call: Call[Any, Any]) -> Reply:
+    try:
+        return route.handler(call)
+    except InvalidInputError as error:
+        # Use-cases know values by name; for the client it is a place in the body.
+        if route.body is not None and error.field in route.body.model_fields:
+            raise InvalidInputError(f"/{error.field}", error.remedy) from error
+        raise
+
+
 def _once(key: str, call: Call[Any, Any], route: Route, request: HttpRequest) -> _Answer:
     sent: list[_Answer] = []
 
     def run() -> KeptAnswer:
-        reply = route.handler(call)
+        reply = _run(route, call)
         sent.append(_encode(reply))
         kept = reply.replay if reply.replay is not None else reply.body
         return KeptAnswer(reply.status, _json(kept), reply.etag, reply.location)
 
     once = idempotency.IdempotentRequest(key, call.caller.key_id, request.method, request.path, request.body)
-    kept = idempotency.run_once(once, call.store.idempotency, call.tools.now(), run)
+    kept = idempotency.run_once(
+        once,
+        call.store.idempotency,
+        run,
+        now=call.tools.now(),
+        claim=ids.new_id("att", call.tools.random),
+    )
     if kept is None:
         return sent[0]
     headers = _headers(kept.etag, kept.location, has_body=kept.body is not None)

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lantern.runtime.problems import FieldError, ProblemError
+from lantern.runtime.problems import FieldError, ProblemError, sentence
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -90,7 +90,7 @@ def from_validation(error: ValidationError, *, body: bool) -> ProblemError:
     """The problem for a request that does not fit its schema; the input itself is never repeated."""
     fields = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
-        remedy = _REMEDIES.get(item["type"], _sentence(item["msg"]))
+        remedy = _REMEDIES.get(item["type"], sentence(item["msg"].removeprefix("Value error, ")))
         if body:
             fields.append(FieldError(remedy, pointer="".join(f"/{_escape(part)}" for part in item["loc"])))
         else:
@@ -98,11 +98,6 @@ def from_validation(error: ValidationError, *, body: bool) -> ProblemError:
     first = fields[0]
     where = (first.pointer or "The body") if body else first.parameter
     return ProblemError("invalid_request", f"{where}: {first.detail}", fields=tuple(fields))
-
-
-def _sentence(message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    return text if text.endswith(".") else f"{text}."
 
 
 def _escape(part: str | int) -> str:

@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConnectorError
 from lantern.domain.work import Work, WorkKind
+from lantern.services.connections import needs_attention
 from lantern.services.discovery import feeds, hints, run
 from lantern.services.discovery.channels import Address, renew_channels
 from lantern.services.discovery.context import Discovery
@@ -17,6 +16,7 @@ from lantern.store.platform import PlatformStore
 log = logging.getLogger(__name__)
 
 OUTBOX_OVERDUE: Final = timedelta(minutes=5)
+REMEDY: Final = "Have an administrator connect again with a link from POST /v1/connections."
 
 
 def handle(task: Discovery, platform: PlatformStore, address: Address, work: Work) -> None:
@@ -43,7 +43,8 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
     except ConnectorError as error:
         if error.kind != "config":
             raise
-        needs_attention(task, error)
+        log.warning("connection needs attention", extra={"detail": error.detail})
+        needs_attention(task.store, task.connection, error.user_message, REMEDY, task.clock.now())
 
 
 def _full(task: Discovery, work: Work) -> None:
@@ -82,20 +83,3 @@ def resend_overdue(task: Discovery) -> int:
         task.store.outbox.delete(item)
         sent += 1
     return sent
-
-
-def needs_attention(task: Discovery, error: ConnectorError) -> None:
-    """Record that only the customer can repair the connection, once."""
-    store, now = task.store, task.clock.now()
-    current = store.connections.get(task.connection.id)
-    if current is None or current.status != "active":
-        return
-    troubled = replace(
-        current,
-        status="needs_attention",
-        attention=error.user_message,
-        remedy="Have an administrator connect again with a link from POST /v1/connections.",
-    )
-    event = AuditEvent("system", "connection.needs_attention", current.id, {"reason": error.user_message})
-    store.transact(now).put(store.connections.op(troubled)).audit(event).commit()
-    log.warning("connection needs attention", extra={"connection": current.id, "detail": error.detail})

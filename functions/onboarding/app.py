@@ -1,0 +1,13 @@
+"""Lambda of the consent flow: `/connect/{provider}`, its callback, and `/connect/link/{token}`."""
+
+from typing import Any
+
+from lantern.runtime import wiring, wiring_edges
+from lantern.services import onboarding, web
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer one request with a page or a redirect."""
+    wiring.logging_once("onboarding")
+    page = onboarding.handle(wiring_edges.onboarding(event), event["resource"], web.read(event))
+    return web.answer(page.status, page.headers, page.body)

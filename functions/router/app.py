@@ -1,0 +1,13 @@
+"""Lambda of the router: changed items of the tenants' table to queues."""
+
+from typing import Any
+
+from lantern.runtime import wiring_edges
+from lantern.services import routing
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Send what the stream records stand for; report the first that failed."""
+    wiring_edges.logging_once("router")
+    table, name = wiring_edges.tenant_table()
+    return dict(routing.handle(event, wiring_edges.queue().send, table, name))

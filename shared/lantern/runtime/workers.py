@@ -1,0 +1,258 @@
+"""The isolated workers: one message in, its work done, or a time after which to try again.
+
+A worker's environment belongs to one tenant. It checks that the message is that tenant's, and only then
+opens the tenant's store and, where the work needs a provider, its token.
+"""
+
+import json
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import lantern.content
+from lantern.connectors.protocol import Connector, Deadline
+from lantern.domain.errors import ConnectorError, LanternError
+from lantern.domain.tenancy import Connection
+from lantern.domain.work import Queue, Work
+from lantern.runtime import settings as environment
+from lantern.runtime import wiring, wiring_platform
+from lantern.services.queue import parse_work
+
+log = logging.getLogger(__name__)
+
+MARGIN_S: Final = 25
+"""Left for finishing what is in hand after the deadline."""
+HINT_S: Final = 45
+"""`hints` is work of at most 60 s."""
+
+
+class WrongTenantError(LanternError):
+    """A message reached an environment that belongs to another tenant."""
+
+
+class Context(Protocol):
+    """What Lambda tells a handler; `tenant_id` is there in tenant isolation mode."""
+
+    tenant_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda stops the function."""
+        ...
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+Answer = dict[str, float] | None
+Do = Callable[[Work, Context], object]
+
+
+def run(service: str, do: Do, event: dict[str, Any], context: Context) -> Answer:
+    """Do one message's work for the tenant this environment belongs to.
+
+    Returns:
+        None when done; `{"retry_after_s": n}` where the provider named a time to come back.
+
+    Raises:
+        WrongTenantError: the message is another tenant's.
+        ConnectorError: the provider could not be asked; the message is delivered again.
+    """
+    wiring.logging_once(service)
+    work = parse_work(json.dumps(event))
+    if context.tenant_id != work.tenant_id:
+        raise WrongTenantError("the message belongs to another tenant")
+    log.info("%s", work.kind, extra={"tenant_id": work.tenant_id, "connection_id": work.connection_id})
+    try:
+        do(work, context)
+    except ConnectorError as error:
+        log.warning("provider: %s %s", error.kind, error.detail or error.user_message)
+        if error.retry_after_s is not None:
+            return {"retry_after_s": error.retry_after_s}
+        raise
+    return None
+
+
+@cache
+def clock() -> SystemClock:
+    """The clock of this process."""
+    return SystemClock()
+
+
+def deadline(context: Context, queue: Queue) -> Deadline:
+    """When work of this queue must stop starting new things."""
+    left = context.get_remaining_time_in_millis() / 1000 - MARGIN_S
+    return Deadline(clock(), clock().monotonic() + (min(left, HINT_S) if queue == "hints" else left))
+
+
+def send(work: Work, delay_s: float = 0) -> None:
+    """Enqueue a message."""
+    wiring.work_queue().send(work, int(delay_s))
+
+
+def content_directory() -> Path:
+    """Where the compiled knowledge of this release lies."""
+    chosen = wiring_platform.settings().content_dir
+    return Path(chosen) if chosen else Path(lantern.content.__path__[0]) / "_compiled"
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Opens connectors for one tenant's connections, with the token unsealed in this process only."""
+
+    tenant_id: str
+
+    def connect(self, connection: Connection) -> Connector:
+        """The connector of a connection.
+
+        Raises:
+            ConnectorError: there is no token, or it cannot be unsealed.
+        """
+        from lantern.connectors.registry import Credentials, connect
+        from lantern.services import vault
+
+        store = wiring.tenant_store(self.tenant_id)
+        sealed = store.secrets.get(connection.id)
+        if sealed is None:
+            raise ConnectorError("config", "There is no consent for this organisation any more.")
+        key_id = wiring_platform.settings().secrets_key_id
+        token = vault.open_(_kms(self.tenant_id), key_id, self.tenant_id, connection.id, sealed)
+        credentials = Credentials(
+            tenant=self.tenant_id,
+            connection_id=connection.id,
+            organisation_id=connection.organisation_id,
+            registration=registration(connection.provider),
+            refresh_token=token,
+        )
+        return connect(connection.provider, credentials, provider_io(connection.provider))
+
+
+@cache
+def registration(provider: str) -> Any:
+    """Our own OAuth client at a provider, from Secrets Manager.
+
+    Raises:
+        SettingsError: no such client is configured.
+    """
+    from lantern.connectors.consent import ClientRegistration
+
+    name = wiring_platform.settings().oauth_secrets.get(provider)
+    if not name:
+        raise environment.SettingsError(f"no OAuth client is configured for {provider}")
+    answer = wiring_platform.client("secretsmanager").get_secret_value(SecretId=name)
+    found = json.loads(answer["SecretString"])
+    return ClientRegistration(found["client_id"], found["client_secret"])
+
+
+@cache
+def provider_io(provider: str) -> Any:
+    """What a connector touches the world with; kept while warm, for its pools and limiters."""
+    import requests
+
+    from lantern.connectors.limiter import Limiters
+    from lantern.connectors.registry import Io, relocated
+
+    base = wiring_platform.settings().provider_endpoints.get(provider)
+    luck = random.SystemRandom().random
+    return Io(
+        session=requests.Session(),
+        clock=clock(),
+        limiters=Limiters(clock(), luck),
+        random=luck,
+        endpoints=relocated(provider, base),
+    )
+
+
+@cache
+def _kms(tenant_id: str) -> Any:
+    session = wiring.tenant_session(tenant_id)
+    if session.aws is None:
+        raise environment.SettingsError("tokens are unsealed on the tenant's own role only")
+    chosen = wiring_platform.settings()
+    return session.aws.create_client(
+        "kms",
+        region_name=chosen.region,
+        endpoint_url=chosen.endpoint_url,
+        config=wiring_platform.CLIENT_CONFIG,
+    )
+
+
+def webhook_address(provider: str, channel_id: str) -> str:
+    """The public address to which a provider pushes."""
+    base = wiring_platform.settings().public_base_url
+    if not base:
+        raise environment.SettingsError("PUBLIC_BASE_URL is empty: providers cannot reach us")
+    return f"{base}/webhooks/{provider}/{channel_id}"
+
+
+def discover(work: Work, context: Context) -> None:
+    """What the discovery function does."""
+    from lantern.services import connections
+    from lantern.services.discovery.context import Discovery
+    from lantern.services.discovery.handle import handle
+
+    store = wiring.tenant_store(work.tenant_id)
+    providers = Providers(work.tenant_id)
+    if work.kind == "connection.disconnect":
+        tools = connections.Teardown(
+            store=store,
+            platform=wiring_platform.platform_store(),
+            scheduler=wiring_platform.client("scheduler"),
+            schedule_group=wiring_platform.settings().schedule_group,
+            access=providers.connect,
+        )
+        connections.disconnect(tools, str(work.connection_id), clock().now())
+        return
+    connection = store.connections.get(work.connection_id or "")
+    if connection is None:
+        log.info("no such connection", extra={"connection": work.connection_id})
+        return
+    task = Discovery(
+        store=store,
+        connection=connection,
+        connector=providers.connect(connection),
+        clock=clock(),
+        deadline=deadline(context, work.queue),
+        random=secrets.token_bytes,
+        send=send,
+        message_id=work.delivery,
+    )
+    handle(task, wiring_platform.platform_store(), webhook_address, work)
+
+
+def score(work: Work, _context: Context) -> None:
+    """What the scoring function does."""
+    from lantern.services.scoring.knowledge import load_knowledge
+    from lantern.services.scoring.score import Scoring, handle
+
+    knowledge = load_knowledge(content_directory())
+    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, clock()), work)
+
+
+def remediate(work: Work, context: Context) -> None:
+    """What the remediation function does."""
+    from lantern.services.remediation.run import Remediation, run_job
+
+    store = wiring.tenant_store(work.tenant_id)
+    providers = Providers(work.tenant_id)
+    task = Remediation(store, providers.connect, clock(), deadline(context, work.queue), send, work.delivery)
+    run_job(task, work)

@@ -1,0 +1,331 @@
+"""Footprints, history and use."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lantern.domain import ids
+from lantern.domain.errors import RevisionConflictError, StorageError
+from lantern.domain.history import ChangeEntry, entries_of
+from lantern.domain.use import UseRow, UseWindow, WeekUse, idle_days, iso_week
+from lantern.store.footprints import ShardState
+from lantern.store.tenant import TenantStore
+from tests.contract.store.factories import CID, NOW, Organisation
+
+APPS = [ids.app_id("google", f"app-{n}") for n in range(8)]
+PEOPLE = [ids.principal_id("google", "C1", f"person-{n}") for n in range(10)]
+
+
+def footprint(store: TenantStore) -> dict[str, tuple[str, ...]]:
+    return {app_id: held for app_id in APPS if (held := store.footprints.holders(CID, app_id))}
+
+
+# --- footprints -------------------------------------------------------------------------------------
+
+
+def test_a_rebuild_says_who_holds_what_and_writes_only_what_changed(store: TenantStore) -> None:
+    pairs = {APPS[0]: frozenset(PEOPLE[:6]), APPS[1]: frozenset(PEOPLE[3:])}
+
+    assert store.footprints.rebuild(CID, 0, 1, pairs, NOW) == 2
+    assert store.footprints.rebuild(CID, 0, 1, pairs, NOW) == 0
+    assert footprint(store) == {APPS[0]: tuple(sorted(PEOPLE[:6])), APPS[1]: tuple(sorted(PEOPLE[3:]))}
+
+    fewer = {APPS[0]: frozenset(PEOPLE[:5])}
+    assert store.footprints.rebuild(CID, 0, 1, fewer, NOW) == 2
+    assert footprint(store) == {APPS[0]: tuple(sorted(PEOPLE[:5]))}
+    assert store.footprints.counts(CID, APPS[:2]) == {APPS[0]: 5, APPS[1]: 0}
+
+
+def test_a_rebuild_repairs_whatever_was_wrong(store: TenantStore) -> None:
+    pairs = {APPS[0]: frozenset(PEOPLE[:3])}
+    store.footprints.rebuild(CID, 0, 1, pairs, NOW)
+    store.footprints.add(CID, 0, 1, PEOPLE[9], [APPS[0], APPS[5]])
+    store.footprints.remove(CID, 0, 1, PEOPLE[0], [APPS[0]])
+
+    store.footprints.rebuild(CID, 0, 1, pairs, NOW)
+
+    assert footprint(store) == {APPS[0]: tuple(sorted(PEOPLE[:3]))}
+
+
+def test_a_rebuild_keeps_the_footprint_of_a_grant_stored_meanwhile(store: TenantStore) -> None:
+    organisation = Organisation()
+    bundle = organisation.bundle(1, 2)
+    pid, app_id = bundle.principal.id, bundle.delta[0].app_id
+    # The run computed its pairs, then a hint stored this grant, then the run rebuilds.
+    store.footprints.add(CID, 0, 1, pid, [app_id])
+    store.bundles.put(bundle)
+
+    store.footprints.rebuild(CID, 0, 1, {}, NOW)
+
+    assert store.footprints.holders(CID, app_id) == (pid,)
+
+
+def test_holders_come_in_pages(store: TenantStore) -> None:
+    store.footprints.rebuild(CID, 0, 1, {APPS[0]: frozenset(PEOPLE)}, NOW)
+
+    first = store.footprints.holders_page(CID, APPS[0], 4)
+    second = store.footprints.holders_page(CID, APPS[0], 4, first.cursor)
+    third = store.footprints.holders_page(CID, APPS[0], 4, second.cursor)
+
+    assert (*first.items, *second.items, *third.items) == tuple(sorted(PEOPLE))
+    assert third.cursor is None
+
+
+def test_shards_add_up_and_old_generations_are_retired(store: TenantStore) -> None:
+    everybody = {APPS[0]: frozenset(PEOPLE), APPS[1]: frozenset(PEOPLE[:1])}
+    store.footprints.rebuild(CID, 0, 1, everybody, NOW)
+    store.footprints.put_state(CID, ShardState(0, 1, "run_1", NOW, 10))
+    for shard in range(2):
+        mine = frozenset(pid for pid in PEOPLE if ids.shard_of(pid, 2) == shard)
+        store.footprints.rebuild(CID, shard, 2, {APPS[0]: mine}, NOW)
+        store.footprints.put_state(CID, ShardState(shard, 2, "run_2", NOW, len(mine)))
+
+    assert store.footprints.holders(CID, APPS[0]) == tuple(sorted(PEOPLE))
+    assert store.footprints.retire(CID, 2) == 3
+    assert store.footprints.holders(CID, APPS[0]) == tuple(sorted(PEOPLE))
+    assert store.footprints.holders(CID, APPS[1]) == ()
+    assert [state.run_id for state in store.footprints.states(CID)] == ["run_2", "run_2"]
+
+
+def test_a_footprint_that_changes_while_it_is_rebuilt_is_a_conflict(store: TenantStore) -> None:
+    store.footprints.rebuild(CID, 0, 1, {APPS[0]: frozenset(PEOPLE[:2])}, NOW)
+    real = store._documents.batch_get
+
+    def slow(*args: object, **kwargs: object) -> object:
+        found = real(*args, **kwargs)  # type: ignore[arg-type] # as called
+        store._documents.batch_get = real  # type: ignore[method-assign] # once
+        store.footprints.add(CID, 0, 1, PEOPLE[5], [APPS[0]])
+        return found
+
+    store._documents.batch_get = slow  # type: ignore[method-assign] # a hint in between
+    with pytest.raises(RevisionConflictError):
+        store.footprints.rebuild(CID, 0, 1, {APPS[0]: frozenset(PEOPLE[:3])}, NOW)
+
+
+steps = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.sampled_from(PEOPLE),
+        st.lists(st.sampled_from(APPS), min_size=1, max_size=4, unique=True),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps, st.sampled_from([1, 2]))
+def test_adding_and_removing_equals_a_rebuild(
+    new_store: Callable[[], TenantStore], sequence: list[tuple[bool, str, list[str]]], shards: int
+) -> None:
+    stepwise, rebuilt = new_store(), new_store()
+    held: dict[str, set[str]] = {app_id: set() for app_id in APPS}
+    for adding, pid, apps in sequence:
+        shard = ids.shard_of(pid, shards)
+        if adding:
+            stepwise.footprints.add(CID, shard, shards, pid, apps)
+        else:
+            stepwise.footprints.remove(CID, shard, shards, pid, apps)
+        for app_id in apps:
+            held[app_id] = held[app_id] | {pid} if adding else held[app_id] - {pid}
+    for shard in range(shards):
+        pairs = {
+            app_id: frozenset(pid for pid in people if ids.shard_of(pid, shards) == shard)
+            for app_id, people in held.items()
+        }
+        rebuilt.footprints.rebuild(CID, shard, shards, pairs, NOW)
+        # What the steps left behind is exactly what a rebuild would write.
+        assert stepwise.footprints.rebuild(CID, shard, shards, pairs, NOW) == 0
+
+    assert footprint(stepwise) == footprint(rebuilt)
+    assert footprint(rebuilt) == {app: tuple(sorted(people)) for app, people in held.items() if people}
+
+
+# --- history ----------------------------------------------------------------------------------------
+
+
+def entry(number: int, at: datetime, rev: int = 1) -> ChangeEntry:
+    return ChangeEntry(at, PEOPLE[number % 10], rev, APPS[number % 8], "added", None, "ss_012345678g", "hint")
+
+
+def test_changes_read_back_in_the_order_of_time_and_only_once(store: TenantStore) -> None:
+    day = NOW.date()
+    first = [entry(n, NOW + timedelta(minutes=n)) for n in range(3)]
+    second = [entry(n, NOW - timedelta(minutes=n), rev=2) for n in range(3)]
+
+    assert store.history.append(CID, 0, day, first) == 1
+    assert store.history.append(CID, 0, day, first) == 0
+    assert store.history.append(CID, 0, day, [*first[:1], *second]) == 1
+    assert store.history.append(CID, 1, day, [entry(7, NOW)]) == 1
+
+    found = list(store.history.read(CID, NOW - timedelta(days=1), NOW + timedelta(days=1)))
+    assert sorted(found, key=lambda e: (e.at, e.identity)) == found
+    assert set(found) == {*first, *second, entry(7, NOW)}
+    assert len(found) == 7
+
+
+def test_reading_changes_respects_the_window_across_months(store: TenantStore) -> None:
+    days = [datetime(2025, 12, 31, 23, 59, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)]
+    days += [datetime(2026, 2, 28, 12, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)]
+    made = [entry(n, at) for n, at in enumerate(days)]
+    for one in made:
+        store.history.append(CID, 3, one.at.date(), [one])
+
+    assert list(store.history.read(CID, days[0], days[3])) == made[:3]
+    assert list(store.history.read(CID, days[1], days[1])) == []
+    assert list(store.history.read(CID, days[1], days[2] + timedelta(seconds=1))) == made[1:3]
+
+
+def test_a_busy_day_is_cut_into_parts_and_loses_nothing(store: TenantStore) -> None:
+    organisation = Organisation()
+    made = []
+    for number in range(40):
+        bundle = replace(organisation.bundle(number, 30), rev=1)
+        entries = list(entries_of(bundle))
+        made += entries
+        store.history.append(CID, 0, NOW.date(), entries)
+
+    docs = list(store._documents.query(store._documents.keys.changes(CID, NOW.date())))
+    assert len(docs) > 2
+    assert max(len(doc.body) for doc in docs) < 8_000
+    found = list(store.history.read(CID, NOW, NOW + timedelta(seconds=1)))
+    assert len(found) == len(made)
+    assert set(found) == set(made)
+
+
+# --- use --------------------------------------------------------------------------------------------
+
+MONDAY = date(2026, 3, 9)
+
+
+def row(person: int, app: int, events: int, day: date) -> UseRow:
+    return UseRow(PEOPLE[person], APPS[app], events, day)
+
+
+def test_the_spool_is_folded_into_weeks_and_last_use_and_removed(store: TenantStore) -> None:
+    store.use.spool(CID, [row(0, 0, 3, MONDAY), row(0, 0, 2, MONDAY), row(1, 1, 1, MONDAY)], NOW, "use_1")
+    store.use.spool(CID, [row(0, 0, 4, date(2026, 3, 11)), row(0, 0, 1, date(2026, 3, 8))], NOW, "use_2")
+
+    assert store.use.roll(CID, 1, NOW) == 2
+    assert store.use.roll(CID, 1, NOW) == 0
+
+    assert store.use.last_use(CID, 0) == {
+        PEOPLE[0]: {APPS[0]: date(2026, 3, 11)},
+        PEOPLE[1]: {APPS[1]: MONDAY},
+    }
+    week = store.use.week(CID, "2026-W11", 0)
+    assert week[PEOPLE[0]][APPS[0]] == WeekUse(3 + 2 + 4 + 1, date(2026, 3, 11))
+    assert week[PEOPLE[1]][APPS[1]] == WeekUse(1, MONDAY)
+
+
+def test_spooling_the_same_poll_again_changes_nothing(store: TenantStore) -> None:
+    for _ in range(2):
+        store.use.spool(CID, [row(0, 0, 3, MONDAY)], NOW, "use_1")
+    store.use.roll(CID, 1, NOW)
+
+    assert store.use.week(CID, iso_week(MONDAY), 0)[PEOPLE[0]][APPS[0]].events == 3
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_roll_that_crashes_anywhere_counts_nothing_twice(
+    new_store: Callable[[], TenantStore], shards: int
+) -> None:
+    rows = [row(n % 10, n % 8, n + 1, MONDAY - timedelta(days=n % 12)) for n in range(24)]
+
+    def total(store: TenantStore) -> tuple[int, int]:
+        weeks = {iso_week(r.last_day) for r in rows}
+        events = sum(
+            use.events
+            for week in weeks
+            for shard in range(shards)
+            for apps in store.use.week(CID, week, shard, shards).values()
+            for use in apps.values()
+        )
+        pairs = sum(len(a) for s in range(shards) for a in store.use.last_use(CID, s, shards).values())
+        return events, pairs
+
+    crash_at, expected = 0, (sum(r.events for r in rows), len({(r.principal_id, r.app_id) for r in rows}))
+    while True:
+        store = new_store()
+        store.use.spool(CID, rows[:15], NOW, "use_1")
+        store.use.spool(CID, rows[15:], NOW, "use_2")
+        crashed = crash_after(store, crash_at, lambda store=store: store.use.roll(CID, shards, NOW))
+        # More arrives before the next attempt; it must not be lost, nor the old be doubled.
+        store.use.spool(CID, [row(0, 0, 1, MONDAY)], NOW, "use_3")
+        while store.use.roll(CID, shards, NOW):
+            pass
+        assert total(store) == (expected[0] + 1, expected[1]), f"crash at write {crash_at}"
+        if not crashed:
+            break
+        crash_at += 1
+    assert crash_at > 4
+
+
+def crash_after(store: TenantStore, writes: int, run: Callable[[], object]) -> bool:
+    """Run until the write with this number, which fails; True if it came to that."""
+    seen = 0
+    documents = store._documents
+    real = {name: getattr(documents, name) for name in ("put", "write_all", "delete")}
+
+    def guarded(name: str) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            nonlocal seen
+            seen += 1
+            if seen > writes:
+                raise StorageError("crash")
+            return real[name](*args, **kwargs)
+
+        return call
+
+    for name in real:
+        setattr(documents, name, guarded(name))
+    try:
+        run()
+    except StorageError:
+        return True
+    finally:
+        for name, method in real.items():
+            setattr(documents, name, method)
+    return False
+
+
+def test_a_named_backfill_batch_counts_once(store: TenantStore) -> None:
+    for _ in range(2):
+        store.use.fold(CID, 2, [row(0, 0, 5, MONDAY)], batch="2026-03-01/2026-03-10")
+    store.use.fold(CID, 2, [row(0, 0, 1, MONDAY)])
+
+    shard = ids.shard_of(PEOPLE[0], 2)
+    assert store.use.week(CID, iso_week(MONDAY), shard, 2)[PEOPLE[0]][APPS[0]].events == 6
+
+
+def test_a_new_shard_starts_from_what_its_parent_knows(store: TenantStore) -> None:
+    store.use.fold(CID, 1, [row(n, 0, 1, MONDAY) for n in range(10)])
+    for shard in range(4):
+        known = store.use.last_use(CID, shard, 4)
+        assert set(known) == {pid for pid in PEOPLE if ids.shard_of(pid, 4) == shard}
+
+    later = MONDAY + timedelta(days=2)
+    store.use.fold(CID, 4, [row(0, 1, 1, later)])
+
+    shard = ids.shard_of(PEOPLE[0], 4)
+    known = store.use.last_use(CID, shard, 4)
+    assert known[PEOPLE[0]] == {APPS[0]: MONDAY, APPS[1]: later}
+    assert set(known) == {pid for pid in PEOPLE if ids.shard_of(pid, 4) == shard}
+
+
+def test_the_window_says_what_is_known(store: TenantStore) -> None:
+    assert store.use.window(CID) is None
+    window = UseWindow(NOW - timedelta(days=30), NOW)
+    store.use.set_window(CID, window)
+
+    assert store.use.window(CID) == window
+    assert window.widened(NOW - timedelta(days=60), NOW - timedelta(days=30)) == UseWindow(
+        NOW - timedelta(days=60), NOW
+    )
+    assert window.widened(NOW - timedelta(days=60), NOW - timedelta(days=31)) is None
+    assert idle_days(None, window, NOW) == 30
+    assert idle_days(None, None, NOW) is None
+    assert idle_days(NOW.date() - timedelta(days=3), None, NOW) == 3

@@ -1,0 +1,132 @@
+"""Stream records → messages."""
+
+import base64
+import json
+import logging
+import zlib
+
+import pytest
+
+from lantern.domain.errors import InvalidInputError
+from lantern.domain.work import Work
+from lantern.services import routing
+from lantern.services.queue import encode_work
+from lantern.store.records import pack
+
+TENANT, OTHER = "a" * 20, "b" * 20
+
+
+def _record(pk: str, sk: str, image: dict[str, object] | None, name: str = "INSERT", number: int = 1):
+    keys = {"pk": {"S": pk}, "sk": {"S": sk}}
+    change: dict[str, object] = {"Keys": keys, "SequenceNumber": str(number)}
+    if image is not None:
+        change["NewImage"] = {**keys, **image}
+    return {"eventName": name, "dynamodb": change}
+
+
+def _outbox(work: Work, *, pk: str | None = None, body: bytes | None = None, number: int = 1):
+    raw = pack(work) if body is None else body
+    image = {"kind": {"S": "outbox"}, "body": {"B": base64.b64encode(raw).decode()}}
+    return _record(pk or f"T#{work.tenant_id}#OUTBOX", f"out_{number}", image, number=number)
+
+
+def _bundle(cause: str, sk: str = "pri_1", name: str = "MODIFY", number: int = 1):
+    image = {"kind": {"S": "bundle"}, "cause": {"S": cause}}
+    return _record(f"T#{TENANT}#C#con_1#P", sk, image, name, number)
+
+
+class _Table:
+    def __init__(self, fail: bool = False) -> None:
+        self.deleted: list[dict[str, object]] = []
+        self.fail = fail
+
+    def delete_item(self, **kwargs: object) -> None:
+        if self.fail:
+            raise RuntimeError("no answer")
+        self.deleted.append(kwargs)
+
+
+@pytest.mark.parametrize("filler", ["", "x" * 3_000])
+def test_a_new_outbox_item_is_the_message_it_holds(filler: str):
+    work = Work(TENANT, "job.run", "con_1", {"job": "job_1", "note": filler[:1_900]}, hop=2, cause="act")
+    assert routing.route(_outbox(work)) == work
+
+
+def test_compressed_bodies_are_read():
+    work = Work(TENANT, "score.app", None, {"app": "app_1"})
+    assert routing.route(_outbox(work, body=zlib.compress(encode_work(work).encode(), 9))) == work
+
+
+def test_a_message_in_anothers_outbox_is_refused():
+    with pytest.raises(InvalidInputError):
+        routing.route(_outbox(Work(OTHER, "score.run", "con_1"), pk=f"T#{TENANT}#OUTBOX"))
+
+
+@pytest.mark.parametrize("cause", ["hint", "act"])
+@pytest.mark.parametrize("name", ["INSERT", "MODIFY"])
+def test_a_bundle_changed_by_hint_or_act_is_scored(cause: str, name: str):
+    assert routing.route(_bundle(cause, name=name)) == Work(
+        TENANT, "score.bundle", "con_1", {"principal": "pri_1"}, cause=cause
+    )
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        _bundle("run"),
+        _bundle("hint", sk="pri_1~00000002~001"),
+        _record(f"T#{TENANT}#OUTBOX", "out_1", None, "REMOVE"),
+        _record(f"T#{TENANT}#TENANT", "TENANT", {"kind": {"S": "tenant"}}),
+        _record("T#short#C#con_1#P", "pri_1", {"kind": {"S": "bundle"}, "cause": {"S": "hint"}}),
+        _record(f"T#{TENANT}#C#con_1#F#00", "x", {"kind": {"S": "bundle"}, "cause": {"S": "hint"}}),
+        _record(f"T#{TENANT}#X", "x", {}),
+    ],
+)
+def test_everything_else_is_no_message(record):
+    assert routing.route(record) is None
+
+
+def test_a_batch_sends_in_order_and_forgets_outbox_items_only():
+    works = [Work(TENANT, "job.run", None, {"job": f"job_{n}"}) for n in range(3)]
+    sent: list[Work] = []
+    table = _Table()
+    records = [_outbox(works[0], number=1), _bundle("hint", number=2), _outbox(works[2], number=3)]
+    assert routing.handle({"Records": records}, sent.append, table, "tenants") == {"batchItemFailures": []}
+    assert [work.kind for work in sent] == ["job.run", "score.bundle", "job.run"]
+    assert [item["Key"]["sk"]["S"] for item in table.deleted] == ["out_1", "out_3"]  # type: ignore[index]
+    assert {item["Key"]["pk"]["S"] for item in table.deleted} == {f"T#{TENANT}#OUTBOX"}  # type: ignore[index]
+
+
+def test_work_stops_at_the_first_failure_and_resumes_there(caplog: pytest.LogCaptureFixture):
+    sent: list[Work] = []
+
+    def send(work: Work) -> None:
+        if work.body["job"] == "job_1":
+            raise RuntimeError("canary")
+        sent.append(work)
+
+    records = [_outbox(Work(TENANT, "job.run", None, {"job": f"job_{n}"}), number=n) for n in range(3)]
+    table = _Table()
+    with caplog.at_level(logging.INFO):
+        answer = routing.handle({"Records": records}, send, table, "tenants")
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert [work.body["job"] for work in sent] == ["job_0"]
+    assert len(table.deleted) == 1
+    assert "canary" not in caplog.text
+
+
+def test_a_message_is_not_forgotten_before_it_was_sent():
+    table = _Table(fail=True)
+    sent: list[Work] = []
+    answer = routing.handle(
+        {"Records": [_outbox(Work(TENANT, "score.run", "con_1"))]}, sent.append, table, "t"
+    )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\x78junk", json.dumps({"kind": "x"}).encode()])
+def test_a_poisoned_record_is_reported_not_raised(body: bytes):
+    record = _outbox(Work(TENANT, "score.run", "con_1"), body=body, number=7)
+    answer = routing.handle({"Records": [record]}, lambda _: None, _Table(), "t")
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "7"}]}
