@@ -14,6 +14,7 @@ PATCHES: tuple[str, ...] = (
     "handler_errors",
     "tenancy",
     "function_properties",
+    "mapping_numbers",
     "secret_ref",
     "api_identity",
     "openapi_import",
