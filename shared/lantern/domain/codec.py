@@ -96,7 +96,7 @@ def digest(bundle: Bundle) -> bytes:
                 g.scope_set,
                 day_number(g.first_seen),
                 day_number(g.granted_on),
-                g.prior_scope_set,
+                g.prior_scope_set or "",
                 day_number(g.expanded_on),
             )
             for g in bundle.grants

@@ -28,11 +28,14 @@ class LeaseRepository:
     def acquire(self, cid: str, chain: str, owner: str, ttl_s: float, now: datetime) -> Lease:
         """Become the one worker of a chain for `ttl_s` seconds, with a fence larger than any before.
 
+        An owner is a message: when it is delivered again because its worker died, it takes over at once,
+        and a worker that was only slow loses the lease at its next renewal.
+
         Raises:
-            LeaseLostError: somebody holds it, `owner` itself included.
+            LeaseLostError: another owner holds it.
         """
         held = self._read(cid, chain)
-        if held is not None and held.lease.expires_at > now:
+        if held is not None and held.lease.expires_at > now and held.lease.owner != owner:
             raise LeaseLostError(f"{chain} is held until {held.lease.expires_at:%H:%M:%S}")
         fence = held.lease.fence + 1 if held else 1
         lease = Lease(owner, fence, now + timedelta(seconds=ttl_s))

@@ -28,7 +28,7 @@ def lost_replies(store: TenantStore, operation: str, count: int = 1) -> Iterator
             lost.append(model.name)
             raise ReadTimeoutError(endpoint_url="table")
 
-    events = store._documents._connection.connection.client.meta.events
+    events = store.documents._connection.connection.client.meta.events
     events.register_first("after-call.dynamodb", lose)
     try:
         yield lost
@@ -114,7 +114,7 @@ def test_a_lost_transaction_is_done_once_even_when_the_chain_has_gone_on(store: 
 
 def test_a_transaction_that_never_arrived_is_done_when_tried_again(store: TenantStore) -> None:
     commit = decide(store)
-    events = store._documents._connection.connection.client.meta.events
+    events = store.documents._connection.connection.client.meta.events
     failed: list[str] = []
 
     def fail(model: Any, **_: Any) -> None:

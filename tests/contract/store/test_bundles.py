@@ -103,7 +103,7 @@ def test_a_bundle_too_large_for_one_item_is_cut_and_switched_whole(store: Tenant
     pid = small.principal.id
 
     def parts() -> list[str]:
-        docs = store._documents.query(store._documents.keys.bundles(CID))
+        docs = store.documents.query(store.documents.keys.bundles(CID))
         return [doc.key.sk for doc in docs if doc.kind == "bundle_part"]
 
     big = store.bundles.put(huge(small, 40_000))
@@ -127,7 +127,7 @@ def test_a_bundle_too_large_for_one_item_is_cut_and_switched_whole(store: Tenant
 
 def test_a_crash_before_the_switch_leaves_the_old_bundle(store: TenantStore) -> None:
     bundle = store.bundles.put(Organisation().bundle(1, 3))
-    documents, real = store._documents, store._documents.put
+    documents, real = store.documents, store.documents.put
     documents.put = raising  # type: ignore[method-assign] # the crash
     with pytest.raises(StorageError):
         store.bundles.put(huge(bundle, 40_000))

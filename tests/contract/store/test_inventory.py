@@ -93,15 +93,15 @@ def test_shards_add_up_and_old_generations_are_retired(store: TenantStore) -> No
 
 def test_a_footprint_that_changes_while_it_is_rebuilt_is_a_conflict(store: TenantStore) -> None:
     store.footprints.rebuild(CID, 0, 1, {APPS[0]: frozenset(PEOPLE[:2])}, NOW)
-    real = store._documents.batch_get
+    real = store.documents.batch_get
 
     def slow(*args: object, **kwargs: object) -> object:
         found = real(*args, **kwargs)  # type: ignore[arg-type] # as called
-        store._documents.batch_get = real  # type: ignore[method-assign] # once
+        store.documents.batch_get = real  # type: ignore[method-assign] # once
         store.footprints.add(CID, 0, 1, PEOPLE[5], [APPS[0]])
         return found
 
-    store._documents.batch_get = slow  # type: ignore[method-assign] # a hint in between
+    store.documents.batch_get = slow  # type: ignore[method-assign] # a hint in between
     with pytest.raises(RevisionConflictError):
         store.footprints.rebuild(CID, 0, 1, {APPS[0]: frozenset(PEOPLE[:3])}, NOW)
 
@@ -188,7 +188,7 @@ def test_a_busy_day_is_cut_into_parts_and_loses_nothing(store: TenantStore) -> N
         made += entries
         store.history.append(CID, 0, NOW.date(), entries)
 
-    docs = list(store._documents.query(store._documents.keys.changes(CID, NOW.date())))
+    docs = list(store.documents.query(store.documents.keys.changes(CID, NOW.date())))
     assert len(docs) > 2
     assert max(len(doc.body) for doc in docs) < 8_000
     found = list(store.history.read(CID, NOW, NOW + timedelta(seconds=1)))
@@ -267,7 +267,7 @@ def test_a_roll_that_crashes_anywhere_counts_nothing_twice(
 def crash_after(store: TenantStore, writes: int, run: Callable[[], object]) -> bool:
     """Run until the write with this number, which fails; True if it came to that."""
     seen = 0
-    documents = store._documents
+    documents = store.documents
     real = {name: getattr(documents, name) for name in ("put", "write_all", "delete")}
 
     def guarded(name: str) -> Callable[..., object]:

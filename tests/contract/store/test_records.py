@@ -93,6 +93,14 @@ def test_a_lease_has_one_holder_and_a_growing_fence(store: TenantStore) -> None:
     assert store.leases.acquire(CID, "changes", "w1", 60, NOW).fence == 1
 
 
+def test_a_message_delivered_again_takes_its_lease_over(store: TenantStore) -> None:
+    slow = store.leases.acquire(CID, "full", "message-1", 60, NOW)
+    again = store.leases.acquire(CID, "full", "message-1", 60, NOW + timedelta(seconds=5))
+    assert again.fence == slow.fence + 1
+    with pytest.raises(LeaseLostError):
+        store.leases.renew(CID, "full", slow, 60, NOW + timedelta(seconds=6))
+
+
 def test_of_two_workers_that_see_a_free_lease_one_gets_it(store: TenantStore) -> None:
     real = store.leases._read
 
@@ -179,7 +187,7 @@ def test_a_view_is_facts_risk_and_decision_in_one_query(store: TenantStore) -> N
 
 def test_the_apps_list_is_written_by_parts_and_read_at_once(store: TenantStore) -> None:
     rows = [
-        AppSummary(app.id, "google", app.name, "oauth", "unknown", holders=n, first_seen=NOW)
+        AppSummary(app.id, "google", app.name, "oauth", "unknown", confidence=40, holders=n, first_seen=NOW)
         for n, app in enumerate(Organisation().apps[:60])
     ]
     for number in range(PARTS):
@@ -200,7 +208,7 @@ def test_scope_sets_are_written_once_and_collisions_noticed(
     sets = Organisation().scope_sets
     assert store.apps.put_scope_sets(sets) == len(sets)
     assert store.apps.put_scope_sets(sets) == 0
-    assert TenantStore(store._documents.session).apps.put_scope_sets(sets) == 0
+    assert TenantStore(store.documents.session).apps.put_scope_sets(sets) == 0
     assert store.apps.scope_sets([*sets, "ss_0000000000"]) == sets
 
     with pytest.raises(ValueError, match="not the id of its scopes"):

@@ -167,7 +167,7 @@ def test_the_meter_agrees_with_the_engine_on_plain_operations(
         kind = "read" if model.name in ("GetItem", "Query", "BatchGetItem") else "write"  # type: ignore[attr-defined]
         billed[kind] += sum(row["CapacityUnits"] for row in rows)  # type: ignore[index]
 
-    store._documents.session.client.meta.events.register_last("after-call.dynamodb", collect)
+    store.documents.session.client.meta.events.register_last("after-call.dynamodb", collect)
     with meter.measured() as used:
         bundles = [store.bundles.put(organisation.bundle(number)) for number in range(20)]
         store.bundles.put(replace(bundles[0], grants=()))

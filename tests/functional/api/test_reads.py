@@ -64,7 +64,7 @@ def test_an_app_with_its_risk_and_holders(planted: Planted, api: Client) -> None
     assert (app["risk"], app["decision"]["status"]) == (71, None)
     risk = api("GET", f"/v1/apps/{planted.app_id}/risk").json
     assert risk["score"] == 71
-    assert risk["assessment"]["factors"][0]["name"] == "exposure"
+    assert risk["factors"][0]["title"] == "What it reaches"
     holders = api(
         "GET", f"/v1/apps/{planted.app_id}/holders", query={"connection_id": planted.connection_id}
     ).json

@@ -302,7 +302,14 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         first_seen=NOW,
     )
     store.apps.put_facts(app)
-    judged = {"assessment": {"score": 71, "factors": [{"title": "reach", "evidence": canary}]}}
+    factor = {"id": "reach", "title": "What it reaches", "points": 40.0, "max_points": 40.0, "weight": 40.0}
+    judged = {
+        "assessment": {
+            "score": 71,
+            "level": "critical",
+            "factors": [{**factor, "evidence": canary, "remedy": None}],
+        }
+    }
     store.apps.put_risk(app.id, "f1", judged)
     store.apps.put_summary_part(
         summary_part(app.id),

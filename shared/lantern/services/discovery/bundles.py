@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from lantern.connectors.protocol import Connector, Deadline, Unread
@@ -164,7 +164,7 @@ class BundleWriter:
         self, stored: Bundle | None, seen: Observation, now: datetime, dates: Mapping[str, date]
     ) -> Merge:
         merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
-        self._put_apps(app for grant in seen.grants or () for app in (grant.app,))
+        self._put_apps((grant.app for grant in seen.grants or ()), now)
         if merged.bundle is None:
             self._note_again(stored)
             return merged
@@ -185,11 +185,11 @@ class BundleWriter:
         change = self._store.footprints.add if verb == "add" else self._store.footprints.remove
         change(connection.id, shard, connection.shards, principal, apps)
 
-    def _put_apps(self, apps: Iterable[App]) -> None:
-        for app in apps:
-            if app.id not in self._seen_apps:
-                self._store.apps.put_facts(app)
-                self._seen_apps.add(app.id)
+    def _put_apps(self, apps: Iterable[App], now: datetime) -> None:
+        fresh = [replace(app, first_seen=now) for app in apps if app.id not in self._seen_apps]
+        if fresh:
+            self._store.apps.put_all_facts(fresh)
+            self._seen_apps.update(app.id for app in fresh)
 
     def _put_scope_sets(self, sets: Mapping[str, frozenset[str]]) -> None:
         fresh = {key: scopes for key, scopes in sets.items() if key not in self._seen_sets}
