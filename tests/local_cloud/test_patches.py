@@ -22,7 +22,6 @@ from scripts.local_cloud.patches.emf_metrics import Metric, metrics_in
 from scripts.local_cloud.patches.iam_policy_variables import resolve
 from scripts.local_cloud.patches.iam_principal_arn import role_arn
 from scripts.local_cloud.patches.iam_schedule_arn import schedule_group
-from scripts.local_cloud.patches.mapping_numbers import numbered
 from scripts.local_cloud.patches.scheduler import due_time, is_valid
 from scripts.local_cloud.patches.seam import SeamError, edit_text, private, wrap
 from scripts.local_cloud.patches.tenancy import _reap_idle_tenants, tenant_problem
@@ -51,20 +50,6 @@ def test_a_missing_seam_fails_loudly():
     module.f = lambda: 1
     wrap(module, "f", lambda original: lambda: original() + 1)
     assert module.f() == 2
-
-
-def test_numbers_of_a_mapping_are_numbers_though_parameters_are_text():
-    given = {
-        "BatchSize": "1",
-        "EventSourceArn": "arn:aws:sqs:x:0:q",
-        "ScalingConfig": {"MaximumConcurrency": "2"},
-    }
-    assert numbered(given) == {
-        "BatchSize": 1,
-        "EventSourceArn": "arn:aws:sqs:x:0:q",
-        "ScalingConfig": {"MaximumConcurrency": 2},
-    }
-    assert numbered({"ScalingConfig": {}}) == {"ScalingConfig": {}}
 
 
 def context(**keys):
