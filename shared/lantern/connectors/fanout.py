@@ -36,11 +36,14 @@ class _Crew(Generic[T, A, R]):
         self._waiting = 0
         self.results: queue.Queue[R | BaseException | None] = queue.Queue(_BACKLOG)
 
-    def ensure_waiter(self) -> None:
-        """Start a thread unless one is waiting already, nothing is left to do, or the crew is full."""
+    def ensure_waiter(self) -> bool:
+        """Start a thread unless one is waiting already, nothing is left to do, or the crew is full.
+
+        Whether one was started.
+        """
         with self._lock:
             if self._waiting or not self._left or self._alive >= self._cap or self._halt.passed():
-                return
+                return False
             self._alive += 1
             self._waiting += 1
         try:
@@ -51,6 +54,8 @@ class _Crew(Generic[T, A, R]):
                 self._waiting -= 1
                 if not self._alive:
                     raise
+            return False
+        return True
 
     def _run(self) -> None:
         waiting = True  # whoever started us counted us
@@ -123,8 +128,7 @@ def fan_out(
             yield work(item, admission)
         return
     crew = _Crew(items, admit, work, cap, halt)
-    crew.ensure_waiter()
-    finished = halt.passed()  # then no thread was started
+    finished = not crew.ensure_waiter()
     try:
         while not finished:
             result = crew.results.get()

@@ -5,6 +5,11 @@ from lantern.connectors.protocol import Clock, Deadline
 _SLICE_S = 0.5
 
 
+def within(clock: Clock, seconds: float) -> "Halt":
+    """A halt so many seconds from now."""
+    return Halt(clock, Deadline(clock, clock.monotonic() + seconds))
+
+
 class Halt:
     """A deadline that can also be called early; shared by the threads of one read."""
 
@@ -20,6 +25,12 @@ class Halt:
     def passed(self) -> bool:
         """Whether it is time to stop."""
         return self._called or (self._deadline is not None and self._deadline.passed())
+
+    def left_s(self) -> float:
+        """Seconds until the deadline; infinite where there is none, never negative."""
+        if self._called:
+            return 0.0
+        return max(0.0, self._deadline.at - self._clock.monotonic()) if self._deadline else float("inf")
 
     def sleep(self, seconds: float) -> bool:
         """Wait, in slices so that a call to stop is heard; False when stopped before the end."""

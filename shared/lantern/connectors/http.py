@@ -17,11 +17,12 @@ from lantern.connectors.halt import Halt
 from lantern.connectors.limiter import Limiter, Random
 from lantern.connectors.protocol import Clock
 from lantern.connectors.resolution import CallError, ErrorResolution, StatusTable
-from lantern.domain.errors import LanternError
+from lantern.domain.errors import ConnectorError
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 64 * 1024
+_LEAST_S = 1.0  # what a call gets even when started at the very end
 
 TIMED_OUT = ErrorResolution("transient", "timeout", "The provider did not answer in time.", retry=True)
 UNREACHABLE = ErrorResolution("transient", "provider_error", "The provider could not be reached.", retry=True)
@@ -32,8 +33,11 @@ TOO_LARGE = ErrorResolution("system", "malformed", "The provider sent an answer 
 STRAY_LINK = ErrorResolution("system", "malformed", "The provider pointed to a page on another host.")
 
 
-class HaltedError(LanternError):
+class HaltedError(ConnectorError):
     """The work was told to stop before the provider answered; nothing is known."""
+
+    def __init__(self) -> None:
+        super().__init__("transient", "The provider did not let us finish in time.", detail="halted")
 
 
 class Authorizer(Protocol):
@@ -253,7 +257,7 @@ class HttpClient:
         header = None
         try:
             header = self._auth.header(halt) if self._auth and request.authorised else None
-            return self._send(request, header)
+            return self._send(request, header, halt)
         except CallError as error:
             failure = error
             if header and self._auth and error.resolution.stale_token:
@@ -273,7 +277,7 @@ class HttpClient:
             else:
                 limiter.answered(at)
 
-    def _send(self, request: Request, header: str | None) -> Reply:
+    def _send(self, request: Request, header: str | None, halt: Halt) -> Reply:
         headers = {"Accept": "application/json"} | ({"Authorization": header} if header else {})
         limits = self._limits
         try:
@@ -284,7 +288,7 @@ class HttpClient:
                 headers=headers,
                 json=request.json,
                 data=request.form,
-                timeout=(limits.connect_s, limits.read_s),
+                timeout=(limits.connect_s, min(limits.read_s, max(_LEAST_S, halt.left_s()))),
                 allow_redirects=False,
                 stream=True,
             ) as response:

@@ -12,7 +12,8 @@ from lantern.runtime import observability, wiring_platform
 from lantern.runtime import settings as environment
 from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
-from lantern.services.ports import OnboardingPort, RemediationPort
+from lantern.services.links import ConsentLinks, Site
+from lantern.services.ports import RemediationPort
 from lantern.services.queue import WorkQueue
 from lantern.store.session import TenantSession, TenantSessions
 from lantern.store.tenant import TenantStore
@@ -90,7 +91,7 @@ def api_tools() -> Tools:
         platform=wiring_platform.platform_store(),
         queue=work_queue,
         remediation=cast("RemediationPort", LazyService("remediation")),
-        onboarding=cast("OnboardingPort", LazyService("onboarding")),
+        onboarding=ConsentLinks(Site(chosen.public_base_url, secure=not chosen.insecure_cookies)),
         cursors=cursor_codec,
         now=now,
         random=secrets.token_bytes,

@@ -4,28 +4,21 @@ Heavy parts are imported where they are used: webhooks, dispatcher and router st
 pydantic, requests and templates.
 """
 
-import json
-import os
 import random
 import secrets
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 
 from lantern.runtime import settings as environment
 from lantern.runtime import wiring_platform
-from lantern.runtime.settings import SettingsError
 from lantern.services.queue import WorkQueue
 
 if TYPE_CHECKING:
-    from lantern.connectors.consent import ClientRegistration, ConsentFlow
-    from lantern.connectors.registry import Io
+    from lantern.connectors.consent import ConsentFlow
     from lantern.services.dispatch import Dispatcher
     from lantern.services.housekeeping import Chores
     from lantern.services.links import Site
@@ -33,36 +26,9 @@ if TYPE_CHECKING:
     from lantern.services.push import Receiver
 
 
-@dataclass(frozen=True, slots=True)
-class SystemClock:
-    """Real time (`lantern.connectors.protocol.Clock`)."""
-
-    def now(self) -> datetime:
-        """The current time, aware, in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds on a clock that never goes back."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-
-CLOCK = SystemClock()
-
-
-def need(name: str) -> str:
-    """A variable of the environment.
-
-    Raises:
-        SettingsError: it is empty.
-    """
-    value = os.environ.get(name, "")
-    if not value:
-        raise SettingsError(f"{name} is empty")
-    return value
+def now() -> datetime:
+    """The current time, aware, in UTC."""
+    return datetime.now(UTC)
 
 
 @cache
@@ -78,8 +44,9 @@ def queue() -> WorkQueue:
     """The work queues."""
     chosen = wiring_platform.settings()
     environment.need(chosen, "hints_queue_url", "runs_queue_url")
-    urls = {"hints": chosen.hints_queue_url, "runs": chosen.runs_queue_url}
-    return WorkQueue(wiring_platform.client("sqs"), {"hints": urls["hints"], "runs": urls["runs"]})
+    return WorkQueue(
+        wiring_platform.client("sqs"), {"hints": chosen.hints_queue_url, "runs": chosen.runs_queue_url}
+    )
 
 
 # --- webhooks, router, dispatcher -------------------------------------------------------------------
@@ -90,7 +57,7 @@ def receiver() -> "Receiver":
     """What receives push messages."""
     from lantern.services.push import Receiver
 
-    return Receiver(wiring_platform.platform_store(), queue().send, CLOCK.now)
+    return Receiver(wiring_platform.platform_store(), queue().send, now)
 
 
 @cache
@@ -107,9 +74,10 @@ def dispatcher() -> "Dispatcher":
     from lantern.services.dispatch import Dispatcher
 
     chosen = wiring_platform.settings()
+    environment.need(chosen, "worker_functions")
     patience = Config(
         connect_timeout=3,
-        read_timeout=int(need("WORKER_TIMEOUT_S")) + 10,
+        read_timeout=chosen.worker_timeout_s + 10,
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,
     )
@@ -117,9 +85,9 @@ def dispatcher() -> "Dispatcher":
     return Dispatcher(
         tenant=wiring_platform.platform_store().get_tenant,
         functions={
-            "discovery": need("DISCOVERY_FUNCTION"),
-            "scoring": need("SCORING_FUNCTION"),
-            "remediation": need("REMEDIATION_FUNCTION"),
+            "discovery": chosen.worker_functions["discovery"],
+            "scoring": chosen.worker_functions["scoring"],
+            "remediation": chosen.worker_functions["remediation"],
         },
         invoker=wiring_platform.client("lambda", patience),
         sqs=wiring_platform.client("sqs"),
@@ -128,62 +96,17 @@ def dispatcher() -> "Dispatcher":
     )
 
 
-# --- providers --------------------------------------------------------------------------------------
-
-
-def endpoints(provider: str, addresses: Mapping[str, str], configured: str) -> dict[str, str]:
-    """A provider's addresses moved to another host, where `configured` (JSON) names one.
-
-    The issuer stays: it is a name, not an address.
-
-    Raises:
-        SettingsError: `configured` is not a JSON object of addresses.
-    """
-    try:
-        base = json.loads(configured or "{}").get(provider)
-    except (ValueError, AttributeError):
-        raise SettingsError("PROVIDER_ENDPOINTS is not a JSON object") from None
-    if base is None:
-        return {}
-    moved = {name: urlsplit(address).path for name, address in addresses.items() if name != "issuer"}
-    return {name: f"{str(base).rstrip('/')}{path}" for name, path in moved.items()}
-
-
-@cache
-def registration(provider: str) -> "ClientRegistration":
-    """Our own OAuth client at a provider, from Secrets Manager."""
-    from lantern.connectors.consent import ClientRegistration
-
-    secret = need(f"{provider.upper()}_OAUTH_SECRET_ARN")
-    answer = wiring_platform.client("secretsmanager").get_secret_value(SecretId=secret)
-    value = json.loads(answer["SecretString"])
-    return ClientRegistration(value["client_id"], value["client_secret"])
-
-
-@cache
-def provider_io(provider: str) -> "Io":
-    """What a provider's connector touches the world with; one per process, so that limiters live on."""
-    import requests
-
-    from lantern.connectors import registry
-    from lantern.connectors.limiter import Limiters
-
-    luck = random.SystemRandom().random
-    addresses = registry.manifest(provider).endpoints
-    moved = endpoints(provider, addresses, os.environ.get("PROVIDER_ENDPOINTS", ""))
-    return registry.Io(requests.Session(), CLOCK, Limiters(CLOCK, luck), luck, moved)
+# --- consent ----------------------------------------------------------------------------------------
 
 
 @cache
 def _flow(provider: str) -> "ConsentFlow | None":
     from lantern.connectors import registry
+    from lantern.runtime import workers
 
     if provider not in registry.providers():
         return None
-    return registry.oauth_flow(provider, registration(provider), provider_io(provider))
-
-
-# --- consent ----------------------------------------------------------------------------------------
+    return registry.oauth_flow(provider, workers.registration(provider), workers.provider_io(provider))
 
 
 def site(event: Mapping[str, Any]) -> "Site":
@@ -192,8 +115,8 @@ def site(event: Mapping[str, Any]) -> "Site":
 
     context = event.get("requestContext") or {}
     own = f"https://{context.get('domainName', '')}/{context.get('stage', '')}"
-    base = os.environ.get("PUBLIC_BASE_URL") or own
-    return Site(base.rstrip("/"), secure=os.environ.get("INSECURE_COOKIES", "false") != "true")
+    chosen = wiring_platform.settings()
+    return Site(chosen.public_base_url or own, secure=not chosen.insecure_cookies)
 
 
 def onboarding(event: Mapping[str, Any]) -> "Onboarding":
@@ -204,16 +127,19 @@ def onboarding(event: Mapping[str, Any]) -> "Onboarding":
     from lantern.services.schedules import ScheduleGroup
 
     chosen = wiring_platform.settings()
-    environment.need(chosen, "hints_queue_url", "runs_queue_url")
-    urls = {"hints": chosen.hints_queue_url, "runs": chosen.runs_queue_url}
+    environment.need(
+        chosen, "hints_queue_url", "runs_queue_url", "schedule_group", "scheduler_role_arn", "secrets_key_id"
+    )
     group = ScheduleGroup(
-        need("SCHEDULE_GROUP"), need("SCHEDULER_ROLE_ARN"), {"hints": urls["hints"], "runs": urls["runs"]}
+        chosen.schedule_group,
+        chosen.scheduler_role_arn,
+        {"hints": chosen.hints_queue_url, "runs": chosen.runs_queue_url},
     )
     vaulting = Vaulting(
         platform=wiring_platform.platform_store(),
         tenant=wiring.tenant_store,
         kms=_client("kms"),
-        key_id=need("SECRETS_KEY_ID"),
+        key_id=chosen.secrets_key_id,
         scheduler=_client("scheduler"),
         group=group,
         environment=chosen.stage,
@@ -223,7 +149,7 @@ def onboarding(event: Mapping[str, Any]) -> "Onboarding":
         platform=vaulting.platform,
         vaulting=vaulting,
         flow=_flow,
-        now=CLOCK.now,
+        now=now,
         random=secrets.token_bytes,
     )
 
@@ -241,12 +167,12 @@ def chores() -> "Chores":
     from lantern.runtime import wiring
     from lantern.services.housekeeping import Chores
 
-    return Chores(
-        wiring_platform.platform_store(), wiring.tenant_store, _client("s3"), need("ANCHORS_BUCKET")
-    )
+    chosen = wiring_platform.settings()
+    environment.need(chosen, "anchors_bucket")
+    return Chores(wiring_platform.platform_store(), wiring.tenant_store, _client("s3"), chosen.anchors_bucket)
 
 
 def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
-    for made in (queue, receiver, tenant_table, dispatcher, registration, provider_io, _flow, _client):
+    for made in (queue, receiver, tenant_table, dispatcher, _flow, _client):
         made.cache_clear()

@@ -109,6 +109,8 @@ def _works(route: ChannelRoute, hints: tuple[Hint, ...]) -> Iterator[tuple[Hint,
     for hint in hints:
         if hint.native_id is not None:
             body = {"native_id": hint.native_id, "event": hint.event}
+            if hint.event_id is not None:
+                body["event_id"] = hint.event_id
             yield hint, Work(route.tenant_id, "bundle.read", route.connection_id, body, cause="hint")
         else:
             yield hint, Work(route.tenant_id, "connection.changes", route.connection_id, cause="hint")

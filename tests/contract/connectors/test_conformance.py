@@ -153,6 +153,26 @@ def test_listings_that_fail_raise(rig: Any, fault: str) -> None:
         assert caught.value.user_message
 
 
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b"", b'"items"', b'{"kind": "something#else"}'])
+def test_an_answer_that_does_not_say_what_it_is_is_no_empty_list(
+    rig: Any, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [p for p in rig.everybody() if p.status == "active"]
+    monkeypatch.setattr("requests.Response.iter_content", lambda *_: iter([body]))
+    assert all(isinstance(o, Unread) for o in rig.connector.read(people[:5], rig.deadline()))
+    with pytest.raises(ConnectorError):
+        rig.connector.principals(None)
+    with pytest.raises(ConnectorError):
+        list(rig.connector.changes(None, rig.deadline()))
+
+
+def test_short_pages_lose_nobody(provider: str) -> None:
+    with RIGS[provider](employees=700, seed=4) as rig:
+        rig.simulator.control.fault("half_page", path="^/admin/", probability=0.7)
+        assert {p.native_id for p in rig.everybody()} == set(rig.truth())
+        assert len(rig.everybody()) == len(rig.truth())
+
+
 @pytest.mark.parametrize("fault", ["429", "500", "503", "truncated", "cut", "reset", "401"])
 def test_a_fault_that_passes_is_survived(rig: Any, fault: str) -> None:
     people = [p for p in rig.everybody() if p.status == "active"]

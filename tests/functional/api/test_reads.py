@@ -63,8 +63,10 @@ def test_an_app_with_its_risk_and_holders(planted: Planted, api: Client) -> None
     app = api("GET", f"/v1/apps/{planted.app_id}").json
     assert (app["risk"], app["decision"]["status"]) == (71, None)
     risk = api("GET", f"/v1/apps/{planted.app_id}/risk").json
-    assert risk["score"] == 71
-    assert risk["factors"][0]["title"] == "What it reaches"
+    assert (risk["score"], risk["level"], risk["look_alike"]) == (71, "high", None)
+    assert risk["factors"][0]["evidence"] == planted.canary
+    assert risk["identification"]["evidence"][0]["sentence"] == planted.canary
+    assert "tallies" not in risk
     holders = api(
         "GET", f"/v1/apps/{planted.app_id}/holders", query={"connection_id": planted.connection_id}
     ).json
@@ -129,3 +131,20 @@ def test_a_principal_is_found_at_any_connection(world: World) -> None:
     body = api("GET", f"/v1/principals/{planted.principal_id}").json
     assert body["connection_id"] == planted.connection_id
     assert body["grants"] == 1
+
+
+def test_an_app_that_was_not_assessed_has_no_risk(world: World, planted: Planted, api: Client) -> None:
+    from lantern.domain import ids
+    from lantern.domain.inventory import App
+
+    app_id = ids.app_id("google", "fresh")
+    world.store(planted.tenant_id).apps.put_facts(App(app_id, "google", "fresh", "Fresh"))
+    risk = api("GET", f"/v1/apps/{app_id}/risk").json
+    assert risk == {
+        "app_id": app_id,
+        "score": None,
+        "level": None,
+        "factors": None,
+        "identification": None,
+        "look_alike": None,
+    }

@@ -120,22 +120,37 @@ def test_a_suppression_ends_within_a_year(planted: Planted, api: Client, until: 
 
 
 def test_nobody_approves_their_own_job(world: World, planted: Planted, api: Client) -> None:
-    asked = api("POST", "/v1/grants/revoke", {"grant_ids": [planted.grant_id], "reason": "r"})
-    assert (asked.status, asked.json["state"]) == (202, "awaiting_approval")
-    assert asked.headers["Location"] == f"/v1/jobs/{asked.json['id']}"
-    approve = asked.headers["Location"] + "/approve"
-    own = api("POST", approve, headers={"If-Match": asked.headers["ETag"]})
+    path = f"/v1/jobs/{planted.job_id}"
+    etag = api("GET", path).headers["ETag"]
+    requester = Client(world, planted.tenant_id, key_id="key_requester", scopes="remediate")
+    own = requester("POST", f"{path}/approve", headers={"If-Match": etag})
     assert (own.status, own.json["code"]) == (403, "forbidden")
-    other = Client(world, planted.tenant_id, key_id="key_somebodyelse", scopes="remediate")
-    done = other("POST", approve, headers={"If-Match": asked.headers["ETag"]})
-    assert (done.status, done.json["approved_by"]) == (202, "key:key_somebodyelse")
-    twice = other("POST", approve, headers={"If-Match": done.headers["ETag"]})
+    done = api("POST", f"{path}/approve", headers={"If-Match": etag})
+    assert (done.status, done.json["approved_by"]) == (202, f"key:{api.key_id}")
+    twice = api("POST", f"{path}/approve", headers={"If-Match": done.headers["ETag"]})
     assert (twice.status, twice.json["code"]) == (409, "conflict")
+    assert [action for _, action, _ in _audit(world, planted)] == ["job.approved"]
 
 
-def test_a_dry_run_waits_for_nothing(planted: Planted, api: Client) -> None:
+def test_a_revocation_is_a_job(world: World, planted: Planted, api: Client) -> None:
+    asked = api("POST", "/v1/grants/revoke", {"grant_ids": [planted.grant_id], "reason": "r"})
+    assert asked.status == 202, asked.text
+    assert (asked.json["requested_by"], asked.json["reason"]) == (f"key:{api.key_id}", "r")
+    assert asked.json["plan"]["targets"] == 1
+    assert asked.headers["Location"] == f"/v1/jobs/{asked.json['id']}"
+    read = api("GET", asked.headers["Location"])
+    assert (read.json, read.headers["ETag"]) == (asked.json, asked.headers["ETag"])
+    (target,) = api("GET", f"{asked.headers['Location']}/actions").json["data"]
+    assert (target["grant_id"], target["state"]) == (planted.grant_id, "planned")
+
+
+def test_a_dry_run_says_what_would_go_and_stores_nothing(world: World, planted: Planted, api: Client) -> None:
+    before = api("GET", "/v1/jobs").json
     answer = api("POST", "/v1/grants/revoke", {"app_id": planted.app_id, "dry_run": True})
-    assert (answer.status, answer.json["state"], answer.json["plan"]["targets"]) == (202, "planned", 1)
+    assert (answer.status, answer.json["state"], answer.json["plan"]["targets"]) == (200, "planned", 1)
+    assert "Location" not in answer.headers
+    assert api("GET", "/v1/jobs").json == before
+    assert _audit(world, planted) == []
 
 
 def test_sync_puts_one_message_on_the_queue(world: World, planted: Planted, api: Client) -> None:

@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,8 @@ from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
-from lantern.services import queries, queries_apps, queries_findings, queries_grants
+from lantern.services import remediation
+from lantern.services.links import ConsentLinks, Site
 from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
@@ -77,53 +78,6 @@ class Queue:
         self.sent.append(work)
 
 
-class Onboarding:
-    """Makes links that say for whom."""
-
-    def create_link(self, store, provider, *, by, connection_id, now, random) -> str:
-        return f"https://connect.example/{ids.new_id('lnk', random)}"
-
-
-class Remediation:
-    """Jobs by the domain's own transitions, without the planning that asks a provider."""
-
-    def request_revocation(
-        self, store, *, requested_by, selector, connection_id, reason, dry_run, now, random
-    ) -> jobs.Job:
-        self._require(store, selector, connection_id)
-        job = jobs.Job(
-            id=ids.time_id("job", now, random),
-            kind="revoke_grants",
-            state="planned",
-            requested_by=requested_by,
-            created_at=now,
-            selector=selector,
-            connection_id=connection_id,
-            reason=reason,
-        )
-        plan = jobs.PlanSummary(targets=len(selector.grant_ids) or 1, principals=1, apps=1)
-        job = replace(job, plan=plan) if dry_run else jobs.request_approval(job, plan)
-        return store.jobs.put(job)
-
-    def _require(self, store, selector, connection_id) -> None:
-        if connection_id is not None:
-            queries.connection(store, connection_id)
-        for grant_id in selector.grant_ids:
-            queries_grants.one(store, grant_id)
-        if selector.app_id is not None:
-            queries_apps.app(store, selector.app_id)
-        if selector.principal_id is not None:
-            queries.principal(store, selector.principal_id)
-        if selector.finding_id is not None:
-            queries_findings.one(store, selector.finding_id)
-
-    def approve(self, store, job_id, by, now) -> jobs.Job:
-        return store.jobs.put(jobs.approve(store.jobs.get(job_id), by, now))
-
-    def cancel(self, store, job_id, by, now) -> jobs.Job:
-        return store.jobs.put(jobs.cancel(store.jobs.get(job_id), by, now))
-
-
 @dataclass
 class Answer:
     """What the handler answered."""
@@ -150,14 +104,14 @@ class World:
     def __post_init__(self) -> None:
         self.now = NOW
         self.random = random.Random(self.seed).randbytes
-        self.queue, self.onboarding, self.remediation = Queue(), Onboarding(), Remediation()
+        self.queue = Queue()
         self.platform = PlatformStore(self.client, PLATFORM_TABLE)
         self.tools = Tools(
             open_store=self.store,
             platform=self.platform,
             queue=lambda: self.queue,
-            remediation=self.remediation,
-            onboarding=self.onboarding,
+            remediation=remediation,
+            onboarding=ConsentLinks(Site("https://lantern.example")),
             cursors=lambda: CursorCodec(b"c" * 32),
             now=lambda: self.now,
             random=self.random,
@@ -302,13 +256,35 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         first_seen=NOW,
     )
     store.apps.put_facts(app)
-    factor = {"id": "reach", "title": "What it reaches", "points": 40.0, "max_points": 40.0, "weight": 40.0}
     judged = {
         "assessment": {
             "score": 71,
-            "level": "critical",
-            "factors": [{**factor, "evidence": canary, "remedy": None}],
-        }
+            "level": "high",
+            "fingerprint": "f1",
+            "factors": [
+                {
+                    "id": "reach",
+                    "title": "Reach",
+                    "points": 30.5,
+                    "max_points": 40.0,
+                    "weight": 0.4,
+                    "evidence": canary,
+                    "remedy": None,
+                }
+            ],
+        },
+        "identification": {
+            "verdict": "ai",
+            "confidence": 0.9,
+            "vendor": canary,
+            "product": None,
+            "product_id": None,
+            "category": "ai_assistant",
+            "evidence": [{"kind": "name", "sentence": canary, "confidence": 0.9}],
+            "entry_revision": None,
+        },
+        "look_alike": None,
+        "tallies": {"con": {"holders": 1}},
     }
     store.apps.put_risk(app.id, "f1", judged)
     store.apps.put_summary_part(

@@ -129,13 +129,27 @@ def test_an_expired_access_token_is_replaced_once_for_all_threads() -> None:
 
 @pytest.mark.parametrize("shape", ["429", "403_rateLimitExceeded", "403_quotaExceeded", "503"])
 def test_every_shape_of_refusal_is_waited_out(shape: str) -> None:
-    with google(employees=80, scale=60.0, in_flight=40) as rig:
+    with google(employees=400, scale=60.0, in_flight=40) as rig:
         rig.simulator.control.quota(per_minute=300, refusal=shape)
         people = rig.everybody()
         outcomes = list(rig.connector.read(people, rig.deadline()))
         unread = [o.reason for o in outcomes if isinstance(o, Unread)]
         assert not unread
         assert len(outcomes) == len(people)
+        row = rig.simulator.control.metrics()["methods"]["directory.tokens.list"]
+        assert 0 < row["calls"] - row["accepted"] < 0.25 * row["calls"]
+
+
+def test_a_long_retry_after_is_an_error_and_not_an_endless_wait(rig: GoogleRig) -> None:
+    rig.simulator.control.fault("status", path="^/admin/", status=429, retry_after=3600, count=1)
+    with pytest.raises(ConnectorError) as caught:
+        rig.connector.principals(None)
+    assert (caught.value.kind, caught.value.retry_after_s) == ("rate_limited", 3600.0)
+    began = rig.io.clock.monotonic()
+    with pytest.raises(ConnectorError) as caught:
+        rig.connector.principals(None)
+    assert caught.value.kind == "transient"
+    assert rig.io.clock.monotonic() - began < 130
 
 
 def test_a_full_read_alone_is_never_refused() -> None:
@@ -152,7 +166,7 @@ def test_a_full_read_alone_is_never_refused() -> None:
 
 def test_the_feed_names_consents_uses_and_delegations_once(rig: GoogleRig) -> None:
     control = rig.simulator.control
-    control.lag(duplicate_rate=0.3) if "duplicate_rate" in control.lag() else None
+    control.lag(duplicate_rate=0.3, late_fraction=0.5, late_max_s=3000.0)
     native_id = active(rig)[0]
     client_id = next(iter(rig.truth()[native_id]["grants"]))
     pages = list(rig.connector.changes(None, rig.deadline()))

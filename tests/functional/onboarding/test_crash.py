@@ -84,17 +84,7 @@ def test_an_answer_lost_at_the_commit_does_not_lose_the_key(simulator: GoogleSim
                 parsed["Error"] = {"Code": "InternalServerError", "Message": ""}
                 http_response.status_code = 500
 
-        hook = world.tenant
-
-        def hooked(tenant_id: str):
-            fresh = tenant_id not in world._stores
-            store = hook(tenant_id)
-            if fresh:
-                client = store._documents._model._connection.connection.client
-                client.meta.events.register("after-call.dynamodb.TransactWriteItems", lose)
-            return store
-
-        world.tenant = hooked  # type: ignore[method-assign]
+        world.tenant_hooks["after-call.dynamodb.TransactWriteItems"] = lose
         page = browser.back(query)
         assert lost == ["TransactWriteItems"]
         assert page.status == 200, page.body

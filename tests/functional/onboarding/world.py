@@ -99,6 +99,7 @@ class World:
         self.key_id = self.aws("kms").create_key()["KeyMetadata"]["KeyId"]
         self.aws("scheduler").create_schedule_group(Name="lantern-test")
         self._stores: dict[str, TenantStore] = {}
+        self.tenant_hooks: dict[str, Callable[..., None]] = {}
         self.flow = self._flow()
         self.site = Site(BASE)
 
@@ -126,7 +127,10 @@ class World:
 
     def tenant(self, tenant_id: str) -> TenantStore:
         if tenant_id not in self._stores:
-            session = TenantSession.open(tenant_id, TENANT_TABLE, self._hooked("dynamodb"))
+            client = self._hooked("dynamodb")
+            for event, hook in self.tenant_hooks.items():
+                client.meta.events.register(event, hook)
+            session = TenantSession.open(tenant_id, TENANT_TABLE, client)
             self._stores[tenant_id] = TenantStore(session, random=self.random, sleep=lambda _: None)
         return self._stores[tenant_id]
 

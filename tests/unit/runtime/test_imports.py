@@ -38,8 +38,6 @@ ALLOWED = {
         "annotated_types",
         "typing_inspection",
         "typing_extensions",
-        "jinja2",
-        "markupsafe",
         "aws_lambda_powertools",
         "certifi",
     },

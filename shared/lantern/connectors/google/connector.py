@@ -10,7 +10,7 @@ from lantern.connectors.google import directory, normalize, reports
 from lantern.connectors.google.api import GoogleApi
 from lantern.connectors.google.manifest import CUSTOMER, MANIFEST, SCOPE_MISSING, STATUSES
 from lantern.connectors.google.oauth import AccessTokens, endpoints, oauth_http, revoke
-from lantern.connectors.halt import Halt
+from lantern.connectors.halt import Halt, within
 from lantern.connectors.http import GARBLED, Admission, HaltedError, HttpClient
 from lantern.connectors.protocol import (
     Action,
@@ -18,6 +18,7 @@ from lantern.connectors.protocol import (
     ActivityPage,
     Channel,
     ChannelRequest,
+    Connector,
     Deadline,
     Health,
     Hint,
@@ -29,6 +30,7 @@ from lantern.connectors.registry import Credentials, Io
 from lantern.connectors.resolution import CallError, ErrorResolution
 from lantern.domain.inventory import Observation, Principal
 
+_PATIENCE_S: Final = 120.0  # for calls that come without a deadline
 _OUTAGE_AFTER: Final = 25
 _OUTAGE_PAUSE_S: Final = 120.0
 _OUTAGE: Final = ErrorResolution(
@@ -204,7 +206,7 @@ class GoogleConnector:
         revoke(self._oauth, self._at["revoke"], self._tokens.refresh_token, self._halt())
 
     def _halt(self) -> Halt:
-        return Halt(self._io.clock)
+        return within(self._io.clock, _PATIENCE_S)
 
 
 @dataclass(slots=True)
@@ -235,6 +237,6 @@ def _unread(account: Principal, error: CallError) -> Unread:
     return Unread(account, "provider_error" if error.reason == "not_found" else error.reason)
 
 
-def connect(credentials: Credentials, io: Io) -> GoogleConnector:
+def connect(credentials: Credentials, io: Io) -> Connector:
     """A connector for one connection."""
     return GoogleConnector(credentials, io)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from lantern.connectors.consent import ClientRegistration, ConsentStart, Identity, TokenGrant
+from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Identity, TokenGrant
 from lantern.connectors.google import directory
 from lantern.connectors.google.api import GoogleApi
 from lantern.connectors.google.manifest import (
@@ -24,12 +24,13 @@ from lantern.connectors.google.manifest import (
     STATUSES,
     UNPROVEN,
 )
-from lantern.connectors.halt import Halt
+from lantern.connectors.halt import Halt, within
 from lantern.connectors.http import GARBLED, HttpClient, Request
 from lantern.connectors.protocol import Clock
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError
 
+_PATIENCE_S: Final = 20.0  # a browser is waiting, and API Gateway gives up after 29 seconds
 _EARLY_S: Final = 60.0  # a token is fetched anew so long before it expires
 _KEYS_EVERY_S: Final = 60.0  # a flood of unknown key ids fetches the key set once a minute
 _LEEWAY_S: Final = 60
@@ -177,7 +178,7 @@ class KeySet:
             now = self._clock.monotonic()
             if kid not in self._keys and now - self._fetched_at >= _KEYS_EVERY_S:
                 body = self._http.call(
-                    Request("GET", self._address, authorised=False), Halt(self._clock)
+                    Request("GET", self._address, authorised=False), within(self._clock, _PATIENCE_S)
                 ).body
                 self._fetched_at = now
                 rows = body.get("keys", []) if isinstance(body, dict) else []
@@ -336,9 +337,9 @@ class GoogleConsent:
             raise CallError(UNPROVEN, detail=f"id token: {next(filter(None, wrong))}")
 
     def _halt(self) -> Halt:
-        return Halt(self._io.clock)
+        return within(self._io.clock, _PATIENCE_S)
 
 
-def flow(registration: ClientRegistration, io: Io) -> GoogleConsent:
+def flow(registration: ClientRegistration, io: Io) -> ConsentFlow:
     """Google's consent flow."""
     return GoogleConsent(registration, io)

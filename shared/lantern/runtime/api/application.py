@@ -6,10 +6,10 @@ from functools import cache
 from typing import Any, Final
 
 from lantern.runtime.api import (
+    app_risk,
     apps,
     audit,
     connections,
-    docs,
     findings,
     grants,
     jobs,
@@ -21,7 +21,7 @@ from lantern.runtime.api import (
 )
 from lantern.runtime.api.gateway import Event, Response
 from lantern.runtime.api.gateway import handle as handle_event
-from lantern.runtime.api.routing import PublicRoute, Route, Router
+from lantern.runtime.api.routing import PublicPage, PublicRoute, Route, Router
 from lantern.runtime.api.tools import Tools
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -29,6 +29,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *connections.ROUTES,
     *runs.ROUTES,
     *apps.ROUTES,
+    *app_risk.ROUTES,
     *principals.ROUTES,
     *grants.ROUTES,
     *findings.ROUTES,
@@ -50,13 +51,16 @@ def document_text() -> str:
 
 
 @cache
-def _compact() -> str:
-    return json.dumps(document(), separators=(",", ":"))
+def _compact() -> PublicPage:
+    return PublicPage(json.dumps(document(), separators=(",", ":")))
 
 
 @cache
-def _docs() -> str:
-    return docs.render(document())
+def _docs() -> PublicPage:
+    # Few processes ever show the page: the others do without the template library.
+    from lantern.runtime.api import docs
+
+    return PublicPage(docs.render(document()), {"Content-Security-Policy": docs.policy()})
 
 
 ROUTER: Final = Router(
@@ -77,7 +81,6 @@ ROUTER: Final = Router(
             description="This document as a page; needs no key and loads nothing from elsewhere.",
             media_type="text/html; charset=utf-8",
             render=_docs,
-            headers={"Content-Security-Policy": docs.POLICY},
         ),
     ),
 )

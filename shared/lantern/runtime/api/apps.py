@@ -1,6 +1,5 @@
 """Apps: who they are, how risky, who holds them, what was decided."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -85,39 +84,6 @@ class AppAnswer(Answer):
     first_seen: datetime | None
     risk: int | None = Field(description="0 to 100; null while not assessed.")
     decision: DecisionAnswer
-
-
-class FactorAnswer(Answer):
-    """One part of the score."""
-
-    id: str
-    title: str
-    points: float = Field(description="What it adds to the score.")
-    max_points: float = Field(description="What it could add at most.")
-    weight: float
-    evidence: str = Field(description="What was seen.")
-    remedy: str | None = Field(description="What would lower it; null where nothing is to gain.")
-
-
-class EvidenceAnswer(Answer):
-    """One reason for the verdict."""
-
-    kind: str
-    sentence: str
-    confidence: float = Field(description="What it is worth alone, 0 to 1.")
-
-
-class RiskAnswer(Answer):
-    """Who an app is, and why it is as risky as it is."""
-
-    app_id: str
-    score: int | None = Field(description="0 to 100; null while not assessed.")
-    level: str | None
-    factors: list[FactorAnswer] = Field(description="Most points first; their sum is the score, 100 at most.")
-    verdict: Verdict | None
-    confidence: float | None
-    evidence: list[EvidenceAnswer] = Field(description="Why the verdict.")
-    lookalike: str | None = Field(description="Whom it imitates and how; null where nobody.")
 
 
 class HolderAnswer(Answer):
@@ -235,25 +201,6 @@ def get_app(call: Call[Any, None]) -> Reply:
     return Reply(_app(view), etag=_etag(view.decision))
 
 
-def get_risk(call: Call[Any, None]) -> Reply:
-    """The explanation of an app's risk."""
-    view = queries_apps.app(call.store, call.path["app_id"])
-    body: Mapping[str, Any] = view.risk.body if view.risk else {}
-    assessed, identified = body.get("assessment", {}), body.get("identification", {})
-    return Reply(
-        RiskAnswer(
-            app_id=view.app_id,
-            score=queries_apps.score(view.risk),
-            level=assessed.get("level"),
-            factors=[FactorAnswer(**factor) for factor in assessed.get("factors", ())],
-            verdict=identified.get("verdict"),
-            confidence=identified.get("confidence"),
-            evidence=[EvidenceAnswer(**item) for item in identified.get("evidence", ())],
-            lookalike=(body.get("look_alike") or {}).get("sentence"),
-        )
-    )
-
-
 def put_status(call: Call[Any, DecisionBody]) -> Reply:
     """Decide about an app."""
     view = queries_apps.app(call.store, call.path["app_id"])
@@ -320,17 +267,6 @@ ROUTES = (
         scope="read",
         answer=AppAnswer,
         etag=True,
-    ),
-    Route(
-        method="GET",
-        path="/v1/apps/{app_id}/risk",
-        operation="getAppRisk",
-        tag="Apps",
-        summary="Why an app is risky",
-        description="The assessment, factor by factor.",
-        handler=get_risk,
-        scope="read",
-        answer=RiskAnswer,
     ),
     Route(
         method="PUT",

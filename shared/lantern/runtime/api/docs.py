@@ -3,10 +3,12 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
 
 _METHODS: Final = ("get", "post", "put", "delete")
 
@@ -15,15 +17,18 @@ def _read(name: str) -> str:
     return files("lantern.runtime.api").joinpath(name).read_text(encoding="utf-8")
 
 
-_STYLE: Final = _read("docs.css")
-_TEMPLATE: Final = _read("docs.html.j2")
+@cache
+def _style() -> str:
+    return _read("docs.css")
 
-POLICY: Final = (
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-"
-    + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    + "'"
-)
-"""Content security policy of the page: its own style sheet and nothing else."""
+
+def policy() -> str:
+    """Content security policy of the page: its own style sheet and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        f"style-src 'sha256-{digest}'"
+    )
 
 
 def render(document: Mapping[str, Any]) -> str:
@@ -32,19 +37,28 @@ def render(document: Mapping[str, Any]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["shape"] = shape
+    environment.filters["spans"] = spans
     operations: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in document["tags"]}
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
                 operation = item[method]
                 operations[operation["tags"][0]].append({"method": method, "path": path, **operation})
-    return environment.from_string(_TEMPLATE).render(
+    return environment.from_string(_read("docs.html.j2")).render(
         info=document["info"],
         tags=document["tags"],
         operations=operations,
         schemas=document["components"]["schemas"],
         responses=document["components"]["responses"],
-        style=_STYLE,
+        style=_style(),
+    )
+
+
+def spans(text: str) -> Markup:
+    """Text with `code` between backticks marked up as code; everything in it is escaped."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts)
     )
 
 

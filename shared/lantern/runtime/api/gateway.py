@@ -104,7 +104,8 @@ def _answer(
 ) -> _Answer:
     for page in router.public:
         if request.method == "GET" and request.path == page.path:
-            return _Answer(200, page.render(), {"Content-Type": page.media_type, **page.headers})
+            made = page.render()
+            return _Answer(200, made.text, {"Content-Type": page.media_type, **made.headers})
     caller = _caller(request)
     box = tools()
     allowance = ratelimit.spend(box.platform.count_request, caller.key_id, box.requests_per_minute, box.now())

@@ -11,7 +11,7 @@ from lantern.runtime.api.paging import ListOf, PageQuery
 from lantern.runtime.api.routing import ID_SHAPES, Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Question, Strict
 from lantern.runtime.preconditions import content_etag, revision_etag
-from lantern.services import queries_grants
+from lantern.services import queries, queries_grants
 from lantern.services.queries_grants import GrantRow
 
 _ID = r"^[A-Za-z0-9_.-]{1,80}$"
@@ -165,6 +165,8 @@ def revoke_grant(call: Call[Any, RevokeOne]) -> Reply:
 def revoke_grants(call: Call[Any, RevokeMany]) -> Reply:
     """Ask for the revocation of many grants."""
     body = call.body
+    if body.connection_id is not None:
+        queries.connection(call.store, body.connection_id)
     selector = Selector(
         app_id=body.app_id,
         principal_id=body.principal_id,
@@ -187,6 +189,8 @@ def _request(
         now=call.tools.now(),
         random=call.tools.random,
     )
+    if dry_run:
+        return Reply(job_answer(job))
     return Reply(job_answer(job), status=202, etag=revision_etag(job.rev), location=f"/v1/jobs/{job.id}")
 
 
@@ -210,12 +214,13 @@ ROUTES = (
         operation="revokeGrants",
         tag="Grants",
         summary="Revoke many grants",
-        description="Plans a job; with `dry_run` it only says what would go. Brakes and approval apply.",
+        description="Plans a job; brakes and approval apply. With `dry_run` it only says what would go.",
         handler=revoke_grants,
         scope="remediate",
         body=RevokeMany,
         answer=JobAnswer,
         status=202,
+        dry_run=True,
         etag=True,
         problems=("not_found", "conflict"),
     ),
@@ -238,12 +243,13 @@ ROUTES = (
         operation="revokeGrant",
         tag="Grants",
         summary="Revoke one grant",
-        description="Plans a job that revokes it at the provider and verifies that it is gone.",
+        description="Plans a job that revokes and verifies. With `dry_run` it only says what would go.",
         handler=revoke_grant,
         scope="remediate",
         body=RevokeOne,
         answer=JobAnswer,
         status=202,
+        dry_run=True,
         if_match=True,
         etag=True,
         problems=("conflict",),

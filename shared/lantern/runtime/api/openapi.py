@@ -222,6 +222,13 @@ def _responses(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
     if route.answer is not None:
         success["content"] = {"application/json": {"schema": references[route.answer]}}
     responses: Schema = {str(route.status): success}
+    if route.dry_run:
+        plain = {key: value for key, value in success.items() if key != "headers"}
+        responses["200"] = {
+            **plain,
+            "description": "What would happen; nothing is stored.",
+            "headers": _header_references(_RATE_HEADERS),
+        }
     for status, codes in _codes_by_status(route).items():
         responses[str(status)] = {"$ref": f"#/components/responses/{_problem_name(codes)}"}
     return responses

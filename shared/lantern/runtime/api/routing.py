@@ -111,6 +111,7 @@ class Route:
     """One operation of the API.
 
     `if_match`: the client must say which revision it read. `etag`: the answer carries one.
+    `dry_run`: asked only to plan, it answers 200 and stores nothing.
     `problems`: codes beyond those that every operation of its kind may answer with.
     """
 
@@ -126,6 +127,7 @@ class Route:
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
     status: int = 200
+    dry_run: bool = False
     if_match: bool = False
     etag: bool = False
     problems: tuple[str, ...] = ()
@@ -134,6 +136,14 @@ class Route:
     def parameters(self) -> tuple[str, ...]:
         """Names of the path parameters, in order."""
         return tuple(re.findall(r"{(\w+)}", self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPage:
+    """A page and the headers it needs."""
+
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +155,7 @@ class PublicRoute:
     summary: str
     description: str
     media_type: str
-    render: Callable[[], str]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    render: Callable[[], PublicPage]
 
 
 @dataclass(frozen=True)

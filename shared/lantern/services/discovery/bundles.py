@@ -73,7 +73,7 @@ class BundleWriter:
         self._since = since
         self._seen_apps: set[str] = set()
         self._seen_sets: set[str] = set()
-        self._history: dict[int, list[ChangeEntry]] = {}
+        self._history: dict[tuple[int, date], list[ChangeEntry]] = {}
 
     def refresh(
         self,
@@ -109,7 +109,7 @@ class BundleWriter:
         else:
             tally.unread.update({p.id: "conflict" for p in pending})
             tally.reached.update(p.id for p in pending)
-        self._flush_history(now)
+        self._flush_history()
         return tally
 
     def conclude(self, seen: Observation, stored: Bundle, now: datetime) -> Tally:
@@ -122,7 +122,7 @@ class BundleWriter:
             return tally
         if merged.bundle:
             tally.count(merged.bundle)
-        self._flush_history(now)
+        self._flush_history()
         return tally
 
     def _pass(
@@ -197,14 +197,14 @@ class BundleWriter:
             self._store.apps.put_scope_sets(fresh)
             self._seen_sets.update(fresh)
 
-    def _note(self, bundle: Bundle, now: datetime) -> None:
+    def _note(self, bundle: Bundle, at: datetime) -> None:
         """Collect history, except for the first load: there, `first_seen` says the same."""
         if self._baseline or not bundle.delta:
             return
         shard = ids.shard_of(bundle.principal.id, self._connection.shards)
-        self._history.setdefault(shard, []).extend(
+        self._history.setdefault((shard, at.date()), []).extend(
             ChangeEntry(
-                at=now,
+                at=at,
                 principal_id=bundle.principal.id,
                 rev=bundle.rev,
                 app_id=delta.app_id,
@@ -218,12 +218,17 @@ class BundleWriter:
 
     def _note_again(self, stored: Bundle | None) -> None:
         """A worker that stopped between a bundle and its history left that to us; noting is idempotent."""
-        if stored and stored.changed_at and stored.changed_at >= self._since:
-            self._note(stored, stored.changed_at)
+        if stored is None or stored.changed_at is None or stored.changed_at < self._since:
+            return
+        baseline = self._connection.baseline_at
+        if stored.cause == "run" and (baseline is None or stored.changed_at <= baseline):
+            return
+        self._note(stored, stored.changed_at)
 
-    def _flush_history(self, now: datetime) -> None:
-        for shard, entries in self._history.items():
-            self._store.history.append(self._connection.id, shard, now.date(), entries)
+    def _flush_history(self) -> None:
+        # Under the day of the change: noted again tomorrow, it meets the entry noted today.
+        for (shard, day), entries in self._history.items():
+            self._store.history.append(self._connection.id, shard, day, entries)
         self._history.clear()
 
 

@@ -1,0 +1,1 @@
+"""Proofs by long random sequences that replay from one seed."""
