@@ -112,19 +112,6 @@ class BundleWriter:
         self._flush_history()
         return tally
 
-    def conclude(self, seen: Observation, stored: Bundle, now: datetime) -> Tally:
-        """Store what a complete listing and a question by name have established together."""
-        tally = Tally(reached={seen.principal.id})
-        try:
-            merged = self._write(stored, seen, now, {})
-        except RevisionConflictError:
-            log.info("bundle was written by another worker", extra={"principal": seen.principal.id})
-            return tally
-        if merged.bundle:
-            tally.count(merged.bundle)
-        self._flush_history()
-        return tally
-
     def _pass(
         self,
         chunk: list[Principal],

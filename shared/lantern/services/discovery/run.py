@@ -16,7 +16,7 @@ from lantern.connectors.protocol import Hint
 from lantern.domain import ids
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import LeaseLostError, RevisionConflictError
-from lantern.domain.inventory import Bundle, Observation
+from lantern.domain.inventory import Bundle
 from lantern.domain.tenancy import Connection, Coverage, Lease, Run, RunCounts
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter, Tally
@@ -178,15 +178,10 @@ class _Chain:
         )
 
     def _missing(self, bundle: Bundle, now: datetime) -> Bundle:
-        """An account that a complete listing did not name: ask for it by name before concluding."""
+        """An account that a complete listing did not name: only its own answer concludes that it is gone."""
         known = bundle.principal
-        found = self._task.connector.principal(Hint(native_id=known.native_id))
-        if found is not None:
-            tally = self._writer.refresh([found], self._task.deadline, now)
-        else:
-            gone = replace(known, status="deleted")
-            tally = self._writer.conclude(Observation(gone, grants=(), gone=True), bundle, now)
-        self._count(tally)
+        found = self._task.connector.principal(Hint(native_id=known.native_id)) or known
+        self._count(self._writer.refresh([found], self._task.deadline, now))
         return self._task.store.bundles.get(self._task.connection.id, known.id) or bundle
 
     def _complete(self, shards: int) -> None:
