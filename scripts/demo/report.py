@@ -42,7 +42,8 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "grants": found.grants,
         "findings": len(found.findings),
         "findings_by_rule": _by_rule(found),
-        "revoked": counts["applied"],
+        "revoked": outcome.revoked.revoked,
+        "findings_closed_by_revoke": outcome.revoked.closed,
         "verified": counts["verified"],
         "audit_entries": outcome.audit_entries,
         "consent_to_inventory_seconds": round(found.inventory_s, 2),
@@ -76,9 +77,10 @@ def show(console: Console, api: Api, outcome: Outcome) -> None:
     counts = revoked.job["counts"]
     acted = [
         ("dry run", f"{revoked.plan['targets']} grants of {revoked.plan['principals']} people would go"),
-        ("revoked", f"{counts['applied']} grants of {revoked.app['name']}"),
+        ("revoked", f"{revoked.revoked} grants of {revoked.app['name']}"),
         ("verified gone at Google", counts["verified"]),
         ("failed", counts["failed"]),
+        ("findings closed by it", revoked.closed),
         ("approved by", revoked.job["approved_by"]),
         ("audit log", f"{outcome.audit_entries} entries, chain sound"),
     ]

@@ -16,6 +16,7 @@ READ_DEADLINE_S: Final = 150
 HISTORY_DEADLINE_S: Final = 150
 REVOKE_DEADLINE_S: Final = 120
 PUSH_DEADLINE_S: Final = 60
+CLOSE_DEADLINE_S: Final = 60
 NEW_APP: Final = "Manus"
 """An AI tool of the catalog that nobody in the demo organisation holds yet."""
 NEW_SCOPES: Final = (
@@ -46,13 +47,23 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """What the bulk revoke did; `refused` is the app whose revoke a brake forbade, with the brake."""
+    """What the bulk revoke did; `refused` is the app whose revoke a brake forbade, with the brake.
+
+    `closed` counts the findings about the app that closed by themselves.
+    """
 
     app: Row
     plan: Row
     job: Row
     refused: tuple[str, str] | None
+    closed: int
     seconds: float
+
+    @property
+    def revoked(self) -> int:
+        """Grants that were taken away at the provider."""
+        counts = self.job["counts"]
+        return int(counts["applied"]) + int(counts["verified"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +125,18 @@ def act(api: Api, google: Simulator, found: Inventory, progress: Progress) -> tu
             "the revoke job to be done", REVOKE_DEADLINE_S, lambda: _finished(api, job_id)
         )
         took = clock() - started
-    return Revocation(app, plan, job, refused, took), caught
+        _gone_at_google(api, google, app)
+    with progress.step(f"findings about {_short(app)} close by themselves") as report:
+        closed = Patience(report).until("its findings to close", CLOSE_DEADLINE_S, lambda: _closed(api, app))
+    return Revocation(app, plan, job, refused, closed, took), caught
 
 
 def reasons(api: Api, app_id: str, most: int = 3) -> str:
     """The factors that weigh most in an app's risk, in the API's words."""
     factors = api.get(f"/v1/apps/{app_id}/risk")["factors"]
     telling = sorted((f for f in factors if f["points"]), key=lambda f: -float(f["points"]))
-    return "; ".join(str(f["evidence"]) for f in telling[:most])
+    # The first of a factor's reasons is the worst.
+    return "; ".join(str(f["evidence"]).partition(";")[0] for f in telling[:most])
 
 
 def by_rule(findings: tuple[Row, ...]) -> Counter[tuple[str, str]]:
@@ -215,6 +230,24 @@ def _finished(api: Api, job_id: str) -> tuple[Row | None, str]:
     if job["state"] in ("failed", "cancelled"):
         raise DemoFailedError(f"the revoke job ended as {job['state']}: {job['error'] or counts}")
     return (job if job["state"] == "done" else None), standing
+
+
+def _gone_at_google(api: Api, google: Simulator, app: Row) -> None:
+    """Ask the simulated Google itself, not Lantern, whether anybody still holds the app."""
+    client_id = api.get(f"/v1/apps/{app['id']}")["client_id"]
+    holders = [
+        person["email"] for person in google.control("truth").values() if client_id in person["grants"]
+    ]
+    if holders:
+        raise DemoFailedError(
+            f"Lantern says that {_short(app)} is gone, but {len(holders)} people still hold it"
+        )
+
+
+def _closed(api: Api, app: Row) -> tuple[int | None, str]:
+    about = [row for row in api.all("/v1/findings") if row["subject_id"] == app["id"]]
+    left = sum(1 for row in about if row["status"] == "open")
+    return (None if left else len(about)), f"{left} of {len(about)} open"
 
 
 def _catch(api: Api, google: Simulator, found: Inventory, patience: Patience) -> Caught:

@@ -42,5 +42,8 @@ class Progress:
 
 
 def make_console(*, errors: bool = False) -> Console:
-    """A console that takes nothing in a text for markup."""
-    return Console(stderr=errors, highlight=False, markup=False, emoji=False)
+    """A console that takes nothing in a text for markup; where it is no terminal, lines are 120 wide."""
+    console = Console(stderr=errors, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 120
+    return console

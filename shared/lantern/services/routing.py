@@ -65,7 +65,7 @@ def route(record: Mapping[str, Any]) -> Work | None:
     if kind == "outbox" and record["eventName"] == "INSERT":
         return _message(key(record), image)
     if kind == "bundle" and image.get("cause", {}).get("S") in _HINTED:
-        return _changed_bundle(key(record), image["cause"]["S"])
+        return _changed_bundle(key(record), image)
     return None
 
 
@@ -79,12 +79,16 @@ def _message(at: ItemKey, image: Mapping[str, Any]) -> Work:
     return work
 
 
-def _changed_bundle(at: ItemKey, cause: str) -> Work | None:
+def _changed_bundle(at: ItemKey, image: Mapping[str, Any]) -> Work | None:
     match = _BUNDLES.fullmatch(at.pk)
     # A `~` marks an overflow part; the main item, written last, speaks for it.
     if match is None or "~" in at.sk or not is_tenant_id(match[1]):
         return None
-    return Work(match[1], "score.bundle", match[2], {"principal": at.sk}, cause=cause)
+    body = {"principal": at.sk}
+    if "apps" in image:
+        # Only these are judged; an app that is gone from the bundle is found in no other way.
+        body["apps"] = image["apps"]["S"]
+    return Work(match[1], "score.bundle", match[2], body, cause=image["cause"]["S"])
 
 
 def handle(

@@ -70,6 +70,14 @@ def test_a_bundle_changed_by_hint_or_act_is_scored(cause: str, name: str):
     )
 
 
+def test_the_apps_that_changed_are_named_so_that_one_that_is_gone_is_judged_too():
+    record = _bundle("act")
+    record["dynamodb"]["NewImage"]["apps"] = {"S": "app_1,app_2"}
+    work = routing.route(record)
+    assert work is not None
+    assert work.body == {"principal": "pri_1", "apps": "app_1,app_2"}
+
+
 @pytest.mark.parametrize(
     "record",
     [
