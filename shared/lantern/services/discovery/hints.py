@@ -48,25 +48,31 @@ def answer(task: Discovery, hints: Iterable[Hint]) -> Tally:
 def _accounts(
     task: Discovery, hints: Iterable[Hint]
 ) -> tuple[list[Principal], Mapping[str, Mapping[str, date]]]:
-    """The accounts to read, and the grant dates learned on the way."""
-    merged: dict[str, Hint] = {}
+    """The accounts to read, once each, and the grant dates learned on the way.
+
+    A hint by address is about the account itself (suspended, renamed): the provider is asked for it anew.
+    A hint by id is about its grants: what is stored of a known account is good enough to read them.
+    """
+    accounts: dict[str, Principal] = {}
+    named: dict[str, Hint] = {}
     dates: dict[str, dict[str, date]] = {}
     for hint in hints:
         if hint.native_id is None:
-            log.info("a hint without an account id is left to the next full run", extra={"event": hint.event})
+            account = task.connector.principal(hint)
+            if account is not None:
+                accounts[account.id] = account
             continue
         principal = _principal_id(task, hint.native_id)
-        merged[principal] = hint
+        named[principal] = hint
         for client, at in hint.granted_at.items():
             dates.setdefault(principal, {})[_app_id(task, client)] = at.date()
-    known = task.store.bundles.batch_get(task.connection.id, list(merged))
-    accounts = []
-    for principal, hint in merged.items():
+    known = task.store.bundles.batch_get(task.connection.id, list(named))
+    for principal, hint in named.items():
         bundle = known.get(principal)
         account = bundle.principal if bundle else task.connector.principal(hint)
         if account is not None:
-            accounts.append(account)
-    return accounts, dates
+            accounts.setdefault(principal, account)
+    return list(accounts.values()), dates
 
 
 def _principal_id(task: Discovery, native_id: str) -> str:
