@@ -208,7 +208,10 @@ def paces(principals: int, scale: float) -> list[dict[str, Any]]:
             google.control("service_time", low_s=service)
             found.append(pace(f"Lantern, {service * 1000:.0f} ms a call", google, scale))
         google.control("service_time", low_s=SERVICE_S)
-        google.control("quota", per_minute=2400)
+        google.control("quota", per_minute=2400, other_share=0.5)
+        name = "Lantern, another tool takes half the quota"
+        found.append(pace(name, google, scale, others=0.5))
+        google.control("quota", per_minute=2400, other_share=0.0)
         some = accounts[:SERIAL]
         found.append(official("Google's client, serial", google, scale, some, 1))
         google.control("quota", per_minute=2400)
