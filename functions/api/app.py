@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lantern.runtime import wiring_api, wiring_platform
+from lantern.runtime import units, wiring_api, wiring_platform
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.gateway import Response
 
@@ -10,4 +10,5 @@ from lantern.runtime.api.gateway import Response
 def handler(event: dict[str, Any], _context: object) -> Response:
     """Answer one request."""
     wiring_platform.logging_once("api")
-    return handle(event, wiring_api.api_tools)
+    with units.reported("api"):
+        return handle(event, wiring_api.api_tools)

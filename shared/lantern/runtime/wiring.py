@@ -4,7 +4,7 @@ from functools import cache
 
 from lantern.domain.findings import Finding
 from lantern.runtime import settings as environment
-from lantern.runtime import wiring_platform
+from lantern.runtime import units, wiring_platform
 from lantern.store.session import TenantSession, TenantSessions
 from lantern.store.tenant import TenantStore
 
@@ -19,6 +19,7 @@ def _sessions() -> TenantSessions:
         chosen.tenant_table,
         chosen.region,
         endpoint_url=chosen.endpoint_url,
+        opened=units.METER.attach,
     )
 
 

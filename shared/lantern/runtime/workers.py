@@ -19,7 +19,7 @@ from lantern.domain.errors import ConnectorError, LanternError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Queue, Work
 from lantern.runtime import settings as environment
-from lantern.runtime import wiring, wiring_platform
+from lantern.runtime import units, wiring, wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.services.queue import parse_work
 
@@ -65,7 +65,8 @@ def run(service: str, do: Do, event: dict[str, Any], context: Context) -> Answer
         raise WrongTenantError("the message belongs to another tenant")
     log.info("%s", work.kind, extra={"tenant_id": work.tenant_id, "connection_id": work.connection_id})
     try:
-        do(work, context)
+        with units.reported(service):
+            do(work, context)
     except ConnectorError as error:
         log.warning("provider: %s %s", error.kind, error.detail or error.user_message)
         if error.retry_after_s is not None:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _OUTBOX: Final = re.compile(r"T#([a-z0-9]{20})#OUTBOX")
 _BUNDLES: Final = re.compile(r"T#([a-z0-9]{20})#C#([^#]+)#P")
+_BUNDLE_KINDS: Final = frozenset({"bundle", "bundle_cut"})
 _HINTED: Final = frozenset({"hint", "act"})
 _ZLIB: Final = b"\x78"
 """First byte of a compressed body (`lantern.store.records.pack`); no JSON starts with it."""
@@ -64,8 +65,8 @@ def route(record: Mapping[str, Any]) -> Work | None:
     kind = image.get("kind", {}).get("S")
     if kind == "outbox" and record["eventName"] == "INSERT":
         return _message(key(record), image)
-    if kind == "bundle" and image.get("cause", {}).get("S") in _HINTED:
-        return _changed_bundle(key(record), image)
+    if kind in _BUNDLE_KINDS and image.get("cause", {}).get("S") in _HINTED:
+        return _changed_bundle(key(record), image["cause"]["S"], image.get("apps", {}).get("S"))
     return None
 
 
@@ -79,16 +80,14 @@ def _message(at: ItemKey, image: Mapping[str, Any]) -> Work:
     return work
 
 
-def _changed_bundle(at: ItemKey, image: Mapping[str, Any]) -> Work | None:
+def _changed_bundle(at: ItemKey, cause: str, apps: str | None) -> Work | None:
     match = _BUNDLES.fullmatch(at.pk)
     # A `~` marks an overflow part; the main item, written last, speaks for it.
     if match is None or "~" in at.sk or not is_tenant_id(match[1]):
         return None
-    body = {"principal": at.sk}
-    if "apps" in image:
-        # Only these are judged; an app that is gone from the bundle is found in no other way.
-        body["apps"] = image["apps"]["S"]
-    return Work(match[1], "score.bundle", match[2], body, cause=image["cause"]["S"])
+    # Named here, because an app that was taken away is in no bundle any more when scoring looks.
+    body = {"principal": at.sk} | ({"apps": apps} if apps else {})
+    return Work(match[1], "score.bundle", match[2], body, cause=cause)
 
 
 def handle(

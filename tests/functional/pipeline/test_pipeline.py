@@ -152,6 +152,22 @@ def test_withdrawn_access_asks_for_attention(bench: Bench) -> None:
     assert "POST /v1/connections" in (bench.connection.remedy or "")
 
 
+def test_a_finding_follows_what_was_taken_away(bench: Bench) -> None:
+    org(bench)
+    bench.full()
+    (finding,) = bench.findings("ai-app-sensitive-scope")
+    assert finding.status == "open"
+    grant = ids.grant_id(bench.bundle("u001").principal.id, ids.app_id("google", CHATGPT))
+    request(bench, grant_ids=(grant,))
+    bench.settle()
+    bundle = bench.bundle("u001")
+    # As the stream says it where there are too many apps to name.
+    body = {"principal": bundle.principal.id}
+    bench.do(Work(bench.store.tenant_id, "score.bundle", bench.connection_id, body, cause="act"))
+    (finding,) = bench.findings("ai-app-sensitive-scope")
+    assert (finding.status, finding.holds) == ("resolved", False)
+
+
 def request(bench: Bench, **selector: object) -> object:
     return remediation.request_revocation(
         bench.store,

@@ -70,9 +70,10 @@ def test_a_bundle_changed_by_hint_or_act_is_scored(cause: str, name: str):
     )
 
 
-def test_the_apps_that_changed_are_named_so_that_one_that_is_gone_is_judged_too():
+def test_the_apps_that_changed_are_named():
+    """One that was taken away is in no bundle any more when scoring looks."""
     record = _bundle("act")
-    record["dynamodb"]["NewImage"]["apps"] = {"S": "app_1,app_2"}
+    record["dynamodb"]["NewImage"] |= {"kind": {"S": "bundle_cut"}, "apps": {"S": "app_1,app_2"}}
     work = routing.route(record)
     assert work is not None
     assert work.body == {"principal": "pri_1", "apps": "app_1,app_2"}

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from lantern.connectors.protocol import Connector, Deadline, Unread
 from lantern.domain import ids, inventory
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 _ATTEMPTS = 4
+REPAIR: Final = timedelta(hours=48)
+"""For how long a change may have been stored without its history: two nightly runs meet every bundle."""
 
 
 @dataclass(slots=True)
@@ -62,7 +65,6 @@ class BundleWriter:
         cause: Cause,
         indexed: bool,
         baseline: bool,
-        since: datetime,
     ) -> None:
         self._store = store
         self._connector = connector
@@ -70,7 +72,6 @@ class BundleWriter:
         self._cause: Cause = cause
         self._indexed = indexed
         self._baseline = baseline
-        self._since = since
         self._seen_apps: set[str] = set()
         self._seen_sets: set[str] = set()
         self._history: dict[tuple[int, date], list[ChangeEntry]] = {}
@@ -152,9 +153,12 @@ class BundleWriter:
     ) -> Merge:
         merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
         self._put_apps((grant.app for grant in seen.grants or ()), now)
+        rescued = self._note_again(stored, now)
         if merged.bundle is None:
-            self._note_again(stored)
             return merged
+        if rescued:
+            # Before it is overwritten: a bundle remembers only its last change.
+            self._flush_history()
         self._put_scope_sets(merged.scope_sets)
         before = {d.app_id for d in merged.bundle.delta if d.kind == "added"}
         after = {d.app_id for d in merged.bundle.delta if d.kind == "removed"}
@@ -203,14 +207,15 @@ class BundleWriter:
             for delta in bundle.delta
         )
 
-    def _note_again(self, stored: Bundle | None) -> None:
+    def _note_again(self, stored: Bundle | None, now: datetime) -> bool:
         """A worker that stopped between a bundle and its history left that to us; noting is idempotent."""
-        if stored is None or stored.changed_at is None or stored.changed_at < self._since:
-            return
+        if stored is None or stored.changed_at is None or stored.changed_at < now - REPAIR:
+            return False
         baseline = self._connection.baseline_at
         if stored.cause == "run" and (baseline is None or stored.changed_at <= baseline):
-            return
+            return False
         self._note(stored, stored.changed_at)
+        return bool(stored.delta)
 
     def _flush_history(self) -> None:
         # Under the day of the change: noted again tomorrow, it meets the entry noted today.

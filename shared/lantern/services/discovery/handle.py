@@ -33,7 +33,7 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
         log.info("the connection is being given up", extra={"connection": task.connection.id})
         return
     verbs: Mapping[WorkKind, Callable[[], object]] = {
-        "connection.full": lambda: _full(task, work),
+        "connection.full": lambda: run.full_run(task, work),
         "connection.changes": lambda: _changes(task, platform, address),
         "connection.backfill": lambda: _backfill(task),
         "connection.channels": lambda: _may(task, "activity") and renew_channels(task, platform, address),
@@ -46,15 +46,6 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
             raise
         log.warning("connection needs attention", extra={"detail": error.detail})
         needs_attention(task.store, task.connection, error.user_message, REMEDY, task.clock.now())
-
-
-def _full(task: Discovery, work: Work) -> None:
-    first = task.connection.last_full_run is None
-    finished = run.full_run(task, work)
-    if first and finished and finished.state != "running" and _may(task, "activity"):
-        # Use is read after the inventory: an organisation sees its apps first, then how they are used.
-        task.send(Work(task.store.tenant_id, "connection.changes", task.connection.id), 0)
-        task.send(Work(task.store.tenant_id, "connection.backfill", task.connection.id), 0)
 
 
 def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None:
@@ -76,7 +67,7 @@ def _may(task: Discovery, feature: Feature) -> bool:
 
 
 def _backfill(task: Discovery) -> None:
-    if feeds.backfill(task):
+    if _may(task, "activity") and feeds.backfill(task):
         _score(task)
 
 

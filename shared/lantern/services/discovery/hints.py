@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 
 from lantern.connectors.protocol import Hint
 from lantern.domain import ids
@@ -13,8 +13,6 @@ from lantern.services.discovery.bundles import BundleWriter, Tally
 from lantern.services.discovery.context import Discovery
 
 log = logging.getLogger(__name__)
-
-_REPAIR = timedelta(hours=1)
 
 
 def read_bundle(task: Discovery, work: Work) -> None:
@@ -40,7 +38,6 @@ def answer(task: Discovery, hints: Iterable[Hint]) -> Tally:
         cause="hint",
         indexed=True,
         baseline=False,
-        since=now - _REPAIR,
     )
     tally = writer.refresh(accounts, task.deadline, now, dates=dates)
     if tally.unread:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Final
 
 from lantern.connectors.protocol import Action, Clock, Connector, Deadline
@@ -23,7 +22,6 @@ LEASE_TTL_S: Final = 960
 CHAIN_OWNER: Final = "jobs"
 """Where leases of jobs live: they belong to no single connection."""
 _OPEN: Final = frozenset({"planned", "applied"})
-_REPAIR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,6 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
         cause="act",
         indexed=True,
         baseline=False,
-        since=now - _REPAIR,
     )
     writer.refresh([bundle.principal], task.deadline, now)
     if result.observed_present:

@@ -96,13 +96,14 @@ def score_run(task: Scoring, connection_id: str) -> int:
 
 
 def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: frozenset[str]) -> int:
-    """Evaluate one principal's grants of the apps that changed; without names, of all its apps."""
+    """Evaluate one principal's grants of the apps that changed; without names, of all it has or just lost."""
     store = task.store
     connection = store.connections.get(connection_id)
     bundle = store.bundles.get(connection_id, principal_id) if connection else None
     if connection is None or bundle is None:
         return 0
-    concerned = apps or frozenset(g.app_id for g in bundle.grants or ())
+    lost = {delta.app_id for delta in bundle.delta}
+    concerned = apps or frozenset(g.app_id for g in bundle.grants or ()) | lost
     judged = _recount(task, connection, concerned)
     use = _use(store, connection, [ids.shard_of(principal_id, connection.shards)])
     part = Slice(connection, (bundle,), use, concerned)
