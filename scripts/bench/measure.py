@@ -38,6 +38,7 @@ class Phase:
     table_calls: int
     provider_calls: int
     refused: int
+    peak_mb: int
     changed: int = 0
 
 
@@ -81,7 +82,13 @@ def phase(name: str, bench: Bench, meter: Meter, google: Provider, do: Callable[
         table_calls=usage.total_calls,
         provider_calls=calls,
         refused=refused,
+        peak_mb=_peak_mb(),
     )
+
+
+def _peak_mb() -> int:
+    """Most memory this process ever had."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def life(principals: int, scale: float) -> dict[str, Any]:
@@ -114,7 +121,7 @@ def life(principals: int, scale: float) -> dict[str, Any]:
             "grants": run.counts.grants,
             "state": run.state,
             "phases": [asdict(p) for p in phases],
-            "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_mb": _peak_mb(),
             "bound_s": round((run.coverage.listed or 0) / QUOTA_PER_S, 1),
         }
 

@@ -59,7 +59,7 @@ def play(directory: Path, console: Console, progress: Progress) -> tuple[Instanc
         setup_seconds=setup,
         total_seconds=time.monotonic() - started,
     )
-    report.show(console, api, outcome)
+    report.show(console, outcome)
     summary = directory / "summary.json"
     report.write(summary, report.summary(outcome))
     report.invite(console, instance.api_url, api.key)

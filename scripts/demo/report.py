@@ -12,10 +12,7 @@ from rich.text import Text
 
 from scripts.admin_cli.terminal import inert
 from scripts.demo import story
-from scripts.demo.api import Api
 from scripts.demo.story import Caught, Inventory, Revocation
-
-TOP = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +61,12 @@ def write(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(values, indent=2) + "\n")
 
 
-def show(console: Console, api: Api, outcome: Outcome) -> None:
+def show(console: Console, outcome: Outcome) -> None:
     """The tables."""
     found, revoked = outcome.found, outcome.revoked
     top = [
-        (app["name"], app["risk"], app["holders"], story.reasons(api, app["id"]))
-        for app in found.ai_apps[:TOP]
+        (app["name"], app["risk"], app["holders"], found.reasons[app["id"]])
+        for app in found.ai_apps[: story.TOP]
     ]
     _table(console, "Riskiest AI apps", ("app", "risk", "people", "why"), top)
     rules = [(rule, severity, number) for (rule, severity), number in _ordered(found)]

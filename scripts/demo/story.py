@@ -25,6 +25,8 @@ NEW_SCOPES: Final = (
     "https://www.googleapis.com/auth/drive.readonly",
 )
 STALE_RULE: Final = "stale-grant"
+TOP: Final = 8
+"""Apps whose risk is explained."""
 _FEWEST, _MOST = 5, 40
 
 Row = dict[str, Any]
@@ -32,7 +34,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What Lantern found by itself after consent. Times are seconds after consent."""
+    """What Lantern found by itself after consent. Times are seconds after consent.
+
+    `reasons` says of the riskiest AI apps why they are (app id → the API's words).
+    """
 
     connection_id: str
     principals: int
@@ -40,6 +45,7 @@ class Inventory:
     apps: tuple[Row, ...]
     ai_apps: tuple[Row, ...]
     findings: tuple[Row, ...]
+    reasons: dict[str, str]
     inventory_s: float
     first_finding_s: float
     last_finding_s: float
@@ -97,13 +103,15 @@ def watch(api: Api, given: datetime, progress: Progress) -> Inventory:
         Patience(report).until("findings about unused grants", HISTORY_DEADLINE_S, _settled(api, STALE_RULE))
     findings = tuple(api.all("/v1/findings"))
     seen = [_seconds(given, row["first_seen"]) for row in findings]
+    ai_apps = tuple(api.all("/v1/apps", verdict="ai", sort="-risk"))
     return Inventory(
         connection_id=connection,
         principals=run["counts"]["principals"],
         grants=run["counts"]["grants"],
         apps=tuple(api.all("/v1/apps")),
-        ai_apps=tuple(api.all("/v1/apps", verdict="ai", sort="-risk")),
+        ai_apps=ai_apps,
         findings=findings,
+        reasons={app["id"]: _reasons(api, app["id"]) for app in ai_apps[:TOP]},
         inventory_s=_seconds(given, run["finished_at"]),
         first_finding_s=min(seen),
         last_finding_s=max(seen),
@@ -129,14 +137,6 @@ def act(api: Api, google: Simulator, found: Inventory, progress: Progress) -> tu
     with progress.step(f"findings about {_short(app)} close by themselves") as report:
         closed = Patience(report).until("its findings to close", CLOSE_DEADLINE_S, lambda: _closed(api, app))
     return Revocation(app, plan, job, refused, closed, took), caught
-
-
-def reasons(api: Api, app_id: str, most: int = 3) -> str:
-    """The factors that weigh most in an app's risk, in the API's words."""
-    factors = api.get(f"/v1/apps/{app_id}/risk")["factors"]
-    telling = sorted((f for f in factors if f["points"]), key=lambda f: -float(f["points"]))
-    # The first of a factor's reasons is the worst.
-    return "; ".join(str(f["evidence"]).partition(";")[0] for f in telling[:most])
 
 
 def by_rule(findings: tuple[Row, ...]) -> Counter[tuple[str, str]]:
@@ -194,6 +194,13 @@ def _settled(api: Api, rule: str) -> Callable[[], tuple[bool | None, str]]:
         return (True if late and quiet else None), f"{len(findings)} findings, {late} about unused grants"
 
     return look
+
+
+def _reasons(api: Api, app_id: str, most: int = 3) -> str:
+    """The factors that weigh most in an app's risk; the first of a factor's reasons is the worst."""
+    factors = api.get(f"/v1/apps/{app_id}/risk")["factors"]
+    telling = sorted((f for f in factors if f["points"]), key=lambda f: -float(f["points"]))
+    return "; ".join(str(f["evidence"]).partition(";")[0] for f in telling[:most])
 
 
 def _choose(api: Api, apps: tuple[Row, ...]) -> tuple[Row, Row, tuple[str, str] | None]:
