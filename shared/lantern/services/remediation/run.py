@@ -95,7 +95,13 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
     if app is None:
         _settle(task, action, "skipped", "The app is no longer known here.")
         return
-    connector = task.connect(connection)
+    try:
+        connector = task.connect(connection)
+    except ConnectorError as error:
+        if error.kind != "config":
+            raise
+        _settle(task, action, "failed", error.user_message)
+        return
     try:
         result = connector.act(Action("revoke_grant", bundle.principal.native_id, app.client_id))
     except ConnectorError as error:
