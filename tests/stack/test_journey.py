@@ -1,4 +1,4 @@
-"""The main job through public surfaces only: consent, discovery, finding, revoke, verified; push; schedule."""
+"""The main job through public surfaces: consent, discovery, finding, revoke, verified; push; schedule."""
 
 import json
 import uuid

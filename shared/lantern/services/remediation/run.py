@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from lantern.connectors.protocol import Action, Clock, Connector, Deadline
+from lantern.connectors.protocol import Action, ActionResult, Clock, Connector, Deadline
 from lantern.domain import ids, jobs
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConnectorError, LeaseLostError, RevisionConflictError
@@ -95,20 +95,10 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
     if app is None:
         _settle(task, action, "skipped", "The app is no longer known here.")
         return
-    try:
-        connector = task.connect(connection)
-    except ConnectorError as error:
-        if error.kind != "config":
-            raise
-        _settle(task, action, "failed", error.user_message)
+    acted = _act(task, connection, action, Action("revoke_grant", bundle.principal.native_id, app.client_id))
+    if acted is None:
         return
-    try:
-        result = connector.act(Action("revoke_grant", bundle.principal.native_id, app.client_id))
-    except ConnectorError as error:
-        if error.kind in ("transient", "rate_limited"):
-            raise
-        _settle(task, action, "failed", error.user_message)
-        return
+    connector, result = acted
     writer = BundleWriter(
         store,
         connector,
@@ -127,6 +117,26 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
         _settle(task, action, "applied", "Revoked; the provider could not be asked again yet.")
     else:
         _settle(task, action, "verified", result.detail, result.remaining_access_s)
+
+
+def _act(
+    task: Remediation, connection: Connection, action: ActionRecord, act: Action
+) -> tuple[Connector, ActionResult] | None:
+    """Act at the provider; None where it refused, which is noted. What may pass is raised, to come again."""
+    try:
+        connector = task.connect(connection)
+    except ConnectorError as error:
+        if error.kind != "config":
+            raise
+        _settle(task, action, "failed", error.user_message)
+        return None
+    try:
+        return connector, connector.act(act)
+    except ConnectorError as error:
+        if error.kind in ("transient", "rate_limited"):
+            raise
+        _settle(task, action, "failed", error.user_message)
+        return None
 
 
 def _locate(store: TenantStore, principal_id: str) -> tuple[Connection, Bundle] | None:
