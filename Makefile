@@ -38,15 +38,36 @@ format: .venv/.ready  ## format and auto-fix the code
 	.venv/bin/ruff check --fix .
 
 .PHONY: check
-check: .venv/.ready  ## lint, types, import contracts (seconds)
-	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
+check: .venv/.ready .venv-sam/.ready  ## lint, types, import contracts, template, OpenAPI drift, security lint
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/bandit --quiet --severity-level medium --configfile pyproject.toml --recursive shared functions scripts
+	.venv/bin/cfn-lint template.yaml
+	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 .venv-sam/bin/sam validate --lint --template template.yaml
+	$(PY) scripts/openapi.py --check
 
 .PHONY: test
-test: .venv/.ready  ## every test that fits in CI: unit, functional, contract, isolation, stack
+test: .venv/.ready  ## every test that fits in CI; the deployed template on the local cloud comes last
 	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 --dist loadgroup -m stack
+
+.PHONY: test-fast
+test-fast: .venv/.ready  ## the tests without a deployed template
+	$(PY) -m pytest -n 2
+
+.PHONY: prove
+prove: .venv/.ready  ## the long proofs: 10,000-run properties, crash enumeration (an hour or more)
+	$(PY) -m pytest -n 2 -m prove
+
+.PHONY: bench
+bench: .venv/.ready  ## measure fetch, units, memory and cost beside the official Google client
+	$(PY) -m scripts.bench
+
+.PHONY: openapi
+openapi: .venv/.ready  ## write openapi.json from the routes
+	$(PY) scripts/openapi.py
 
 .PHONY: up
 up: .venv/.ready  ## start the local cloud, deploy template.yaml and the Google simulator

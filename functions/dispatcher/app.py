@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from lantern.runtime import wiring_edges
+from lantern.runtime import wiring_edges, wiring_platform
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Hand every message over and wait; report those that failed."""
-    wiring_edges.logging_once("dispatcher")
+    wiring_platform.logging_once("dispatcher")
     return dict(wiring_edges.dispatcher().handle(event))

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from lantern.runtime import wiring, wiring_edges
+from lantern.runtime import wiring_edges, wiring_platform
 from lantern.services import onboarding, web
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one request with a page or a redirect."""
-    wiring.logging_once("onboarding")
+    wiring_platform.logging_once("onboarding")
     page = onboarding.handle(wiring_edges.onboarding(event), event["resource"], web.read(event))
     return web.answer(page.status, page.headers, page.body)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from lantern.runtime import wiring_edges
+from lantern.runtime import wiring_edges, wiring_platform
 from lantern.services import routing
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Send what the stream records stand for; report the first that failed."""
-    wiring_edges.logging_once("router")
+    wiring_platform.logging_once("router")
     table, name = wiring_edges.tenant_table()
-    return dict(routing.handle(event, wiring_edges.queue().send, table, name))
+    return dict(routing.handle(event, wiring_platform.work_queue().send, table, name))

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from lantern.runtime import wiring_edges
+from lantern.runtime import wiring_edges, wiring_platform
 from lantern.services import push, web
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Verify, deduplicate, enqueue, answer: a status and nothing else."""
-    wiring_edges.logging_once("webhooks")
+    wiring_platform.logging_once("webhooks")
     status = push.handle(wiring_edges.receiver(), lambda: web.read(event))
     return web.answer(status, {"Cache-Control": "no-store"})

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,23 +34,36 @@ if TYPE_CHECKING:
 
 LOCAL_STAGE = "local"
 _STAGE_PARAMETER = "Stage"
+_ADDRESS_PARAMETER = "PublicBaseUrl"
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Where to deploy: two AWS clients and the account and region they act in."""
+    """Where to deploy: two AWS clients, the account and region they act in, how the API is reached there.
+
+    `address` finds the API's own address in the outputs of a stack, given the stage; None where the stack
+    has no API. `fixed` says that the API is reached in no other way, so that nobody chooses the address.
+    """
 
     s3: "S3Client"
     cloudformation: "CloudFormationClient"
     account: str
     region: str
+    address: Callable[[Mapping[str, str], str], str | None]
+    fixed: bool = False
 
 
 def clients_for(session: boto3.Session) -> Clients:
     """Make the clients of a session; the account is asked for, so wrong credentials fail here."""
     account = session.client("sts").get_caller_identity()["Account"]
     s3, cloudformation = session.client("s3"), session.client("cloudformation")
-    return Clients(s3, cloudformation, account=account, region=s3.meta.region_name)
+    return Clients(
+        s3,
+        cloudformation,
+        account=account,
+        region=s3.meta.region_name,
+        address=lambda outputs, _stage: outputs.get("ApiUrl"),
+    )
 
 
 def local_clients(cloud: local_cloud.LocalCloud) -> Clients:
@@ -67,6 +80,10 @@ def local_clients(cloud: local_cloud.LocalCloud) -> Clients:
         session.client("cloudformation", **access),
         account=local_cloud.ACCOUNT_ID,
         region=cloud.env["AWS_REGION"],
+        address=lambda outputs, stage: (
+            cloud.rest_api_url(outputs["ApiId"], stage) if "ApiId" in outputs else None
+        ),
+        fixed=True,
     )
 
 
@@ -80,6 +97,9 @@ def deploy(
     report: Callable[[str], None],
 ) -> Deployment:
     """Build, upload and apply a template; its folder is where its references point.
+
+    A stack whose functions have to know the API's address (`PublicBaseUrl`), and was not told one, gets
+    the API's own in a second pass.
 
     Raises:
         DeploymentError: the stack did not reach the template.
@@ -100,15 +120,35 @@ def deploy(
     text = json.dumps(body, indent=1).encode()
     key = f"templates/{hashlib.sha256(text).hexdigest()}.json"
     upload(clients.s3, bucket, key, text, account=clients.account)
-    return apply_template(
-        clients.cloudformation,
-        stack=stack,
-        template_url=f"{clients.s3.meta.endpoint_url}/{bucket}/{key}",
-        declared=frozenset(body.get("Parameters") or {}),
-        parameters=parameters,
-        report=report,
-        poll_s=0.1 if target is HOST else 2.0,
-    )
+
+    def apply(values: Mapping[str, str]) -> Deployment:
+        return apply_template(
+            clients.cloudformation,
+            stack=stack,
+            template_url=f"{clients.s3.meta.endpoint_url}/{bucket}/{key}",
+            declared=frozenset(body.get("Parameters") or {}),
+            parameters=values,
+            report=report,
+            poll_s=0.1 if target is HOST else 2.0,
+        )
+
+    first = apply(parameters)
+    address = _missing_address(clients, first, parameters)
+    if address is None:
+        return first
+    report(f"the API is at {address}")
+    second = apply({**parameters, _ADDRESS_PARAMETER: address})
+    return replace(second, changed=first.changed or second.changed)
+
+
+def _missing_address(clients: Clients, deployment: Deployment, given: Mapping[str, str]) -> str | None:
+    """The API's own address, where the stack has to be told: it is known only once the API exists."""
+    current = deployment.parameters.get(_ADDRESS_PARAMETER)
+    chosen = _ADDRESS_PARAMETER in given or (bool(current) and not clients.fixed)
+    if current is None or chosen:
+        return None
+    address = clients.address(deployment.outputs, deployment.parameters.get(_STAGE_PARAMETER, ""))
+    return address if address != current else None
 
 
 def _upload_artifact(

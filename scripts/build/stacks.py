@@ -27,11 +27,12 @@ class DeploymentError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The outcome: whether anything changed, and the stack's outputs."""
+    """The outcome: whether anything changed, the stack's outputs, and the parameters it has now."""
 
     stack: str
     changed: bool
     outputs: dict[str, str]
+    parameters: dict[str, str]
 
 
 def apply_template(
@@ -71,11 +72,11 @@ def apply_template(
     )["Id"]
     if not _wait_for_change_set(client, change_set, poll_s):
         client.delete_change_set(ChangeSetName=change_set)
-        return Deployment(stack, changed=False, outputs=_outputs(_require(client, stack)))
+        return _deployment(_require(client, stack), changed=False)
     seen = {event["EventId"] for event in _events(client, stack)}
     client.execute_change_set(ChangeSetName=change_set)
     final = _wait_for_stack(client, stack, seen, report, poll_s)
-    return Deployment(stack, changed=True, outputs=_outputs(final))
+    return _deployment(final, changed=True)
 
 
 def _parameters(
@@ -176,5 +177,7 @@ def _events(client: "CloudFormationClient", stack: str) -> "list[StackEventTypeD
     return [event for page in pages for event in page["StackEvents"]]
 
 
-def _outputs(stack: "StackTypeDef") -> dict[str, str]:
-    return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+def _deployment(stack: "StackTypeDef", *, changed: bool) -> Deployment:
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
+    return Deployment(stack["StackName"], changed=changed, outputs=outputs, parameters=parameters)

@@ -123,7 +123,7 @@ def _wait(server: "subprocess.Popen[bytes]", endpoint: str) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while True:
         try:
-            with urllib.request.urlopen(endpoint, timeout=5):  # noqa: S310 - our own server
+            with urllib.request.urlopen(endpoint, timeout=5):  # noqa: S310 - our own server  # nosec B310
                 return
         except urllib.error.HTTPError as answered:  # an unsigned request is refused: the server is up
             answered.close()

@@ -5,7 +5,7 @@ a removal is checked against the provider's own timeline at the moment it is sto
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -110,7 +110,7 @@ class Lab(Bench):
                 stored = put(bundle)
             except Crash:
                 there = self.peek(bundle.principal.id)
-                if there is not None and there.rev == bundle.rev + 1:
+                if there == replace(bundle, rev=bundle.rev + 1):
                     self._wrote(there, first=first)
                 raise
             self._wrote(stored, first=first)

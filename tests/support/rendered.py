@@ -91,6 +91,7 @@ class _Resolver:
             "AWS::Region": REGION,
             "AWS::Partition": "aws",
             "AWS::StackName": STACK,
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/a1b2c3",
             "AWS::URLSuffix": "amazonaws.com",
         }
 

@@ -7,7 +7,6 @@ pydantic, requests and templates.
 import random
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,38 +14,14 @@ from botocore.config import Config
 
 from lantern.runtime import settings as environment
 from lantern.runtime import wiring_platform
-from lantern.services.queue import WorkQueue
+from lantern.runtime.clock import CLOCK
 
 if TYPE_CHECKING:
-    from lantern.connectors.consent import ConsentFlow
     from lantern.services.dispatch import Dispatcher
     from lantern.services.housekeeping import Chores
     from lantern.services.links import Site
     from lantern.services.onboarding import Onboarding
     from lantern.services.push import Receiver
-
-
-def now() -> datetime:
-    """The current time, aware, in UTC."""
-    return datetime.now(UTC)
-
-
-@cache
-def logging_once(service: str) -> None:
-    """Attach Powertools to the logs of this process."""
-    from lantern.runtime import observability
-
-    observability.attach(service)
-
-
-@cache
-def queue() -> WorkQueue:
-    """The work queues."""
-    chosen = wiring_platform.settings()
-    environment.need(chosen, "hints_queue_url", "runs_queue_url")
-    return WorkQueue(
-        wiring_platform.client("sqs"), {"hints": chosen.hints_queue_url, "runs": chosen.runs_queue_url}
-    )
 
 
 # --- webhooks, router, dispatcher -------------------------------------------------------------------
@@ -57,7 +32,7 @@ def receiver() -> "Receiver":
     """What receives push messages."""
     from lantern.services.push import Receiver
 
-    return Receiver(wiring_platform.platform_store(), queue().send, now)
+    return Receiver(wiring_platform.platform_store(), wiring_platform.work_queue().send, CLOCK.now)
 
 
 @cache
@@ -99,16 +74,6 @@ def dispatcher() -> "Dispatcher":
 # --- consent ----------------------------------------------------------------------------------------
 
 
-@cache
-def _flow(provider: str) -> "ConsentFlow | None":
-    from lantern.connectors import registry
-    from lantern.runtime import workers
-
-    if provider not in registry.providers():
-        return None
-    return registry.oauth_flow(provider, workers.registration(provider), workers.provider_io(provider))
-
-
 def site(event: Mapping[str, Any]) -> "Site":
     """Where browsers reach us: as configured, else the API's own address as API Gateway names it."""
     from lantern.services.links import Site
@@ -121,7 +86,7 @@ def site(event: Mapping[str, Any]) -> "Site":
 
 def onboarding(event: Mapping[str, Any]) -> "Onboarding":
     """The consent flow, for one request."""
-    from lantern.runtime import wiring
+    from lantern.runtime import wiring, wiring_providers
     from lantern.services.connecting import Vaulting
     from lantern.services.onboarding import Onboarding
     from lantern.services.schedules import ScheduleGroup
@@ -148,8 +113,8 @@ def onboarding(event: Mapping[str, Any]) -> "Onboarding":
         site=site(event),
         platform=vaulting.platform,
         vaulting=vaulting,
-        flow=_flow,
-        now=now,
+        flow=wiring_providers.consent_flow,
+        now=CLOCK.now,
         random=secrets.token_bytes,
     )
 
@@ -174,5 +139,5 @@ def chores() -> "Chores":
 
 def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
-    for made in (queue, receiver, tenant_table, dispatcher, _flow, _client):
+    for made in (receiver, tenant_table, dispatcher, _client):
         made.cache_clear()

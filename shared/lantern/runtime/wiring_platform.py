@@ -11,6 +11,7 @@ from botocore.session import Session
 
 from lantern.runtime import settings as environment
 from lantern.runtime.settings import Settings
+from lantern.services.queue import WorkQueue
 from lantern.store.platform import PlatformStore
 
 CLIENT_CONFIG: Final = Config(
@@ -46,7 +47,23 @@ def platform_store() -> PlatformStore:
     return PlatformStore(client("dynamodb"), chosen.platform_table)
 
 
+@cache
+def work_queue() -> WorkQueue:
+    """The work queues."""
+    chosen = settings()
+    environment.need(chosen, "hints_queue_url", "runs_queue_url")
+    return WorkQueue(client("sqs"), {"hints": chosen.hints_queue_url, "runs": chosen.runs_queue_url})
+
+
+@cache
+def logging_once(service: str) -> None:
+    """Attach Powertools to the logs of this process."""
+    from lantern.runtime import observability
+
+    observability.attach(service)
+
+
 def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
-    for made in (settings, _session, platform_store):
+    for made in (settings, _session, platform_store, work_queue):
         made.cache_clear()

@@ -6,12 +6,9 @@ opens the tenant's store and, where the work needs a provider, its token.
 
 import json
 import logging
-import random
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -22,7 +19,8 @@ from lantern.domain.errors import ConnectorError, LanternError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Queue, Work
 from lantern.runtime import settings as environment
-from lantern.runtime import wiring, wiring_platform
+from lantern.runtime import units, wiring, wiring_platform
+from lantern.runtime.clock import CLOCK
 from lantern.services.queue import parse_work
 
 log = logging.getLogger(__name__)
@@ -47,22 +45,6 @@ class Context(Protocol):
         ...
 
 
-class SystemClock:
-    """The real time."""
-
-    def now(self) -> datetime:
-        """The current time, aware, in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds on a clock that never goes back."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-
 Answer = dict[str, float] | None
 Do = Callable[[Work, Context], object]
 
@@ -77,13 +59,14 @@ def run(service: str, do: Do, event: dict[str, Any], context: Context) -> Answer
         WrongTenantError: the message is another tenant's.
         ConnectorError: the provider could not be asked; the message is delivered again.
     """
-    wiring.logging_once(service)
+    wiring_platform.logging_once(service)
     work = parse_work(json.dumps(event))
     if context.tenant_id != work.tenant_id:
         raise WrongTenantError("the message belongs to another tenant")
     log.info("%s", work.kind, extra={"tenant_id": work.tenant_id, "connection_id": work.connection_id})
     try:
-        do(work, context)
+        with units.reported(service):
+            do(work, context)
     except ConnectorError as error:
         log.warning("provider: %s %s", error.kind, error.detail or error.user_message)
         if error.retry_after_s is not None:
@@ -92,21 +75,15 @@ def run(service: str, do: Do, event: dict[str, Any], context: Context) -> Answer
     return None
 
 
-@cache
-def clock() -> SystemClock:
-    """The clock of this process."""
-    return SystemClock()
-
-
 def deadline(context: Context, queue: Queue) -> Deadline:
     """When work of this queue must stop starting new things."""
     left = context.get_remaining_time_in_millis() / 1000 - MARGIN_S
-    return Deadline(clock(), clock().monotonic() + (min(left, HINT_S) if queue == "hints" else left))
+    return Deadline(CLOCK, CLOCK.monotonic() + (min(left, HINT_S) if queue == "hints" else left))
 
 
 def send(work: Work, delay_s: float = 0) -> None:
     """Enqueue a message."""
-    wiring.work_queue().send(work, int(delay_s))
+    wiring_platform.work_queue().send(work, int(delay_s))
 
 
 def content_directory() -> Path:
@@ -128,6 +105,7 @@ class Providers:
             ConnectorError: there is no token, or it cannot be unsealed.
         """
         from lantern.connectors.registry import Credentials, connect
+        from lantern.runtime import wiring_providers
         from lantern.services import vault
 
         store = wiring.tenant_store(self.tenant_id)
@@ -140,46 +118,10 @@ class Providers:
             tenant=self.tenant_id,
             connection_id=connection.id,
             organisation_id=connection.organisation_id,
-            registration=registration(connection.provider),
+            registration=wiring_providers.registration(connection.provider),
             refresh_token=token,
         )
-        return connect(connection.provider, credentials, provider_io(connection.provider))
-
-
-@cache
-def registration(provider: str) -> Any:
-    """Our own OAuth client at a provider, from Secrets Manager.
-
-    Raises:
-        SettingsError: no such client is configured.
-    """
-    from lantern.connectors.consent import ClientRegistration
-
-    name = wiring_platform.settings().oauth_secrets.get(provider)
-    if not name:
-        raise environment.SettingsError(f"no OAuth client is configured for {provider}")
-    answer = wiring_platform.client("secretsmanager").get_secret_value(SecretId=name)
-    found = json.loads(answer["SecretString"])
-    return ClientRegistration(found["client_id"], found["client_secret"])
-
-
-@cache
-def provider_io(provider: str) -> Any:
-    """What a connector touches the world with; kept while warm, for its pools and limiters."""
-    import requests
-
-    from lantern.connectors.limiter import Limiters
-    from lantern.connectors.registry import Io, relocated
-
-    base = wiring_platform.settings().provider_endpoints.get(provider)
-    luck = random.SystemRandom().random
-    return Io(
-        session=requests.Session(),
-        clock=clock(),
-        limiters=Limiters(clock(), luck),
-        random=luck,
-        endpoints=relocated(provider, base),
-    )
+        return connect(connection.provider, credentials, wiring_providers.provider_io(connection.provider))
 
 
 @cache
@@ -220,7 +162,7 @@ def discover(work: Work, context: Context) -> None:
             schedule_group=wiring_platform.settings().schedule_group,
             access=providers.connect,
         )
-        connections.disconnect(tools, str(work.connection_id), clock().now())
+        connections.disconnect(tools, str(work.connection_id), CLOCK.now())
         return
     connection = store.connections.get(work.connection_id or "")
     if connection is None or connection.status in LEAVING:
@@ -230,13 +172,13 @@ def discover(work: Work, context: Context) -> None:
     try:
         connector = providers.connect(connection)
     except ConnectorError as error:
-        withdrawn(store, connection, error, clock().now())
+        withdrawn(store, connection, error, CLOCK.now())
         return
     task = Discovery(
         store=store,
         connection=connection,
         connector=connector,
-        clock=clock(),
+        clock=CLOCK,
         deadline=deadline(context, work.queue),
         random=secrets.token_bytes,
         send=send,
@@ -251,7 +193,7 @@ def score(work: Work, _context: Context) -> None:
     from lantern.services.scoring.score import Scoring, handle
 
     knowledge = load_knowledge(content_directory())
-    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, clock()), work)
+    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK), work)
 
 
 def remediate(work: Work, context: Context) -> None:
@@ -260,5 +202,5 @@ def remediate(work: Work, context: Context) -> None:
 
     store = wiring.tenant_store(work.tenant_id)
     providers = Providers(work.tenant_id)
-    task = Remediation(store, providers.connect, clock(), deadline(context, work.queue), send, work.delivery)
+    task = Remediation(store, providers.connect, CLOCK, deadline(context, work.queue), send, work.delivery)
     run_job(task, work)

@@ -63,12 +63,22 @@ class Usage:
             self.writes.pop(name, None)
 
 
-class Meter:
-    """Counts what one or more DynamoDB clients use; `attach` each."""
+class _Nothing(dict[_Name, Wire]):
+    """A memory that keeps nothing."""
 
-    def __init__(self) -> None:
+    def __setitem__(self, _name: _Name, _item: Wire) -> None:
+        """Forget it."""
+
+
+class Meter:
+    """Counts what one or more DynamoDB clients use; `attach` each.
+
+    A process that lives long passes `remembers=False`: an overwritten item then counts by its new size.
+    """
+
+    def __init__(self, *, remembers: bool = True) -> None:
         self.usage = Usage()
-        self._items: dict[_Name, Wire] = {}
+        self._items: dict[_Name, Wire] = {} if remembers else _Nothing()
 
     def attach(self, client: Any) -> "Meter":
         """Count the calls of a client from now on."""
@@ -81,9 +91,11 @@ class Meter:
         """What is used within the block; complete when it ends."""
         inside = Usage()
         inside.add(self.usage, -1)
-        yield inside
-        inside.add(self.usage)
-        inside.drop_unused()
+        try:
+            yield inside
+        finally:
+            inside.add(self.usage)
+            inside.drop_unused()
 
     # --- events ---------------------------------------------------------------------------------
     def _sent(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:

@@ -1,6 +1,7 @@
 """A tenant's way to the table: its own credentials, its own guarded client, its own model class."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
@@ -122,7 +123,10 @@ class _Assumed(CredentialProvider):
 
 
 class TenantSessions:
-    """The sessions of a process that serves many tenants, the least recently used ones forgotten."""
+    """The sessions of a process that serves many tenants, the least recently used ones forgotten.
+
+    `opened` is told of every new session's client.
+    """
 
     def __init__(
         self,
@@ -133,6 +137,7 @@ class TenantSessions:
         *,
         endpoint_url: str | None = None,
         capacity: int = 64,
+        opened: Callable[[Any], object] = lambda _client: None,
     ) -> None:
         self._sts = sts_client
         self._role_arn = role_arn
@@ -140,6 +145,7 @@ class TenantSessions:
         self._region = region
         self._endpoint_url = endpoint_url
         self._capacity = capacity
+        self._opened = opened
         self._loader = Session().get_component("data_loader")
         self._sessions: OrderedDict[str, TenantSession] = OrderedDict()
         self._lock = Lock()
@@ -158,6 +164,7 @@ class TenantSessions:
                     endpoint_url=self._endpoint_url,
                     loader=self._loader,
                 )
+                self._opened(session.client)
                 self._sessions[tenant_id] = session
             self._sessions.move_to_end(tenant_id)
             while len(self._sessions) > self._capacity:

@@ -10,7 +10,7 @@ from botocore.session import Session
 from functions.api import app as api_function
 from functions.authorizer import app as authorizer_function
 from lantern.domain import apikeys
-from lantern.runtime import wiring
+from lantern.runtime import wiring_api, wiring_platform
 from lantern.store.platform import KeyEntry, TenantEntry
 from tests.functional.api.world import Planted, World
 
@@ -38,10 +38,10 @@ def deployed(world: World, planted: Planted, monkeypatch: pytest.MonkeyPatch) ->
     key = apikeys.issue("test", world.random)
     world.platform.put_tenant(TenantEntry(planted.tenant_id, "T", "active", world.now))
     world.platform.put_key(KeyEntry(key.id, planted.tenant_id, frozenset({"admin"}), key.hash))
-    monkeypatch.setattr(wiring, "logging_once", lambda service: None)
-    wiring.reset()
+    monkeypatch.setattr(wiring_platform, "logging_once", lambda service: None)
+    wiring_api.reset()
     yield key.text
-    wiring.reset()
+    wiring_api.reset()
 
 
 def _call(key: str, method: str, path: str, query: dict[str, list[str]] | None = None) -> Any:

@@ -127,7 +127,7 @@ def test_a_decision_travels_from_the_outbox_to_its_queue_and_is_forgotten(cloud:
 
 def test_work_of_a_suspended_tenant_is_acknowledged(cloud: dict[str, Any]):
     wiring_platform.platform_store().put_tenant(TenantEntry(TENANT, "T", "suspended", cloud["now"]))
-    wiring_edges.queue().send(Work(TENANT, "score.run", "con_1"))
+    wiring_platform.work_queue().send(Work(TENANT, "score.run", "con_1"))
     message = cloud["sqs"].receive_message(QueueUrl=cloud["urls"]["runs"])["Messages"][0]
     record = {
         "messageId": message["MessageId"],

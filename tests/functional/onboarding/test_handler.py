@@ -8,16 +8,15 @@ import pytest
 import requests
 
 from functions.onboarding.app import handler
-from lantern.runtime import wiring, wiring_edges, workers
+from lantern.runtime import wiring, wiring_api, wiring_edges, wiring_providers
 from tests.functional.api.world import PLATFORM_TABLE, TENANT_TABLE
 from tests.functional.onboarding.world import BASE, CLIENT, REGION, World
 
 
 def _reset() -> None:
-    wiring.reset()
+    wiring_api.reset()
     wiring_edges.reset()
-    workers.registration.cache_clear()
-    workers.provider_io.cache_clear()
+    wiring_providers.reset()
 
 
 @pytest.fixture
@@ -96,7 +95,7 @@ def test_a_wrong_link_is_a_page(deployed: World):
 
 def test_the_apis_links_lead_to_the_consent_flow(deployed: World):
     (store,) = [wiring.tenant_store("a" * 20)]
-    address = wiring.api_tools().onboarding.create_link(
+    address = wiring_api.api_tools().onboarding.create_link(
         store,
         "google",
         by="key_1",

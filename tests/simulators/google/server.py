@@ -189,7 +189,6 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 256
-    allow_reuse_address = True
 
     def __init__(self, port: int, dispatcher: Dispatcher) -> None:
         super().__init__(("127.0.0.1", port), _HttpHandler)
@@ -200,6 +199,8 @@ class Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without the reverse DNS look-up of http.server."""
+        # A restart must get its port back while closed connections of the last run are still remembered.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = self.server_address[0], self.server_address[1]

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
 
 from lantern.connectors.protocol import Connector, Deadline, Unread
 from lantern.domain import ids, inventory
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 _ATTEMPTS = 4
+REPAIR: Final = timedelta(hours=48)
+"""For how long a change may have been stored without its history: two nightly runs meet every bundle."""
 
 
 @dataclass(slots=True)
@@ -62,7 +65,6 @@ class BundleWriter:
         cause: Cause,
         indexed: bool,
         baseline: bool,
-        since: datetime,
     ) -> None:
         self._store = store
         self._connector = connector
@@ -70,7 +72,6 @@ class BundleWriter:
         self._cause: Cause = cause
         self._indexed = indexed
         self._baseline = baseline
-        self._since = since
         self._seen_apps: set[str] = set()
         self._seen_sets: set[str] = set()
         self._history: dict[tuple[int, date], list[ChangeEntry]] = {}
@@ -109,19 +110,6 @@ class BundleWriter:
         else:
             tally.unread.update({p.id: "conflict" for p in pending})
             tally.reached.update(p.id for p in pending)
-        self._flush_history()
-        return tally
-
-    def conclude(self, seen: Observation, stored: Bundle, now: datetime) -> Tally:
-        """Store what a complete listing and a question by name have established together."""
-        tally = Tally(reached={seen.principal.id})
-        try:
-            merged = self._write(stored, seen, now, {})
-        except RevisionConflictError:
-            log.info("bundle was written by another worker", extra={"principal": seen.principal.id})
-            return tally
-        if merged.bundle:
-            tally.count(merged.bundle)
         self._flush_history()
         return tally
 
@@ -165,9 +153,12 @@ class BundleWriter:
     ) -> Merge:
         merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
         self._put_apps((grant.app for grant in seen.grants or ()), now)
+        unfinished = self._finish_last(stored, now)
         if merged.bundle is None:
-            self._note_again(stored)
             return merged
+        if unfinished:
+            # Before it is overwritten: a bundle remembers only its last change.
+            self._flush_history()
         self._put_scope_sets(merged.scope_sets)
         before = {d.app_id for d in merged.bundle.delta if d.kind == "added"}
         after = {d.app_id for d in merged.bundle.delta if d.kind == "removed"}
@@ -177,13 +168,18 @@ class BundleWriter:
         self._note(written, now)
         return merged
 
-    def _footprint(self, verb: str, principal: str, apps: set[str]) -> None:
+    def _footprint(self, verb: Literal["add", "remove"], principal: str, apps: set[str]) -> None:
         if not self._indexed or not apps:
             return
-        connection = self._connection
-        shard = ids.shard_of(principal, connection.shards)
-        change = self._store.footprints.add if verb == "add" else self._store.footprints.remove
-        change(connection.id, shard, connection.shards, principal, apps)
+        cid, shards = self._connection.id, self._connection.shards
+        shard = ids.shard_of(principal, shards)
+        if verb == "remove":
+            self._store.footprints.remove(cid, shard, shards, principal, apps)
+            # Another worker may have stored such a grant anew since we read the bundle.
+            now = self._store.bundles.get(cid, principal)
+            apps = {app for app in apps if now and now.grant(app)}
+        if apps:
+            self._store.footprints.add(cid, shard, shards, principal, apps)
 
     def _put_apps(self, apps: Iterable[App], now: datetime) -> None:
         fresh = [replace(app, first_seen=now) for app in apps if app.id not in self._seen_apps]
@@ -216,14 +212,21 @@ class BundleWriter:
             for delta in bundle.delta
         )
 
-    def _note_again(self, stored: Bundle | None) -> None:
-        """A worker that stopped between a bundle and its history left that to us; noting is idempotent."""
-        if stored is None or stored.changed_at is None or stored.changed_at < self._since:
-            return
+    def _finish_last(self, stored: Bundle | None, now: datetime) -> bool:
+        """Do again what follows a bundle's last write: its worker may have stopped before. All is idempotent.
+
+        Returns:
+            Whether there was something to note.
+        """
+        if stored is None or stored.changed_at is None or stored.changed_at < now - REPAIR:
+            return False
+        gone = {d.app_id for d in stored.delta if d.kind == "removed"}
+        self._footprint("remove", stored.principal.id, gone)
         baseline = self._connection.baseline_at
         if stored.cause == "run" and (baseline is None or stored.changed_at <= baseline):
-            return
+            return False
         self._note(stored, stored.changed_at)
+        return bool(stored.delta)
 
     def _flush_history(self) -> None:
         # Under the day of the change: noted again tomorrow, it meets the entry noted today.

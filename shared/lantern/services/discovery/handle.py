@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from lantern.connectors.protocol import Feature
 from lantern.domain.errors import ConnectorError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work, WorkKind
@@ -36,10 +37,10 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
         log.info("the connection is being given up", extra={"connection": task.connection.id})
         return
     verbs: Mapping[WorkKind, Callable[[], object]] = {
-        "connection.full": lambda: _full(task, work),
+        "connection.full": lambda: run.full_run(task, work),
         "connection.changes": lambda: _changes(task, platform, address),
         "connection.backfill": lambda: _backfill(task),
-        "connection.channels": lambda: renew_channels(task, platform, address),
+        "connection.channels": lambda: _may(task, "activity") and renew_channels(task, platform, address),
         "bundle.read": lambda: hints.read_bundle(task, work),
     }
     try:
@@ -60,26 +61,26 @@ def withdrawn(store: TenantStore, connection: Connection, error: ConnectorError,
     needs_attention(store, connection, error.user_message, REMEDY, now)
 
 
-def _full(task: Discovery, work: Work) -> None:
-    first = task.connection.last_full_run is None
-    finished = run.full_run(task, work)
-    if first and finished and finished.state != "running":
-        # Use is read after the inventory: an organisation sees its apps first, then how they are used.
-        task.send(Work(task.store.tenant_id, "connection.changes", task.connection.id), 0)
-        task.send(Work(task.store.tenant_id, "connection.backfill", task.connection.id), 0)
-
-
 def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None:
     """The quarter-hourly message also does whatever is due in its tenant."""
-    feeds.poll_changes(task)
-    renew_channels(task, platform, address)
-    if feeds.roll_use(task):
-        _score(task)
+    if _may(task, "activity"):
+        feeds.poll_changes(task)
+        renew_channels(task, platform, address)
+        if feeds.roll_use(task):
+            _score(task)
     resend_overdue(task)
 
 
+def _may(task: Discovery, feature: Feature) -> bool:
+    """Whether the consent covers a feature; what is lost without it stands in the connection."""
+    lacking = task.connection.missing_scopes
+    return not any(
+        need.feature == feature and need.scope in lacking for need in task.connector.manifest.scopes
+    )
+
+
 def _backfill(task: Discovery) -> None:
-    if feeds.backfill(task):
+    if _may(task, "activity") and feeds.backfill(task):
         _score(task)
 
 

@@ -2,19 +2,17 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 
 from lantern.connectors.protocol import Hint
 from lantern.domain import ids
 from lantern.domain.errors import ConnectorError
-from lantern.domain.inventory import Observation, Principal
+from lantern.domain.inventory import Principal
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter, Tally
 from lantern.services.discovery.context import Discovery
 
 log = logging.getLogger(__name__)
-
-_REPAIR = timedelta(hours=1)
 
 
 def read_bundle(task: Discovery, work: Work) -> None:
@@ -32,7 +30,7 @@ def read_bundle(task: Discovery, work: Work) -> None:
 def answer(task: Discovery, hints: Iterable[Hint]) -> Tally:
     """Read every account that `hints` name, once each, and store what changed."""
     now = task.clock.now()
-    accounts, dates, gone = _accounts(task, hints)
+    accounts, dates = _accounts(task, hints)
     writer = BundleWriter(
         task.store,
         task.connector,
@@ -40,13 +38,8 @@ def answer(task: Discovery, hints: Iterable[Hint]) -> Tally:
         cause="hint",
         indexed=True,
         baseline=False,
-        since=now - _REPAIR,
     )
     tally = writer.refresh(accounts, task.deadline, now, dates=dates)
-    for principal in gone:
-        stored = task.store.bundles.get(task.connection.id, principal.id)
-        if stored:
-            writer.conclude(Observation(principal, grants=(), gone=True), stored, now)
     if tally.unread:
         log.info("hinted bundles stay unknown", extra={"count": len(tally.unread)})
     return tally
@@ -54,28 +47,32 @@ def answer(task: Discovery, hints: Iterable[Hint]) -> Tally:
 
 def _accounts(
     task: Discovery, hints: Iterable[Hint]
-) -> tuple[list[Principal], Mapping[str, Mapping[str, date]], list[Principal]]:
-    """The accounts to read, the grant dates learned on the way, and the accounts that no longer exist."""
-    merged: dict[str, Hint] = {}
+) -> tuple[list[Principal], Mapping[str, Mapping[str, date]]]:
+    """The accounts to read, once each, and the grant dates learned on the way.
+
+    A hint by address is about the account itself (suspended, renamed): the provider is asked for it anew.
+    A hint by id is about its grants: what is stored of a known account is good enough to read them.
+    """
+    accounts: dict[str, Principal] = {}
+    named: dict[str, Hint] = {}
     dates: dict[str, dict[str, date]] = {}
     for hint in hints:
         if hint.native_id is None:
-            log.info("a hint without an account id is left to the next full run", extra={"event": hint.event})
+            account = task.connector.principal(hint)
+            if account is not None:
+                accounts[account.id] = account
             continue
         principal = _principal_id(task, hint.native_id)
-        merged[principal] = hint
+        named[principal] = hint
         for client, at in hint.granted_at.items():
             dates.setdefault(principal, {})[_app_id(task, client)] = at.date()
-    known = task.store.bundles.batch_get(task.connection.id, list(merged))
-    accounts, gone = [], []
-    for principal, hint in merged.items():
+    known = task.store.bundles.batch_get(task.connection.id, list(named))
+    for principal, hint in named.items():
         bundle = known.get(principal)
         account = bundle.principal if bundle else task.connector.principal(hint)
         if account is not None:
-            accounts.append(account)
-        elif bundle is not None:
-            gone.append(bundle.principal)
-    return accounts, dates, gone
+            accounts.setdefault(principal, account)
+    return list(accounts.values()), dates
 
 
 def _principal_id(task: Discovery, native_id: str) -> str:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Final
 
 from lantern.connectors.protocol import Action, ActionResult, Clock, Connector, Deadline
@@ -23,7 +22,6 @@ LEASE_TTL_S: Final = 960
 CHAIN_OWNER: Final = "jobs"
 """Where leases of jobs live: they belong to no single connection."""
 _OPEN: Final = frozenset({"planned", "applied"})
-_REPAIR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +93,21 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
     if app is None:
         _settle(task, action, "skipped", "The app is no longer known here.")
         return
-    acted = _act(task, connection, action, Action("revoke_grant", bundle.principal.native_id, app.client_id))
-    if acted is None:
+    connector = _connect(task, connection, action)
+    if connector is None:
         return
-    connector, result = acted
+    asked_before = action.state == "applied"
+    if not asked_before:
+        # Noted before the provider is asked: should we not live to note the outcome, what is found gone
+        # when the message comes again is our doing.
+        action = store.jobs.put_action(jobs.settle(action, "applied", now, detail="The provider is asked."))
+    try:
+        result = connector.act(Action("revoke_grant", bundle.principal.native_id, app.client_id))
+    except ConnectorError as error:
+        if error.kind in ("transient", "rate_limited"):
+            raise
+        _settle(task, action, "failed", error.user_message)
+        return
     writer = BundleWriter(
         store,
         connector,
@@ -106,12 +115,18 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
         cause="act",
         indexed=True,
         baseline=False,
-        since=now - _REPAIR,
     )
     writer.refresh([bundle.principal], task.deadline, now)
-    if result.observed_present:
+    _conclude(task, action, result, asked_before=asked_before)
+
+
+def _conclude(task: Remediation, action: ActionRecord, result: ActionResult, *, asked_before: bool) -> None:
+    """Note what became of a target after the provider was asked."""
+    if result.state == "not_possible":
+        _settle(task, action, "failed", result.detail)
+    elif result.observed_present:
         _settle(task, action, "failed", "The provider still lists the grant after the revocation.")
-    elif result.state == "already_done":
+    elif result.state == "already_done" and not asked_before:
         _settle(task, action, "already_gone", "The grant was gone already.")
     elif result.observed_present is None:
         _settle(task, action, "applied", "Revoked; the provider could not be asked again yet.")
@@ -119,21 +134,12 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
         _settle(task, action, "verified", result.detail, result.remaining_access_s)
 
 
-def _act(
-    task: Remediation, connection: Connection, action: ActionRecord, act: Action
-) -> tuple[Connector, ActionResult] | None:
-    """Act at the provider; None where it refused, which is noted. What may pass is raised, to come again."""
+def _connect(task: Remediation, connection: Connection, action: ActionRecord) -> Connector | None:
+    """The connector; None where our access is gone, which is noted: asking again would not bring it back."""
     try:
-        connector = task.connect(connection)
+        return task.connect(connection)
     except ConnectorError as error:
         if error.kind != "config":
-            raise
-        _settle(task, action, "failed", error.user_message)
-        return None
-    try:
-        return connector, connector.act(act)
-    except ConnectorError as error:
-        if error.kind in ("transient", "rate_limited"):
             raise
         _settle(task, action, "failed", error.user_message)
         return None
@@ -155,7 +161,10 @@ def _settle(
     remaining_access_s: int | None = None,
 ) -> None:
     store, now = task.store, task.clock.now()
-    settled = jobs.settle(action, state, now, detail=detail, remaining_access_s=remaining_access_s)
+    if state == action.state:
+        settled = replace(action, at=now, detail=detail, remaining_access_s=remaining_access_s)
+    else:
+        settled = jobs.settle(action, state, now, detail=detail, remaining_access_s=remaining_access_s)
     event = AuditEvent(
         "system", f"grant.{state}", action.grant_id, {"job": action.job_id, "detail": detail[:200]}
     )

@@ -1,0 +1,100 @@
+"""`python -m scripts.demo` (make demo): the main job on an organisation of 250 people.
+
+Everything is fresh and has its own place (build/demo) and ports, so a running `make up` is left alone.
+Exits with 0 when it worked and standard output is no terminal; on a terminal it keeps serving until Ctrl-C.
+"""
+
+import os
+import shutil
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from requests import RequestException
+from rich.console import Console
+
+from scripts.demo import report, story, units
+from scripts.demo.api import Api
+from scripts.demo.waiting import tail
+from scripts.instance import instance as instances
+from scripts.instance.instance import Instance
+from scripts.instance.progress import Progress, make_console
+from scripts.local_cloud import cloud as local_cloud
+
+_EXPECTED: Final = (RuntimeError, RequestException, ClientError, BotoCoreError)
+DIRECTORY: Final = local_cloud.ROOT / "build" / "demo"
+
+
+def _fresh(directory: Path) -> None:
+    """Stop what an earlier demo left running, and forget what it kept."""
+    instances.down(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def play(directory: Path, console: Console, progress: Progress) -> tuple[Instance, Api]:
+    """The whole demo; leaves everything running."""
+    started = time.monotonic()
+    with progress.step("a fresh place"):
+        _fresh(directory)
+    instance = instances.up(directory, progress)
+    setup = time.monotonic() - started
+    begun = datetime.now(UTC)
+    api, given = story.consent(instance.api_url, progress)
+    found = story.watch(api, given, progress)
+    revoked, caught = story.act(api, instance.google, found, progress)
+    with progress.step("the audit log proves it"):
+        entries = story.audit_is_sound(api)
+    cloudwatch, ended = instance.client("cloudwatch"), datetime.now(UTC)
+    outcome = report.Outcome(
+        found=found,
+        revoked=revoked,
+        caught=caught,
+        audit_entries=entries,
+        read_units=units.used(cloudwatch, "ReadUnits", begun, ended),
+        write_units=units.used(cloudwatch, "WriteUnits", begun, ended),
+        setup_seconds=setup,
+        total_seconds=time.monotonic() - started,
+    )
+    report.show(console, outcome)
+    summary = directory / "summary.json"
+    report.write(summary, report.summary(outcome))
+    report.invite(console, instance.api_url, api.key)
+    console.print(f"\nsummary written to {os.path.relpath(summary)}", soft_wrap=True)
+    return instance, api
+
+
+def _failed(console: Console, directory: Path, error: Exception) -> None:
+    console.print(f"\nThe demo failed: {error}", style="bold red", soft_wrap=True)
+    for log in (directory / "ministack.log", directory / "google.log"):
+        console.print(f"\n--- {log} ---", soft_wrap=True)
+        console.print(tail(log), soft_wrap=True)
+
+
+def main() -> int:
+    """Play the demo; returns the exit code."""
+    console, errors = make_console(), make_console(errors=True)
+    try:
+        play(DIRECTORY, console, Progress(console))
+        if console.is_terminal:
+            console.print("Serving. Ctrl-C stops.")
+            while True:
+                time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("\nStopping.")
+    except Exception as error:
+        # The edge: whatever went wrong, a person is told where to look.
+        if not isinstance(error, _EXPECTED):
+            traceback.print_exc()
+        _failed(errors, DIRECTORY, error)
+        return 1
+    finally:
+        instances.down(DIRECTORY)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""What the demo prints and writes at the end."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scripts.admin_cli.terminal import inert
+from scripts.demo import story
+from scripts.demo.story import Caught, Inventory, Revocation
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything there is to report. `units` are None where nothing was metered."""
+
+    found: Inventory
+    revoked: Revocation
+    caught: Caught
+    audit_entries: int
+    read_units: float | None
+    write_units: float | None
+    setup_seconds: float
+    total_seconds: float
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """The fields of summary.json."""
+    found, counts = outcome.found, outcome.revoked.job["counts"]
+    return {
+        "principals": found.principals,
+        "apps": len(found.apps),
+        "ai_apps": len(found.ai_apps),
+        "grants": found.grants,
+        "findings": len(found.findings),
+        "findings_by_rule": _by_rule(found),
+        "revoked": outcome.revoked.revoked,
+        "findings_closed_by_revoke": outcome.revoked.closed,
+        "verified": counts["verified"],
+        "audit_entries": outcome.audit_entries,
+        "consent_to_inventory_seconds": round(found.inventory_s, 2),
+        "consent_to_first_finding_seconds": round(found.first_finding_s, 2),
+        "consent_to_findings_seconds": round(found.last_finding_s, 2),
+        "push_to_finding_seconds": round(outcome.caught.seconds, 2),
+        "revoke_seconds": round(outcome.revoked.seconds, 2),
+        "read_units": outcome.read_units,
+        "write_units": outcome.write_units,
+        "setup_seconds": round(outcome.setup_seconds, 2),
+        "total_seconds": round(outcome.total_seconds, 2),
+    }
+
+
+def write(path: Path, values: Mapping[str, Any]) -> None:
+    """Write summary.json."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def show(console: Console, outcome: Outcome) -> None:
+    """The tables."""
+    found, revoked = outcome.found, outcome.revoked
+    top = [
+        (app["name"], app["risk"], app["holders"], found.reasons[app["id"]])
+        for app in found.ai_apps[: story.TOP]
+    ]
+    _table(console, "Riskiest AI apps", ("app", "risk", "people", "why"), top)
+    rules = [(rule, severity, number) for (rule, severity), number in _ordered(found)]
+    _table(console, "Findings", ("rule", "severity", "open"), rules)
+    counts = revoked.job["counts"]
+    acted = [
+        ("dry run", f"{revoked.plan['targets']} grants of {revoked.plan['principals']} people would go"),
+        ("revoked", f"{revoked.revoked} grants of {revoked.app['name']}"),
+        ("verified gone at Google", counts["verified"]),
+        ("failed", counts["failed"]),
+        ("findings closed by it", revoked.closed),
+        ("approved by", revoked.job["approved_by"]),
+        ("audit log", f"{outcome.audit_entries} entries, chain sound"),
+    ]
+    if revoked.refused:
+        acted.insert(0, ("stopped by a brake", f"{revoked.refused[0]}: {revoked.refused[1]}"))
+    _table(console, "What was done", ("", ""), acted)
+    times = [
+        ("consent to the whole inventory", _s(found.inventory_s)),
+        ("consent to the first finding", _s(found.first_finding_s)),
+        ("consent to the last finding (180 days of use read)", _s(found.last_finding_s)),
+        (f"consent to {story.NEW_APP} until its finding (push)", _s(outcome.caught.seconds)),
+        ("request of the revoke to its verification", _s(revoked.seconds)),
+        ("read units used", _units(outcome.read_units)),
+        ("write units used", _units(outcome.write_units)),
+        ("whole demo", _s(outcome.total_seconds)),
+    ]
+    _table(console, "Times and cost", ("", ""), times)
+
+
+def invite(console: Console, api_url: str, key: str) -> None:
+    """Where to go on by hand."""
+    bearer = f"-H 'Authorization: Bearer {key}'"
+    lines = [
+        ("API", api_url),
+        ("docs", f"{api_url}/docs"),
+        ("key", key),
+        ("", ""),
+        ("riskiest AI apps", f"curl -s {bearer} '{api_url}/v1/apps?verdict=ai&sort=-risk&limit=5'"),
+        ("open findings", f"curl -s {bearer} '{api_url}/v1/findings?status=open&limit=5'"),
+        ("audit log", f"curl -s {bearer} '{api_url}/v1/audit/verify'"),
+    ]
+    console.print()
+    for name, value in lines:
+        console.print(Text(f"{name:<18}{value}" if name else ""), soft_wrap=True)
+
+
+def _by_rule(found: Inventory) -> dict[str, dict[str, int]]:
+    rules: dict[str, dict[str, int]] = {}
+    for (rule, severity), number in _ordered(found):
+        rules.setdefault(rule, {})[severity] = number
+    return rules
+
+
+def _ordered(found: Inventory) -> list[tuple[tuple[str, str], int]]:
+    order = ("critical", "high", "medium", "low", "info")
+    return sorted(story.by_rule(found.findings).items(), key=lambda row: (order.index(row[0][1]), row[0][0]))
+
+
+def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    drawn = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        show_header=any(columns),
+    )
+    for name in columns:
+        numeric = name in ("risk", "people", "open")
+        drawn.add_column(name, justify="right" if numeric else "left", no_wrap=name in ("app", "rule"))
+    for row in rows:
+        drawn.add_row(*(Text(inert("-" if cell is None else cell, 400)) for cell in row))
+    console.print()
+    console.print(drawn)
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.1f} s"
+
+
+def _units(value: float | None) -> str:
+    return "not metered" if value is None else f"{value:,.0f}"

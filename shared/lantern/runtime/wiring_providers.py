@@ -1,0 +1,50 @@
+"""What providers are reached with: our OAuth client, the network, and limiters that live with the process."""
+
+import json
+import random
+from functools import cache
+
+from lantern.connectors.consent import ClientRegistration, ConsentFlow
+from lantern.connectors.http import new_session
+from lantern.connectors.limiter import Limiters
+from lantern.connectors.registry import Io, oauth_flow, providers, relocated
+from lantern.runtime import wiring_platform
+from lantern.runtime.clock import CLOCK
+from lantern.runtime.settings import SettingsError
+
+
+@cache
+def registration(provider: str) -> ClientRegistration:
+    """Our own OAuth client at a provider, from Secrets Manager.
+
+    Raises:
+        SettingsError: no such client is configured.
+    """
+    name = wiring_platform.settings().oauth_secrets.get(provider)
+    if not name:
+        raise SettingsError(f"no OAuth client is configured for {provider}")
+    answer = wiring_platform.client("secretsmanager").get_secret_value(SecretId=name)
+    found = json.loads(answer["SecretString"])
+    return ClientRegistration(found["client_id"], found["client_secret"])
+
+
+@cache
+def provider_io(provider: str) -> Io:
+    """What a connector touches the world with; one per process, so that pools and limiters live on."""
+    luck = random.SystemRandom().random
+    base = wiring_platform.settings().provider_endpoints.get(provider)
+    return Io(new_session(), CLOCK, Limiters(CLOCK, luck), luck, relocated(provider, base))
+
+
+@cache
+def consent_flow(provider: str) -> ConsentFlow | None:
+    """The consent flow of a provider; None where there is no such provider."""
+    if provider not in providers():
+        return None
+    return oauth_flow(provider, registration(provider), provider_io(provider))
+
+
+def reset() -> None:
+    """Forget everything, so that the next use reads the environment anew."""
+    for made in (registration, provider_io, consent_flow):
+        made.cache_clear()

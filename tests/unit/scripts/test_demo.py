@@ -1,0 +1,215 @@
+"""The demo itself: it never hangs, reads pages and metrics right, and its summary says what happened."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from rich.console import Console
+
+from scripts.demo import __main__ as demo
+from scripts.demo import report, story, units
+from scripts.demo.browser import Form
+from scripts.demo.story import Caught, Inventory, Revocation
+from scripts.demo.waiting import DemoFailedError, Patience, tail
+from scripts.instance.progress import Progress
+from tests.simulators.google import GoogleSimulator, OAuthClient, OrgSpec
+from tests.simulators.google.driver import Consent
+
+NOW = datetime(2026, 3, 14, tzinfo=UTC)
+
+
+class Ticks:
+    """A clock that moves when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_waiting_ends_and_says_what_it_waited_for() -> None:
+    ticks, said = Ticks(), []
+    patience = Patience(said.append, ticks, ticks.sleep)
+    with pytest.raises(DemoFailedError, match=r"after 5 s waiting for a miracle \(last seen: nothing yet\)"):
+        patience.until("a miracle", 5, lambda: (None, "nothing yet"))
+    assert ticks.now < 6
+    assert said
+
+
+def test_waiting_returns_what_was_found() -> None:
+    ticks = Ticks()
+    looks = iter([(None, "0"), (None, "1"), ("there", "2")])
+    assert Patience(lambda _: None, ticks, ticks.sleep).until("it", 5, lambda: next(looks)) == "there"
+
+
+def test_the_tail_shows_what_went_wrong(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("INFO fine\nERROR broken\nINFO fine again\n")
+    assert tail(log) == "ERROR broken"
+    log.write_text("INFO a\nINFO b\n")
+    assert tail(log) == "INFO a\nINFO b"
+    assert "does not exist" in tail(tmp_path / "gone")
+
+
+def test_the_consent_page_is_filled_in_as_it_suggests() -> None:
+    with GoogleSimulator(
+        OrgSpec(10), clients=[OAuthClient("c", "s", ("http://127.0.0.1:9/cb",))]
+    ) as simulator:
+        page = Consent(simulator.base_url, OAuthClient("c", "s", ("http://127.0.0.1:9/cb",))).ask()
+        form = Form()
+        form.feed(page.text)
+        assert form.action == "/o/oauth2/v2/auth/decide"
+        names = [name for name, _ in form.fields]
+        assert {"ticket", "email", "scope"} <= set(names)
+        assert dict(form.fields)["email"] == simulator.org.admin.email
+
+
+def test_unticked_boxes_are_not_sent() -> None:
+    form = Form()
+    form.feed('<form action="/x"><input type="checkbox" name="a" value="1"><input name="b" value="2">')
+    assert (form.action, form.fields) == ("/x", [("b", "2")])
+
+
+def test_units_are_summed_over_functions() -> None:
+    with mock_aws():
+        cloudwatch = boto3.client(
+            "cloudwatch", region_name="eu-central-1", aws_access_key_id="k", aws_secret_access_key="s"
+        )
+        now = datetime.now(UTC)
+        assert units.used(cloudwatch, "ReadUnits", now, now) is None
+        for service, value in (("api", 2.5), ("discovery", 4.0), ("discovery", 1.0)):
+            cloudwatch.put_metric_data(
+                Namespace="Lantern",
+                MetricData=[
+                    {
+                        "MetricName": "ReadUnits",
+                        "Value": value,
+                        "Timestamp": now,
+                        "Dimensions": [{"Name": "service", "Value": service}],
+                    }
+                ],
+            )
+        assert units.used(cloudwatch, "ReadUnits", now, now) == 7.5
+
+
+def row(number: int, **more: Any) -> dict[str, Any]:
+    return {"id": f"app_{number}", "name": f"App {number}", "risk": 90 - number, "holders": 9, **more}
+
+
+def outcome(read_units: float | None = 12.0) -> report.Outcome:
+    findings = tuple(
+        {"id": f"f{n}", "rule_id": rule, "severity": severity}
+        for n, (rule, severity) in enumerate([("stale-grant", "low")] * 3 + [("look-alike-app", "critical")])
+    )
+    counts = {"planned": 0, "applied": 1, "verified": 8, "failed": 0, "already_gone": 0, "skipped": 0}
+    apps = (row(1, name="Evil\x1b[2J\u202e"), row(2))
+    return report.Outcome(
+        found=Inventory(
+            "con", 250, 3400, apps, apps, findings, {a["id"]: "because" for a in apps}, 9, 12, 28
+        ),
+        revoked=Revocation(
+            row(2),
+            {"targets": 9, "principals": 9},
+            {"counts": counts, "approved_by": "key_2"},
+            ("App 1", "max_percent"),
+            2,
+            5.0,
+        ),
+        caught=Caught("a@example.com", {}, 1.5),
+        audit_entries=23,
+        read_units=read_units,
+        write_units=7.0,
+        setup_seconds=4,
+        total_seconds=40,
+    )
+
+
+def test_the_summary_holds_what_was_promised(tmp_path: Path) -> None:
+    report.write(tmp_path / "demo" / "summary.json", report.summary(outcome()))
+    written = json.loads((tmp_path / "demo" / "summary.json").read_text())
+    promised = (
+        "principals apps ai_apps grants findings revoked verified consent_to_findings_seconds "
+        "push_to_finding_seconds read_units write_units total_seconds"
+    )
+    assert set(promised.split()) <= set(written)
+    assert (written["revoked"], written["verified"], written["findings"]) == (9, 8, 4)
+    assert written["findings_by_rule"]["stale-grant"] == {"low": 3}
+
+
+def test_tables_are_inert_and_say_what_was_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    report.show(Console(width=120, markup=False), outcome(read_units=None))
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert "not metered" in out
+    assert "App 1: max_percent" in out
+
+
+class Answers:
+    """An API that answers dry runs as told."""
+
+    base_url = "http://127.0.0.1:9"
+
+    def __init__(self, plans: dict[str, dict[str, Any]]) -> None:
+        self.plans = plans
+
+    def call(self, _method: str, _path: str, *, body: dict[str, Any]) -> Any:
+        assert body["dry_run"] is True
+        return type("Reply", (), {"body": {"plan": self.plans[body["app_id"]]}})
+
+
+def test_the_riskiest_app_that_no_brake_protects_is_chosen() -> None:
+    plans = {
+        "app_1": {"targets": 80, "principals": 80, "refused_by": "max_percent"},
+        "app_3": {"targets": 9, "principals": 9, "refused_by": None},
+    }
+    apps = (row(1), row(2, holders=2), row(3))
+    app, plan, refused = story._choose(Answers(plans), apps)  # type: ignore[arg-type]
+    assert (app["id"], plan["targets"], refused) == ("app_3", 9, ("App 1", "max_percent"))
+    with pytest.raises(DemoFailedError, match="few enough"):
+        story._choose(Answers(plans), apps[:2])  # type: ignore[arg-type]
+
+
+def test_a_failure_shows_logs_stops_everything_and_exits_with_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped: list[Path] = []
+
+    def fail(directory: Path, *_: Any) -> None:
+        directory.mkdir()
+        (directory / "ministack.log").write_text("ERROR the lease was lost\n")
+        raise DemoFailedError("gave up after 60 s waiting for a finding")
+
+    monkeypatch.setattr(demo, "DIRECTORY", tmp_path / "demo")
+    monkeypatch.setattr(demo, "play", fail)
+    monkeypatch.setattr(demo.instances, "down", stopped.append)
+    assert demo.main() == 1
+    err = capsys.readouterr().err
+    assert "waiting for a finding" in err
+    assert "the lease was lost" in err
+    assert stopped == [tmp_path / "demo"]
+
+
+def test_steps_are_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(Console(markup=False, highlight=False))
+    with progress.step("first"):
+        pass
+
+    def stumble() -> None:
+        with progress.step("second [red]") as tell:
+            tell("half-way")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        stumble()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["✓", "✗"]
+    assert "second [red]" in lines[1]
