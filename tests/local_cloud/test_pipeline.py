@@ -55,6 +55,10 @@ def test_state_survives_a_restart(tmp_path):
         secret = pipeline.aws("secretsmanager").get_secret_value(SecretId=pipeline.outputs["SecretRef"])
         item = {"pk": {"S": "kept"}, "kind": {"S": "é"}}
         pipeline.aws("dynamodb").put_item(TableName=pipeline.outputs["LogTable"], Item=item)
+        for number in range(3):
+            event = {"pk": {"S": "T#acme#P"}, "sk": {"S": f"before-{number}"}, "kind": {"S": "event"}}
+            pipeline.aws("dynamodb").put_item(TableName=pipeline.outputs["Table"], Item=event)
+        pipeline.await_inbox("before-2")
         later = {"ScheduleExpressionTimezone": "Pacific/Auckland"}
         pipeline.schedule("later", when="cron(30 2 * * ? *)", **later)
         assert local_cloud.start(tmp_path) == pipeline.cloud, "starting a running cloud returns it"
@@ -79,7 +83,7 @@ def test_state_survives_a_restart(tmp_path):
         assert wait_for(lambda: pipeline.log_item("after"), "the queue's mapping")["tenant"] == {"S": "acme"}
         item = {"pk": {"S": "T#acme#P"}, "sk": {"S": "restarted"}, "kind": {"S": "event"}}
         pipeline.aws("dynamodb").put_item(TableName=pipeline.outputs["Table"], Item=item)
-        pipeline.await_inbox("restarted")
+        assert pipeline.await_inbox("restarted") == ["restarted"], "what was read is not read again"
         assert pipeline.deploy().changed is False
         assert pipeline.deploy(Greeting="changed").changed is True
     finally:

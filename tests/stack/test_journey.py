@@ -1,4 +1,4 @@
-"""The main job through public surfaces only: consent, discovery, finding, revoke, verified; push; schedule."""
+"""The main job through public surfaces only: consent, discovery, finding, revoke, push, schedule."""
 
 import json
 import uuid
@@ -101,7 +101,6 @@ def test_a_consent_is_pushed_and_found_within_seconds(deployment: Deployment, ac
     started = datetime.now(UTC)
     control.grant(person, client_id=client)
     acme.finding(EVERY_AI_RULE, "SciSpace", 30)
-    print(f"consent to finding by push: {(datetime.now(UTC) - started).total_seconds():.1f} s")
     assert acme.app("SciSpace")["holders"] == 1
 
 

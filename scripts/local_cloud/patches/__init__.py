@@ -15,6 +15,7 @@ PATCHES: tuple[str, ...] = (
     "tenancy",
     "function_properties",
     "mapping_numbers",
+    "stream_restart",
     "secret_ref",
     "api_identity",
     "openapi_import",

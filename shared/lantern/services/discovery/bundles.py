@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from lantern.connectors.protocol import Connector, Deadline, Unread
 from lantern.domain import ids, inventory
@@ -153,10 +153,10 @@ class BundleWriter:
     ) -> Merge:
         merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
         self._put_apps((grant.app for grant in seen.grants or ()), now)
-        rescued = self._note_again(stored, now)
+        unfinished = self._finish_last(stored, now)
         if merged.bundle is None:
             return merged
-        if rescued:
+        if unfinished:
             # Before it is overwritten: a bundle remembers only its last change.
             self._flush_history()
         self._put_scope_sets(merged.scope_sets)
@@ -168,13 +168,18 @@ class BundleWriter:
         self._note(written, now)
         return merged
 
-    def _footprint(self, verb: str, principal: str, apps: set[str]) -> None:
+    def _footprint(self, verb: Literal["add", "remove"], principal: str, apps: set[str]) -> None:
         if not self._indexed or not apps:
             return
-        connection = self._connection
-        shard = ids.shard_of(principal, connection.shards)
-        change = self._store.footprints.add if verb == "add" else self._store.footprints.remove
-        change(connection.id, shard, connection.shards, principal, apps)
+        cid, shards = self._connection.id, self._connection.shards
+        shard = ids.shard_of(principal, shards)
+        if verb == "remove":
+            self._store.footprints.remove(cid, shard, shards, principal, apps)
+            # Another worker may have stored such a grant anew since we read the bundle.
+            now = self._store.bundles.get(cid, principal)
+            apps = {app for app in apps if now and now.grant(app)}
+        if apps:
+            self._store.footprints.add(cid, shard, shards, principal, apps)
 
     def _put_apps(self, apps: Iterable[App], now: datetime) -> None:
         fresh = [replace(app, first_seen=now) for app in apps if app.id not in self._seen_apps]
@@ -207,10 +212,16 @@ class BundleWriter:
             for delta in bundle.delta
         )
 
-    def _note_again(self, stored: Bundle | None, now: datetime) -> bool:
-        """A worker that stopped between a bundle and its history left that to us; noting is idempotent."""
+    def _finish_last(self, stored: Bundle | None, now: datetime) -> bool:
+        """Do again what follows a bundle's last write: its worker may have stopped before. All is idempotent.
+
+        Returns:
+            Whether there was something to note.
+        """
         if stored is None or stored.changed_at is None or stored.changed_at < now - REPAIR:
             return False
+        gone = {d.app_id for d in stored.delta if d.kind == "removed"}
+        self._footprint("remove", stored.principal.id, gone)
         baseline = self._connection.baseline_at
         if stored.cause == "run" and (baseline is None or stored.changed_at <= baseline):
             return False

@@ -46,9 +46,11 @@ def poll_changes(task: Discovery) -> int:
     except LeaseLostError:
         return 0
     started, events, finished = task.clock.now(), 0, False
-    for page in task.connector.changes(store.cursors.get(connection.id, CHANGES), task.deadline):
-        absorb(task, page)
+    cursor = store.cursors.get(connection.id, CHANGES)
+    for page in task.connector.changes(cursor, task.deadline):
+        absorb(task, page, cursor)
         store.cursors.put(connection.id, CHANGES, page.cursor, task.clock.now())
+        cursor = page.cursor
         events += page.events
         if page.last:
             finished = True
@@ -61,14 +63,19 @@ def poll_changes(task: Discovery) -> int:
     return events
 
 
-def absorb(task: Discovery, page: ActivityPage) -> None:
-    """Make one page's effects durable: bundles read again, use spooled, delegations noted."""
+def absorb(task: Discovery, page: ActivityPage, after: str | None) -> None:
+    """Make one page's effects durable: bundles read again, use spooled, delegations noted.
+
+    `after` is the cursor the page was read from. It names the spooled use, so that a page read again,
+    because its cursor was not stored, takes the place of what it left and is counted once.
+    """
     if page.hints:
         answer(task, page.hints)
     rows = use_rows(task, page)
     now = task.clock.now()
     if rows:
-        task.store.use.spool(task.connection.id, rows, now, ids.time_id("use", now, task.random))
+        name = ids.derived_id("use", task.connection.id, after or "")
+        task.store.use.spool(task.connection.id, rows, now, name)
     note_delegations(task, page)
 
 
@@ -142,9 +149,9 @@ def backfill(task: Discovery) -> bool:
         # Named, so that a week folded by a worker that then crashed is not counted twice.
         store.use.fold(connection.id, connection.shards, rows, batch=f"backfill {since.isoformat()}")
         state = replace(state, reached=since)
-        now = task.clock.now()
-        store.cursors.put(connection.id, BACKFILL, msgspec.json.encode(state).decode(), now)
+        # The reach last: a worker that stops before it reads the week again and ends up here.
         _extend_window_back(task, since)
+        store.cursors.put(connection.id, BACKFILL, msgspec.json.encode(state).decode(), task.clock.now())
     return True
 
 

@@ -81,6 +81,8 @@ def _open(task: Discovery, work: Work) -> tuple[Run, Progress] | None:
     if raw:
         progress = msgspec.json.decode(raw, type=Progress)
         run = store.runs.get(connection.id, progress.run_id)
+        if run is None and progress.opened_by == task.message_id:
+            return store.runs.put(_new_run(progress.run_id, task, work)), progress
         if run and run.state == "running" and now - run.started_at < ABANDON_AFTER:
             return run, progress
         if run and run.state == "running":
@@ -97,12 +99,14 @@ def _open(task: Discovery, work: Work) -> tuple[Run, Progress] | None:
             return None
     if "run_id" in work.body:
         return None
-    run = store.runs.put(
-        Run(ids.time_id("run", now, task.random), connection.id, "full", "running", work.cause, now)
-    )
-    progress = Progress(run.id, task.message_id)
+    # The progress first: a run that nobody could find would be running for ever.
+    progress = Progress(ids.time_id("run", now, task.random), task.message_id)
     store.cursors.put(connection.id, CHAIN, msgspec.json.encode(progress).decode(), now)
-    return run, progress
+    return store.runs.put(_new_run(progress.run_id, task, work)), progress
+
+
+def _new_run(run_id: str, task: Discovery, work: Work) -> Run:
+    return Run(run_id, task.connection.id, "full", "running", work.cause, task.clock.now())
 
 
 class _Chain:

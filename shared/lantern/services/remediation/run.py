@@ -94,6 +94,11 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
         _settle(task, action, "skipped", "The app is no longer known here.")
         return
     connector = task.connect(connection)
+    asked_before = action.state == "applied"
+    if not asked_before:
+        # Noted before the provider is asked: should we not live to note the outcome, what is found gone
+        # when the message comes again is our doing.
+        action = store.jobs.put_action(jobs.settle(action, "applied", now, detail="The provider is asked."))
     try:
         result = connector.act(Action("revoke_grant", bundle.principal.native_id, app.client_id))
     except ConnectorError as error:
@@ -110,9 +115,11 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
         baseline=False,
     )
     writer.refresh([bundle.principal], task.deadline, now)
-    if result.observed_present:
+    if result.state == "not_possible":
+        _settle(task, action, "failed", result.detail)
+    elif result.observed_present:
         _settle(task, action, "failed", "The provider still lists the grant after the revocation.")
-    elif result.state == "already_done":
+    elif result.state == "already_done" and not asked_before:
         _settle(task, action, "already_gone", "The grant was gone already.")
     elif result.observed_present is None:
         _settle(task, action, "applied", "Revoked; the provider could not be asked again yet.")
@@ -136,7 +143,10 @@ def _settle(
     remaining_access_s: int | None = None,
 ) -> None:
     store, now = task.store, task.clock.now()
-    settled = jobs.settle(action, state, now, detail=detail, remaining_access_s=remaining_access_s)
+    if state == action.state:
+        settled = replace(action, at=now, detail=detail, remaining_access_s=remaining_access_s)
+    else:
+        settled = jobs.settle(action, state, now, detail=detail, remaining_access_s=remaining_access_s)
     event = AuditEvent(
         "system", f"grant.{state}", action.grant_id, {"job": action.job_id, "detail": detail[:200]}
     )

@@ -1,0 +1,189 @@
+"""Messages whose worker dies: how the world is before, which message it is, and what is true at the end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from lantern.domain import ids
+from lantern.domain.jobs import Guards, Selector
+from lantern.domain.work import Work
+from lantern.services import remediation
+from lantern.services.discovery.feeds import BACKFILL, HISTORY, Backfill
+from tests.support.google_world import CUSTOMER
+from tests.support.lab import Lab
+
+DRIVE = "https://www.googleapis.com/auth/drive"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`prepare` makes the world and returns the message."""
+
+    name: str
+    prepare: Callable[[Lab], Work]
+
+
+def work(lab: Lab, kind: Any, **body: str) -> Work:
+    """A message of this tenant's connection."""
+    return Work(lab.store.tenant_id, kind, lab.connection_id, body)
+
+
+def people(lab: Lab) -> list[Any]:
+    """Everybody but the administrator who gave consent."""
+    return [user for user in lab.world.org.users if user is not lab.world.org.admin]
+
+
+def settled(lab: Lab) -> None:
+    """A first load, done with everything that follows, and half an hour."""
+    lab.full()
+    lab.clock.forward(minutes=30)
+
+
+def changed(lab: Lab) -> None:
+    """One grant more, one wider, one less."""
+    first, second = people(lab)[:2]
+    control = lab.world.control
+    control.grant(first.id, "ChatGPT", scopes=[DRIVE])
+    held = lab.world.org.grants.held_by(second)
+    control.grant(second.id, client_id=held[0].client_id, scopes=[DRIVE])
+    control.revoke(second.id, held[1].client_id)
+
+
+def first_run(lab: Lab) -> Work:
+    return work(lab, "connection.full")
+
+
+def later_run(lab: Lab) -> Work:
+    settled(lab)
+    changed(lab)
+    lab.world.set_state(people(lab)[2], "deleted")
+    return work(lab, "connection.full")
+
+
+def hint(lab: Lab) -> Work:
+    settled(lab)
+    changed(lab)
+    return work(lab, "bundle.read", native_id=people(lab)[1].id)
+
+
+def changes(lab: Lab) -> Work:
+    settled(lab)
+    changed(lab)
+    user = people(lab)[0]
+    for grant in lab.world.org.grants.held_by(user):
+        lab.world.control.use(user.id, grant.client_id)
+    lab.world.control.delegate("1234567890", [DRIVE])
+    lab.clock.forward(hours=3)
+    return work(lab, "connection.changes")
+
+
+def backfill(lab: Lab) -> Work:
+    """Two weeks are left to read; reading 24 more would say nothing new."""
+    lab.do(work(lab, "connection.full"))
+    lab.sent.clear()
+    now = lab.clock.now()
+    floor = now - HISTORY
+    state = Backfill(floor + timedelta(days=10), floor)
+    lab.store.cursors.put(lab.connection_id, BACKFILL, msgspec.json.encode(state).decode(), now)
+    user = people(lab)[0]
+    for grant in lab.world.org.grants.held_by(user):
+        for days in (1, 2, 9):
+            at = (floor + timedelta(days=days)).timestamp()
+            lab.world.control.use(user.id, grant.client_id, at=at)
+    return work(lab, "connection.backfill")
+
+
+def score_run(lab: Lab) -> Work:
+    lab.do(work(lab, "connection.full"))
+    lab.sent.clear()
+    for item, _ in list(lab.store.outbox.due(lab.clock.now() + timedelta(days=1))):
+        lab.store.outbox.delete(item)
+    return work(lab, "score.run")
+
+
+def score_bundle(lab: Lab) -> Work:
+    settled(lab)
+    changed(lab)
+    native_id = people(lab)[1].id
+    lab.do(work(lab, "bundle.read", native_id=native_id))
+    return work(lab, "score.bundle", principal=ids.principal_id("google", CUSTOMER, native_id))
+
+
+def revoke(lab: Lab) -> Work:
+    settled(lab)
+    first, second = people(lab)[:2]
+    chosen = tuple(
+        ids.grant_id(ids.principal_id("google", CUSTOMER, user.id), ids.app_id("google", grant.client_id))
+        for user in (first, second)
+        for grant in lab.world.org.grants.held_by(user)[:1]
+    )
+    job = remediation.request_revocation(
+        lab.store,
+        requested_by="key_a",
+        selector=Selector(grant_ids=chosen),
+        dry_run=False,
+        guards=Guards(max_percent=100, approve_above=10),
+        now=lab.clock.now(),
+        random=lab.rng.randbytes,
+    )
+    assert job.state == "approved"
+    lab.drain_outbox()
+    return lab.sent.pop()
+
+
+SCENARIOS = [
+    Scenario(make.__name__, make)
+    for make in (first_run, later_run, hint, changes, backfill, score_run, score_bundle, revoke)
+]
+
+
+def outcome(lab: Lab) -> dict[str, Any]:
+    """Everything that must not depend on whether a worker died: no random ids, no instants."""
+    store, cid = lab.store, lab.connection_id
+    now = lab.clock.now()
+    year = timedelta(days=365)
+    weeks = {
+        (row[0], row[1]): use
+        for week in sorted({f"{(now - timedelta(days=d)).date():%G-W%V}" for d in range(190)})
+        for row, use in _week(lab, week)
+    }
+    window = store.use.window(cid)
+    return {
+        "bundles": {b.principal.id: (b.principal, b.grants) for b in store.bundles.all(cid)},
+        "footprints": {app.id: store.footprints.holders(cid, app.id) for app in store.apps.all_facts()},
+        "history": sorted(
+            (e.principal_id, e.app_id, e.kind, e.before or "", e.after or "")
+            for e in store.history.read(cid, now - year, now + year)
+        ),
+        "findings": {
+            f.id: (f.status, f.severity, tuple((a.grant_id, a.state) for a in f.affected))
+            for f in store.findings.page(None, 500).items
+        },
+        "apps": sorted((r.app_id, r.holders, r.risk, r.verdict, r.last_used) for r in store.apps.summary()),
+        "use": weeks,
+        "last_use": {k: dict(v) for k, v in store.use.last_use(cid, 0, 1).items()},
+        "use_from": window.complete_from.date() if window else None,
+        "audit": sorted(
+            (e.action, e.subject if e.action.startswith("grant") else "", e.detail.get("state", ""))
+            for e in store.audit.entries()
+        ),
+        "jobs": [(j.state, j.counts) for j in store.jobs.page(50).items],
+        "runs": [(r.state, r.coverage.listed) for r in store.runs.list(cid, 50).items],
+        "delegations": [(d.client_id, d.scopes, len(d.history)) for d in store.delegations.list(cid)],
+        "channels": sorted(c.event for c in store.channels.list(cid) if c.resource_id),
+        "provider": lab.world.truth(),
+        "deletions": sum(1 for c in lab.world.org.grants.changes if c.scopes is None),
+    }
+
+
+def _week(lab: Lab, week: str) -> list[tuple[tuple[str, str, str], Any]]:
+    shards = lab.connection.shards
+    return [
+        ((week, pid, app), use)
+        for shard in range(shards)
+        for pid, apps in lab.store.use.week(lab.connection_id, week, shard, shards).items()
+        for app, use in apps.items()
+    ]
