@@ -98,7 +98,6 @@ def test_a_consent_is_pushed_and_found_within_seconds(deployment: Deployment, ac
     wait_for(lambda: _channels(deployment, acme) == {"authorize", "revoke"}, "push channels")
     client = control.add_app("SciSpace", ["openid", RISKY], acme.customer_id)
     person = next(r for r in control.truth(acme.customer_id).values() if r["state"] == "active")["email"]
-    started = datetime.now(UTC)
     control.grant(person, client_id=client)
     acme.finding(EVERY_AI_RULE, "SciSpace", 30)
     assert acme.app("SciSpace")["holders"] == 1
