@@ -31,11 +31,12 @@ def size(principals: int, scale: float, console: Console) -> dict[str, Any]:
     }
     if principals >= BILLED:
         steps["poll"] = "a poll of a quarter hour among a million events a day"
+        steps["use"] = "a day of use"
     for what, text in steps.items():
         with console.status(f"{principals:,} principals: {text}"):
             found[what] = measured(what, principals, scale)
     if "poll" in found:
-        found["bill"] = [asdict(line) for line in bill(found["life"], found["poll"])]
+        found["bill"] = [asdict(line) for line in bill(found["life"], found["poll"], found["use"])]
     return found
 
 

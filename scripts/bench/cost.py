@@ -29,6 +29,8 @@ SERVICE_S: Final = 0.2
 COLD_SHARE: Final = 0.25
 """Polls that find no warm environment: an idle one lives for some ten minutes or more, we come every 15."""
 COLD_START_S: Final = 1.5
+POLL_WRITES: Final = 8
+"""Cursor, lease, window and connection of a poll."""
 LOG_KB_A_MESSAGE: Final = 2.0
 
 
@@ -41,29 +43,37 @@ class Line:
     dollars: float
 
 
-def bill(life: Mapping[str, Any], poll: Mapping[str, Any]) -> list[Line]:
+def bill(life: Mapping[str, Any], poll: Mapping[str, Any], use: Mapping[str, Any]) -> list[Line]:
     """A month of nightly reconciles at 1 % change, nightly scoring, and 15-minute polls.
 
     Args:
         life: what `measure life` said of this size of organisation.
-        poll: what `measure poll` said, at the same size.
+        poll: what `measure poll` said, at the same size; its spooled use is billed by `use`.
+        use: what `measure use` said: a day of use, spooled and rolled.
     """
     phases = {p["name"]: p for p in life["phases"]}
     night, score = phases["1 % changed"], phases["scoring sweep"]
     polls = POLLS_A_DAY * DAYS
     # Waiting for the provider is billed like computing.
-    poll_s = poll["provider_calls"] * SERVICE_S + poll["cpu_s"]
+    poll_s = (poll["provider_calls"] * SERVICE_S + poll["cpu_s"]) * poll["average"]
     cold_s = (polls * COLD_SHARE + 2 * DAYS) * COLD_START_S
     discovery_s = DAYS * night["wall_s"] + polls * poll_s + cold_s
     scoring_s = DAYS * score["cpu_s"] * 2
     messages = polls + 2 * DAYS
-    writes = DAYS * (night["write_units"] + score["write_units"]) + polls * poll["write_units"]
-    reads = DAYS * (night["read_units"] + score["read_units"]) + polls * poll["read_units"]
+    kept = DAYS * (night["write_units"] + score["write_units"]) + polls * POLL_WRITES
+    reads = (
+        DAYS * (night["read_units"] + score["read_units"] + use["read_units"]) + polls * poll["read_units"]
+    )
     waiting_s = discovery_s + scoring_s
     environments = polls * COLD_SHARE * DISCOVERY_GB + DAYS * (DISCOVERY_GB + SCORING_GB)
     logs_gb = messages * 3 * LOG_KB_A_MESSAGE / 1e6
     return [
-        Line("DynamoDB writes", f"{writes:,.0f} units", writes * WRITE),
+        Line("DynamoDB writes, inventory", f"{kept:,.0f} units", kept * WRITE),
+        Line(
+            "DynamoDB writes, use",
+            f"{DAYS * use['write_units']:,.0f} units",
+            DAYS * use["write_units"] * WRITE,
+        ),
         Line("DynamoDB reads", f"{reads:,.0f} units", reads * READ),
         Line("Lambda, discovery", f"{discovery_s:,.0f} s × 1 GB", discovery_s * DISCOVERY_GB * LAMBDA_GB_S),
         Line("Lambda, scoring", f"{scoring_s:,.0f} s × 1.7 GB", scoring_s * SCORING_GB * LAMBDA_GB_S),

@@ -1,6 +1,7 @@
 """Measures one size of organisation; run in a process of its own so that its peak memory is its own."""
 
 import json
+import random
 import resource
 import sys
 import threading
@@ -8,19 +9,25 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from lantern.connectors.protocol import Deadline, Unread
+from lantern.domain import ids
+from lantern.domain.use import UseRow
 from lantern.domain.work import Work, WorkKind
 from lantern.store.meter import Meter, Usage
-from scripts.bench.provider import Provider, provider
-from scripts.bench.tenant import remote_world, tenant
+from scripts.bench.cost import POLLS_A_DAY
+from scripts.bench.provider import START, Provider, provider
+from scripts.bench.tenant import counted_store, remote_world, tenant
 from tests.support.tenant import Bench
 
 QUOTA_PER_S = 2400 / 60
 SERVICE_S = 0.2
+POLL_HOURS = 2.25
+"""What a poll reads: a quarter of an hour, and two hours once more for late events."""
 SERIAL = 1000
 """Accounts that are read one after the other; more would only take longer."""
 DRIVE = "https://www.googleapis.com/auth/drive"
@@ -38,6 +45,7 @@ class Phase:
     table_calls: int
     provider_calls: int
     refused: int
+    peak_mb: int
     changed: int = 0
 
 
@@ -81,7 +89,13 @@ def phase(name: str, bench: Bench, meter: Meter, google: Provider, do: Callable[
         table_calls=usage.total_calls,
         provider_calls=calls,
         refused=refused,
+        peak_mb=_peak_mb(),
     )
+
+
+def _peak_mb() -> int:
+    """Most memory this process ever had."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def life(principals: int, scale: float) -> dict[str, Any]:
@@ -114,7 +128,7 @@ def life(principals: int, scale: float) -> dict[str, Any]:
             "grants": run.counts.grants,
             "state": run.state,
             "phases": [asdict(p) for p in phases],
-            "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_mb": _peak_mb(),
             "bound_s": round((run.coverage.listed or 0) / QUOTA_PER_S, 1),
         }
 
@@ -137,9 +151,37 @@ def poll(principals: int, events: float) -> dict[str, Any]:
         google.control("advance", seconds=900)
         work = Work(bench.store.tenant_id, "connection.changes", bench.connection_id)
         cost = phase("poll", bench, meter, google, lambda: bench.do(work))
-        bench.clock.forward(hours=21)
-        google.control("advance", seconds=21 * 3600)
-        return {"principals": principals, "events_a_day": principals * events, **asdict(cost)}
+        # Read at the busiest hour; what a poll reads on average is a share of the day.
+        pages = principals * events * POLL_HOURS / 24 / 1000
+        return {
+            "principals": principals,
+            "events_a_day": principals * events,
+            "average": pages / max(1, cost.provider_calls),
+            **asdict(cost),
+        }
+
+
+def use(principals: int, events: float) -> dict[str, Any]:
+    """A second day of use, spooled by 96 polls and rolled once; of the store alone."""
+    meter = Meter()
+    store, shards, cid = counted_store(meter), 1, "con_bench"
+    while principals > shards * 320:
+        shards *= 2
+    draw = random.Random(3)  # noqa: S311 - made-up use
+    people = [ids.principal_id("google", "C0", str(n)) for n in range(principals)]
+    apps = [ids.app_id("google", str(n)) for n in range(450)]
+    held = {pid: draw.sample(apps, 70) for pid in people}
+    spent = []
+    for day in range(2):
+        now = START + timedelta(days=day)
+        with meter.measured() as usage:
+            for number in range(POLLS_A_DAY):
+                chosen = draw.choices(people, k=int(principals * events / POLLS_A_DAY))
+                rows = [UseRow(pid, draw.choice(held[pid]), 1, now.date()) for pid in chosen]
+                store.use.spool(cid, rows, now, f"use_{day}_{number}")
+            store.use.roll(cid, shards, now)
+        spent.append(usage)
+    return {"write_units": spent[1].write_units, "read_units": spent[1].read_units}
 
 
 def pace(name: str, google: Provider, scale: float, *, others: float = 0.0) -> Pace:
@@ -228,11 +270,12 @@ def main(
     scale: Annotated[float, typer.Option()] = 5.0,
     events: Annotated[float, typer.Option()] = 100.0,
 ) -> None:
-    """Measure `life`, `paces` or `poll`; prints JSON."""
+    """Measure `life`, `paces`, `poll` or `use`; prints JSON."""
     measures: dict[str, Callable[[], Any]] = {
         "life": lambda: life(principals, scale),
         "paces": lambda: paces(principals, scale),
         "poll": lambda: poll(principals, events),
+        "use": lambda: use(principals, events),
     }
     sys.stdout.write(json.dumps(measures[what]()) + "\n")
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import requests
@@ -17,10 +18,13 @@ import typer
 
 from lantern.connectors.google.manifest import MANIFEST
 from tests.simulators.google import GoogleSimulator, OAuthClient, OrgSpec, QuotaSettings
+from tests.simulators.google.clock import Clock
 from tests.simulators.google.tokens import Subject
 
 CLIENT = OAuthClient("407400000001-lantern.apps.googleusercontent.com", "s3cret", ("http://localhost/cb",))
 GRANTS = 70
+START = datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
+"""A Wednesday before noon: the feed is at its busiest."""
 LONG_TAIL = 300
 
 
@@ -50,7 +54,8 @@ def serve(
     spec = OrgSpec(
         principals, seed=5, grants_per_user=GRANTS, long_tail=LONG_TAIL, events_per_user_day=events
     )
-    with GoogleSimulator(spec, clients=[CLIENT], quota=QuotaSettings(time_scale=scale)) as simulator:
+    clock, quota = Clock(START.timestamp()), QuotaSettings(time_scale=scale)
+    with GoogleSimulator(spec, clock=clock, clients=[CLIENT], quota=quota) as simulator:
         # Deliveries of push channels are not part of what is measured.
         simulator.control.push(paused=True)
         admin = simulator.org.admin

@@ -13,7 +13,7 @@ Rows = Sequence[Sequence[str]]
 
 PHASE_HEAD: Final = (
     "phase", "wall s", "÷ bound", "CPU s", "write units", "per principal", "per changed", "read units",
-    "calls", "refused",
+    "calls", "refused", "peak MB",
 )  # fmt: skip
 PACE_HEAD: Final = ("fetch", "accounts", "wall s", "÷ bound", "calls", "refused", "refused %", "failed")
 BILL_HEAD: Final = ("item", "counted", "$ a month")
@@ -38,6 +38,7 @@ def phase_rows(life: Mapping[str, Any]) -> Rows:
                 f"{p['read_units']:,.0f}",
                 f"{p['provider_calls']:,}",
                 f"{p['refused']}",
+                f"{p['peak_mb']}",
             )
         )
     return rows
@@ -65,10 +66,7 @@ def sections(result: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Rows]]
     found: list[tuple[str, Sequence[str], Rows]] = []
     for size in result["sizes"]:
         life = size["life"]
-        title = (
-            f"{life['principals']:,} principals × 70 grants: bound {life['bound_s']:.0f} s, "
-            f"peak memory {life['peak_mb']} MB"
-        )
+        title = f"{life['principals']:,} principals × 70 grants: bound {life['bound_s']:.0f} s"
         found.append((title, PHASE_HEAD, phase_rows(life)))
         found.append(
             (f"{life['principals']:,} principals: the fetch alone", PACE_HEAD, pace_rows(size["paces"]))

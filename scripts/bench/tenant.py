@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from lantern.connectors.consent import ClientRegistration
@@ -20,12 +20,12 @@ from lantern.store.meter import Meter
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
-from scripts.bench.provider import CLIENT, Provider
+from scripts.bench.provider import CLIENT, START, Provider
 from scripts.build.content import build_content
 from tests.support.memory_table import MemoryDynamo
 from tests.support.tenant import TENANT, Bench
 
-TABLES = ("TenantTable", "PlatformTable")
+TABLE = "TenantTable"
 
 
 class ScaledClock:
@@ -33,7 +33,7 @@ class ScaledClock:
 
     def __init__(self, scale: float) -> None:
         self._scale = scale
-        self._base = datetime.now(UTC)
+        self._base = START
         self._origin = time.monotonic()
         self._skipped = 0.0
 
@@ -100,16 +100,20 @@ def knowledge() -> Knowledge:
     return load_knowledge(out)
 
 
-def tenant(world: RemoteWorld, meter: Meter) -> Bench:
-    """A tenant with an active connection; `meter` counts what it uses of the table."""
+def counted_store(meter: Meter) -> TenantStore:
+    """A tenant's store on a new table in memory; `meter` counts what it uses."""
     dynamo = MemoryDynamo()
-    for table in TABLES:
-        dynamo.tables[table] = {}
+    dynamo.tables[TABLE] = {}
     client = dynamo.client()
     meter.attach(client)
-    session = TenantSession.open(TENANT, TABLES[0], client)
+    session = TenantSession.open(TENANT, TABLE, client)
     seeded = random.Random(2)  # noqa: S311 - ids of a benchmark
-    store = TenantStore(session, finding_type=Finding, random=seeded.randbytes)
+    return TenantStore(session, finding_type=Finding, random=seeded.randbytes)
+
+
+def tenant(world: RemoteWorld, meter: Meter) -> Bench:
+    """A tenant with an active connection; `meter` counts what it uses of the table."""
+    store = counted_store(meter)
     connection = store.connections.put(
         Connection(
             id="con_0000000000000001",
@@ -122,6 +126,8 @@ def tenant(world: RemoteWorld, meter: Meter) -> Bench:
             connected_at=world.clock.now(),
         )
     )
-    platform = PlatformStore(dynamo.client(), TABLES[1])
+    pooled = MemoryDynamo()
+    pooled.tables["PlatformTable"] = {}
+    platform = PlatformStore(pooled.client(), "PlatformTable")
     # The world and the clock are those of a bench in all that is used here.
     return Bench(store, platform, world, world.clock, knowledge(), connection.id)  # type: ignore[arg-type]

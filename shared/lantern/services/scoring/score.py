@@ -96,14 +96,17 @@ def score_run(task: Scoring, connection_id: str) -> int:
 
 
 def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: frozenset[str]) -> int:
-    """Evaluate one principal's grants of the apps that changed; without names, of all it has or just lost."""
+    """Evaluate one principal's grants of the apps that changed; without names, of all its apps.
+
+    An app that the last write of the bundle removed is held no more, but its findings are about it.
+    """
     store = task.store
     connection = store.connections.get(connection_id)
     bundle = store.bundles.get(connection_id, principal_id) if connection else None
     if connection is None or bundle is None:
         return 0
-    lost = {delta.app_id for delta in bundle.delta}
-    concerned = apps or frozenset(g.app_id for g in bundle.grants or ()) | lost
+    held = {grant.app_id for grant in bundle.grants or ()}
+    concerned = apps or frozenset(held | {delta.app_id for delta in bundle.delta})
     judged = _recount(task, connection, concerned)
     use = _use(store, connection, [ids.shard_of(principal_id, connection.shards)])
     part = Slice(connection, (bundle,), use, concerned)
