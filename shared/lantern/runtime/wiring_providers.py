@@ -13,7 +13,6 @@ from lantern.runtime import wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.runtime.settings import SettingsError
 
-
 NOT_CONFIGURED: Final = "not-configured"
 """What `template.yaml` puts into a new secret; nobody can be sent to a provider with it."""
 
