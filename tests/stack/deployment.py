@@ -109,6 +109,22 @@ class Deployment:
         listed = self.aws("scheduler").list_schedules(GroupName=group)["Schedules"]
         return {item["Name"] for item in listed}
 
+    def quiet(self) -> None:
+        """Wait until nobody works: what is in hand at a stop is delivered again only after hours."""
+        sqs, counts = (
+            self.aws("sqs"),
+            ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
+
+        def done() -> bool:
+            waiting = 0
+            for queue in ("HintsQueue", "RunsQueue"):
+                asked = sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=counts)
+                waiting += sum(int(value) for value in asked["Attributes"].values())
+            return waiting == 0
+
+        wait_for(done, "empty queues")
+
     def items(self) -> Iterator[dict[str, Any]]:
         """Every item of both tables."""
         client = self.aws("dynamodb")

@@ -150,7 +150,7 @@ def discover(work: Work, context: Context) -> None:
     """What the discovery function does."""
     from lantern.services import connections
     from lantern.services.discovery.context import Discovery
-    from lantern.services.discovery.handle import handle
+    from lantern.services.discovery.handle import LEAVING, handle, withdrawn
 
     store = wiring.tenant_store(work.tenant_id)
     providers = Providers(work.tenant_id)
@@ -165,13 +165,19 @@ def discover(work: Work, context: Context) -> None:
         connections.disconnect(tools, str(work.connection_id), CLOCK.now())
         return
     connection = store.connections.get(work.connection_id or "")
-    if connection is None:
-        log.info("no such connection", extra={"connection": work.connection_id})
+    if connection is None or connection.status in LEAVING:
+        # What is still on the queue of a connection that is gone needs no token, and there is none.
+        log.info("no such connection any more", extra={"connection": work.connection_id})
+        return
+    try:
+        connector = providers.connect(connection)
+    except ConnectorError as error:
+        withdrawn(store, connection, error, CLOCK.now())
         return
     task = Discovery(
         store=store,
         connection=connection,
-        connector=providers.connect(connection),
+        connector=connector,
         clock=CLOCK,
         deadline=deadline(context, work.queue),
         random=secrets.token_bytes,

@@ -2,20 +2,24 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.connectors.protocol import Feature
 from lantern.domain.errors import ConnectorError
+from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work, WorkKind
 from lantern.services.connections import needs_attention
 from lantern.services.discovery import feeds, hints, run
 from lantern.services.discovery.channels import Address, renew_channels
 from lantern.services.discovery.context import Discovery
 from lantern.store.platform import PlatformStore
+from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
+LEAVING: Final = frozenset({"disconnecting", "disconnected"})
+"""States in which a connection is read no more: messages about it are done."""
 OUTBOX_OVERDUE: Final = timedelta(minutes=5)
 REMEDY: Final = "Have an administrator connect again with a link from POST /v1/connections."
 
@@ -29,7 +33,7 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
     Raises:
         ConnectorError: the provider cannot be reached or is throttling; try again later.
     """
-    if task.connection.status in ("disconnecting", "disconnected"):
+    if task.connection.status in LEAVING:
         log.info("the connection is being given up", extra={"connection": task.connection.id})
         return
     verbs: Mapping[WorkKind, Callable[[], object]] = {
@@ -42,10 +46,19 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
     try:
         verbs[work.kind]()
     except ConnectorError as error:
-        if error.kind != "config":
-            raise
-        log.warning("connection needs attention", extra={"detail": error.detail})
-        needs_attention(task.store, task.connection, error.user_message, REMEDY, task.clock.now())
+        withdrawn(task.store, task.connection, error, task.clock.now())
+
+
+def withdrawn(store: TenantStore, connection: Connection, error: ConnectorError, now: datetime) -> None:
+    """Say on the connection that our access is gone; any other error is raised again.
+
+    Raises:
+        ConnectorError: `error`, where it is about anything else than our access.
+    """
+    if error.kind != "config":
+        raise error
+    log.warning("connection needs attention", extra={"detail": error.detail})
+    needs_attention(store, connection, error.user_message, REMEDY, now)
 
 
 def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None:

@@ -94,7 +94,9 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
         _settle(task, action, Outcome("skipped", "The account or the app is no longer known here."))
         return
     connection, bundle = found
-    connector = task.connect(connection)
+    connector = _connect(task, connection, action)
+    if connector is None:
+        return
     asked_before = action.state == "applied"
     if not asked_before:
         # Noted before the provider is asked: should we not live to note the outcome, what is found gone
@@ -130,6 +132,17 @@ def _target(store: TenantStore, action: ActionRecord) -> tuple[tuple[Connection,
     if pair is None:
         raise ValueError(f"not a grant id: {action.grant_id}")
     return _locate(store, pair[0]), pair[1]
+
+
+def _connect(task: Remediation, connection: Connection, action: ActionRecord) -> Connector | None:
+    """The connector; None where our access is gone, which is noted: asking again would not bring it back."""
+    try:
+        return task.connect(connection)
+    except ConnectorError as error:
+        if error.kind != "config":
+            raise
+        _settle(task, action, Outcome("failed", error.user_message))
+        return None
 
 
 def _locate(store: TenantStore, principal_id: str) -> tuple[Connection, Bundle] | None:

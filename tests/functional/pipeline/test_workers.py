@@ -1,0 +1,73 @@
+"""The discovery worker before it has a connector: connections that are gone, tokens that are missing."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from lantern.domain import ids
+from lantern.domain.errors import ConnectorError
+from lantern.domain.jobs import Selector
+from lantern.domain.work import Work
+from lantern.runtime import wiring, workers
+from lantern.services import remediation
+from tests.support.tenant import Bench
+
+CONTEXT = SimpleNamespace(tenant_id="", get_remaining_time_in_millis=lambda: 60_000)
+
+
+@pytest.fixture
+def changes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Work:
+    monkeypatch.setattr(wiring, "tenant_store", lambda _tenant_id: bench.store)
+    return Work(bench.store.tenant_id, "connection.changes", bench.connection_id)
+
+
+@pytest.mark.parametrize("status", ["disconnecting", "disconnected"])
+def test_what_is_left_on_the_queue_of_a_connection_that_is_gone_is_done(
+    bench: Bench, changes: Work, status: str
+) -> None:
+    bench.store.connections.put(replace(bench.connection, status=status))
+    workers.discover(changes, CONTEXT)
+    assert bench.connection.status == status
+
+
+def test_a_connection_without_its_token_asks_for_attention(bench: Bench, changes: Work) -> None:
+    workers.discover(changes, CONTEXT)
+    assert bench.connection.status == "needs_attention"
+    assert "POST /v1/connections" in (bench.connection.remedy or "")
+
+
+def test_a_key_service_that_does_not_answer_is_asked_again(
+    bench: Bench, changes: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(_self: object, _connection: object) -> None:
+        raise ConnectorError("transient", "The key service did not answer.")
+
+    monkeypatch.setattr(workers.Providers, "connect", down)
+    with pytest.raises(ConnectorError):
+        workers.discover(changes, CONTEXT)
+    assert bench.connection.status == "active"
+
+
+def test_a_job_at_a_provider_that_threw_us_out_ends(bench: Bench) -> None:
+    bench.world.add("u001", "slack-client")
+    bench.world.consent("u001", "chatgpt-client", "openid")
+    bench.full()
+
+    def gone(_connector: object) -> None:
+        raise ConnectorError("config", "There is no consent for this organisation any more.")
+
+    bench.wrap = gone
+    grant = ids.grant_id(bench.bundle("u001").principal.id, ids.app_id("google", "chatgpt-client"))
+    job = remediation.request_revocation(
+        bench.store,
+        requested_by="key_a",
+        selector=Selector(grant_ids=(grant,)),
+        dry_run=False,
+        now=bench.clock.now(),
+        random=bytes,
+    )
+    bench.settle()
+    done = bench.store.jobs.get(job.id)
+    assert done is not None
+    assert (done.state, done.counts.failed) == ("failed", 1)

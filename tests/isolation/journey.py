@@ -1,0 +1,130 @@
+"""Everything the product does, once, so that every call it makes to AWS is seen."""
+
+from tests.isolation.account import Account, Customer
+from tests.simulators.google.receiver import Receiver
+
+RISKY = "https://www.googleapis.com/auth/drive"
+
+
+def whole(account: Account, hooks: Receiver) -> list[Customer]:
+    """Two customers: all of discovery, scoring, the API, remediation, push, schedules, goodbye, housekeeping."""
+    control = account.google.control
+    first, second = control.organisations()
+    people = [r["email"] for r in control.truth(first["customer_id"]).values() if r["state"] == "active"]
+    client = control.add_app("Humata", ["openid", RISKY], first["customer_id"])
+    for person in people[:3]:
+        control.grant(person, client_id=client)
+    acme, globex = account.customer(first["admin"]), account.customer(second["admin"])
+    account.settle()
+    _push(account, hooks, people[4], client)
+    _read(acme)
+    _decide(account, acme)
+    tenant = acme.get("/v1/tenant")["id"]
+    (connection,) = [c["id"] for c in acme.get("/v1/connections")["data"]]
+    for kind in ("connection.full", "connection.changes", "connection.backfill"):
+        account.send("Runs", tenant_id=tenant, kind=kind, connection_id=connection, cause="schedule")
+        account.settle()
+    _repair(account, acme, first["admin"], connection)
+    account.send("Hints", tenant_id=tenant, kind="connection.unheard-of")
+    account.settle()
+    account.run("Housekeeping", {})
+    path = globex.get("/v1/connections")["data"][0]["id"]
+    gone = globex.decide("DELETE", f"/v1/connections/{path}", f"/v1/connections/{path}")
+    assert gone.status == 202
+    account.settle()
+    assert globex.get(f"/v1/connections/{path}")["status"] == "disconnected"
+    return [acme, globex]
+
+
+def _push(account: Account, hooks: Receiver, person: str, client: str) -> None:
+    control = account.google.control
+    control.grant(person, client_id=client)
+    control.settle()
+    assert [p for p in hooks.posted if p.body]
+    hooks.posted.extend(list(hooks.posted))  # everything twice: a replay has no effect
+    account.pushes(hooks)
+    account.settle()
+
+
+def _read(acme: Customer) -> None:
+    connection = acme.get("/v1/connections")["data"][0]["id"]
+    app = next(a for a in acme.get("/v1/apps?limit=100")["data"] if a["name"] == "Humata")["id"]
+    first = acme.get("/v1/apps?limit=1")
+    acme.get(f"/v1/apps?limit=1&cursor={first['next_cursor']}")
+    principal = acme.get(f"/v1/principals?connection_id={connection}&limit=5")["data"][0]["id"]
+    grant = acme.get(f"/v1/grants?app_id={app}&connection_id={connection}")["data"][0]
+    finding = acme.get("/v1/findings?status=open&limit=5")["data"][0]["id"]
+    acme.get("/v1/findings?limit=5")
+    for path in (
+        "/v1/tenant",
+        f"/v1/connections/{connection}",
+        f"/v1/connections/{connection}/runs?limit=2",
+        f"/v1/apps/{app}",
+        f"/v1/apps/{app}/risk",
+        f"/v1/apps/{app}/holders?connection_id={connection}",
+        f"/v1/principals/{principal}",
+        f"/v1/principals/{principal}/grants?connection_id={connection}",
+        f"/v1/grants?finding_id={finding}",
+        f"/v1/grants/{grant['id']}?connection_id={connection}",
+        f"/v1/scope-sets/{grant['scope_set']}",
+        f"/v1/findings/{finding}",
+        "/v1/jobs?open=true",
+        "/v1/audit?limit=3",
+        "/v1/audit/verify",
+        "/v1/keys",
+    ):
+        acme.get(path)
+    run = acme.get(f"/v1/connections/{connection}/runs")["data"][0]["id"]
+    acme.get(f"/v1/connections/{connection}/runs/{run}")
+
+
+def _decide(account: Account, acme: Customer) -> None:
+    connection = acme.get("/v1/connections")["data"][0]["id"]
+    app = next(a for a in acme.get("/v1/apps?limit=100")["data"] if a["name"] == "Humata")["id"]
+    assert acme.decide("PUT", f"/v1/apps/{app}/status", f"/v1/apps/{app}", {"status": "restricted"}).status == 200
+    account.settle()
+    findings = [f["id"] for f in acme.get("/v1/findings?status=open&limit=10")["data"]]
+    for finding, verb, body in zip(
+        findings,
+        ("acknowledge", "resolve", "suppress"),
+        ({}, {"resolution": "accepted", "reason": "known"}, {"reason": "known", "until": "2027-06-01T00:00:00Z"}),
+        strict=False,
+    ):
+        path = f"/v1/findings/{finding}"
+        answer = acme.decide("POST", f"{path}/{verb}", path, body, Idempotency_Key=f"once-{verb}-00001")
+        assert answer.status == 200, (verb, answer.json)
+    grants = acme.get(f"/v1/grants?app_id={app}&connection_id={connection}")["data"]
+    one = f"/v1/grants/{grants[0]['id']}"
+    assert acme.decide("POST", f"{one}/revoke", one, {}).status == 202
+    account.settle()
+    bulk = acme("POST", "/v1/grants/revoke", {"grant_ids": [g["id"] for g in grants[1:3]]})
+    assert bulk.status == 202, bulk.json
+    issued = acme("POST", "/v1/keys", {"name": "second", "scopes": ["read", "remediate"]})
+    colleague = Customer(account, issued.json["key"], acme.admin)
+    job = f"/v1/jobs/{bulk.json['id']}"
+    approved = colleague.decide("POST", f"{job}/approve", job)
+    assert approved.status in (200, 202), approved.json
+    account.settle()
+    assert acme.get(job)["counts"]["verified"] == 2
+    acme.get(f"{job}/actions")
+    third = acme("POST", "/v1/grants/revoke", {"app_id": app, "dry_run": True})
+    assert third.status in (200, 202), third.json
+    assert acme("DELETE", f"/v1/keys/{issued.json['id']}").status in (200, 204)
+    assert acme("POST", f"/v1/connections/{connection}/sync").status == 202
+    account.settle()
+
+
+def _repair(account: Account, acme: Customer, admin: str, connection: str) -> None:
+    """Consent is withdrawn, the connection says so, a link repairs it."""
+    from tests.isolation.account import CLIENT_ID
+
+    account.google.control.revoke_consent(admin, CLIENT_ID)
+    account.google.control.expire_access_tokens()
+    tenant = acme.get("/v1/tenant")["id"]
+    account.send("Runs", tenant_id=tenant, kind="connection.changes", connection_id=connection)
+    account.settle()
+    assert acme.get(f"/v1/connections/{connection}")["status"] == "needs_attention"
+    link = acme("POST", "/v1/connections", {"provider": "google", "connection_id": connection}).json["url"]
+    assert account.consent(admin, link)["statusCode"] == 200
+    account.settle()
+    assert acme.get(f"/v1/connections/{connection}")["status"] == "active"
