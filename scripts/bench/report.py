@@ -66,11 +66,12 @@ def sections(result: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Rows]]
     found: list[tuple[str, Sequence[str], Rows]] = []
     for size in result["sizes"]:
         life = size["life"]
-        title = f"{life['principals']:,} principals × 70 grants: bound {life['bound_s']:.0f} s "
-            f"(time × {life['scale']:g})"
+        people = f"{life['principals']:,} principals"
+        title = f"{people} × 70 grants: bound {life['bound_s']:.0f} s (time × {life['scale']:g})"
         found.append((title, PHASE_HEAD, phase_rows(life)))
+        paces = size["paces"]
         found.append(
-            (f"{life['principals']:,} principals: the fetch alone (time × {size['paces'][0]['scale']:g})", PACE_HEAD, pace_rows(size["paces"]))
+            (f"{people}: the fetch alone (time × {paces[0]['scale']:g})", PACE_HEAD, pace_rows(paces))
         )
         if size.get("bill"):
             poll = size["poll"]
