@@ -81,13 +81,20 @@ def _read(acme: Customer) -> None:
 def _decide(account: Account, acme: Customer) -> None:
     connection = acme.get("/v1/connections")["data"][0]["id"]
     app = next(a for a in acme.get("/v1/apps?limit=100")["data"] if a["name"] == "Humata")["id"]
-    assert acme.decide("PUT", f"/v1/apps/{app}/status", f"/v1/apps/{app}", {"status": "restricted"}).status == 200
+    assert (
+        acme.decide("PUT", f"/v1/apps/{app}/status", f"/v1/apps/{app}", {"status": "restricted"}).status
+        == 200
+    )
     account.settle()
     findings = [f["id"] for f in acme.get("/v1/findings?status=open&limit=10")["data"]]
     for finding, verb, body in zip(
         findings,
         ("acknowledge", "resolve", "suppress"),
-        ({}, {"resolution": "accepted", "reason": "known"}, {"reason": "known", "until": "2027-06-01T00:00:00Z"}),
+        (
+            {},
+            {"resolution": "accepted", "reason": "known"},
+            {"reason": "known", "until": "2027-06-01T00:00:00Z"},
+        ),
         strict=False,
     ):
         path = f"/v1/findings/{finding}"
