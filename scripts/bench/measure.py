@@ -124,6 +124,7 @@ def life(principals: int, scale: float) -> dict[str, Any]:
         run = bench.store.runs.list(bench.connection_id, 1).items[0]
         return {
             "principals": principals,
+            "scale": scale,
             "listed": run.coverage.listed,
             "grants": run.counts.grants,
             "state": run.state,
@@ -261,7 +262,7 @@ def paces(principals: int, scale: float) -> list[dict[str, Any]]:
         google.control("service_time", low_s=0.02)
         google.control("quota", per_minute=2400)
         found.append(official("Google's client, 16 threads, 20 ms a call", google, scale, accounts, 16))
-    return [{**asdict(p), "ratio": round(p.ratio, 3)} for p in found]
+    return [{**asdict(p), "ratio": round(p.ratio, 3), "scale": scale} for p in found]
 
 
 def main(

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from lantern.connectors.google import connector
+from lantern.domain.inventory import Observation
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
+from lantern.store import documents
 from scripts.build.content import build_content
 from tests.property.machine import Plan, execute, plan, shorten
 from tests.support.google_world import GoogleWorld
@@ -71,6 +74,30 @@ def test_ten_thousand_steps(world: GoogleWorld, knowledge: Knowledge, group: int
     # The machine must have had something to get wrong.
     assert all(writes > 20 for writes, _ in totals)
     assert sum(removals for _, removals in totals) > 5
+
+
+def all_runs(world: GoogleWorld, knowledge: Knowledge) -> None:
+    """All of the ten thousand steps, until one fails."""
+    for seed in range(RUNS * GROUPS):
+        execute(world, knowledge, seed, plan(seed, STEPS_A_RUN))
+
+
+def test_an_outage_read_as_nothing_granted_is_noticed(
+    world: GoogleWorld, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof has teeth: one line that takes failure for emptiness is found."""
+    monkeypatch.setattr(connector, "_unread", lambda account, _error: Observation(account, ()))
+    with pytest.raises(AssertionError, match="FALSE REVOCATION"):
+        all_runs(world, knowledge)
+
+
+def test_a_write_on_no_revision_is_noticed(
+    world: GoogleWorld, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the condition, a slow worker stores what the provider said before another one looked."""
+    monkeypatch.setattr(documents, "_expect", lambda _rev: None)
+    with pytest.raises(AssertionError):
+        all_runs(world, knowledge)
 
 
 @pytest.mark.prove
