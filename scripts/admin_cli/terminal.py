@@ -56,10 +56,8 @@ class Output:
     """
 
     as_json: bool
-    console: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False))
-    errors: Console = field(
-        default_factory=lambda: Console(highlight=False, markup=False, emoji=False, stderr=True)
-    )
+    console: Console = field(default_factory=lambda: _console(errors=False))
+    errors: Console = field(default_factory=lambda: _console(errors=True))
 
     def result(self, data: object, show: Callable[[], None]) -> None:
         """Print a result, once per command."""
@@ -78,14 +76,18 @@ class Output:
             self.errors.print(Text(text, style="dim"), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-        """A table of values from outside, or `empty` where there is no row."""
-        drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
-        for row in rows:
-            drawn.add_row(*(Text(inert("-" if cell is None else cell)) for cell in row))
-        if drawn.row_count:
-            self.console.print(drawn)
-        else:
+        """A table of values from outside, or `empty` where there is no row; the first column is never cut."""
+        cells = [[inert("-" if cell is None else cell) for cell in row] for row in rows]
+        if not cells:
             self.line(empty)
+            return
+        drawn = Table(box=None, header_style="bold", pad_edge=False)
+        for index, name in enumerate(columns):
+            whole = max(len(row[0]) for row in cells) if index == 0 else None
+            drawn.add_column(name, overflow="fold", min_width=whole)
+        for row in cells:
+            drawn.add_row(*map(Text, row))
+        self.console.print(drawn)
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
         """Names and values, one a line."""
@@ -102,6 +104,14 @@ class Output:
             return
         self.errors.print(Text(inert(message, 1_000), style="bold red"), soft_wrap=True)
         self.errors.print(Text(inert(remedy, 1_000)), soft_wrap=True)
+
+
+def _console(*, errors: bool) -> Console:
+    """A console that takes nothing in a text for markup, and folds nothing that goes to a file."""
+    console = Console(highlight=False, markup=False, emoji=False, stderr=errors)
+    if not console.is_terminal:
+        console.width = 240
+    return console
 
 
 def _plain(value: Any) -> Any:

@@ -17,14 +17,14 @@ from scripts.demo.story import Caught, Inventory, Revocation
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything there is to report. `units` are None where nothing was metered."""
+    """Everything there is to report. Units are by function; empty where nothing was metered."""
 
     found: Inventory
     revoked: Revocation
     caught: Caught
     audit_entries: int
-    read_units: float | None
-    write_units: float | None
+    read_units: dict[str, float]
+    write_units: dict[str, float]
     setup_seconds: float
     total_seconds: float
 
@@ -48,8 +48,10 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "consent_to_findings_seconds": round(found.last_finding_s, 2),
         "push_to_finding_seconds": round(outcome.caught.seconds, 2),
         "revoke_seconds": round(outcome.revoked.seconds, 2),
-        "read_units": outcome.read_units,
-        "write_units": outcome.write_units,
+        "read_units": _total(outcome.read_units),
+        "write_units": _total(outcome.write_units),
+        "read_units_by_function": outcome.read_units,
+        "write_units_by_function": outcome.write_units,
         "setup_seconds": round(outcome.setup_seconds, 2),
         "total_seconds": round(outcome.total_seconds, 2),
     }
@@ -148,5 +150,12 @@ def _s(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def _units(value: float | None) -> str:
-    return "not metered" if value is None else f"{value:,.0f}"
+def _total(units: dict[str, float]) -> float | None:
+    return sum(units.values()) if units else None
+
+
+def _units(units: dict[str, float]) -> str:
+    if not units:
+        return "not metered"
+    parts = ", ".join(f"{name} {value:,.0f}" for name, value in sorted(units.items()))
+    return f"{sum(units.values()):,.0f} ({parts})"

@@ -28,6 +28,8 @@ STALE_RULE: Final = "stale-grant"
 TOP: Final = 8
 """Apps whose risk is explained."""
 _FEWEST, _MOST = 5, 40
+_CALM_S: Final = 1.5
+"""Between two looks at whole lists: looking costs the machine that does the work."""
 
 Row = dict[str, Any]
 
@@ -98,9 +100,11 @@ def watch(api: Api, given: datetime, progress: Progress) -> Inventory:
             "the first full run to be complete", READ_DEADLINE_S, lambda: _run(api, connection)
         )
     with progress.step("identification, risk, findings") as report:
-        Patience(report).until("apps and findings", READ_DEADLINE_S, lambda: _judged(api))
+        Patience(report).until("apps and findings", READ_DEADLINE_S, lambda: _judged(api), pause_s=_CALM_S)
     with progress.step("180 days of use, newest first; unused grants") as report:
-        Patience(report).until("findings about unused grants", HISTORY_DEADLINE_S, _settled(api, STALE_RULE))
+        Patience(report).until(
+            "findings about unused grants", HISTORY_DEADLINE_S, _settled(api, STALE_RULE), pause_s=_CALM_S
+        )
     findings = tuple(api.all("/v1/findings"))
     seen = [_seconds(given, row["first_seen"]) for row in findings]
     ai_apps = tuple(api.all("/v1/apps", verdict="ai", sort="-risk"))
@@ -183,14 +187,14 @@ def _judged(api: Api) -> tuple[bool | None, str]:
 
 
 def _settled(api: Api, rule: str) -> Callable[[], tuple[bool | None, str]]:
-    """Looks whether findings of the last rule are there, and none came since the look before the last."""
+    """Looks whether findings of the last rule are there, and none came in the last looks."""
     counts: list[int] = []
 
     def look() -> tuple[bool | None, str]:
         findings = list(api.all("/v1/findings"))
         late = sum(1 for row in findings if row["rule_id"] == rule)
         counts.append(len(findings))
-        quiet = len(counts) > 4 and len(set(counts[-5:])) == 1
+        quiet = len(counts) > 2 and len(set(counts[-3:])) == 1
         return (True if late and quiet else None), f"{len(findings)} findings, {late} about unused grants"
 
     return look

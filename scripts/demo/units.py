@@ -13,17 +13,17 @@ _DIMENSION: Final = "service"
 _PERIOD_S: Final = 60
 
 
-def used(cloudwatch: Any, name: str, since: datetime, until: datetime) -> float | None:
-    """The sum of a metric over all functions; None where no function wrote it."""
+def used(cloudwatch: Any, name: str, since: datetime, until: datetime) -> dict[str, float]:
+    """The sum of a metric by function; a function that never wrote it is left out."""
     metrics = [
         metric
         for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace=NAMESPACE, MetricName=name)
         for metric in page["Metrics"]
         if {dimension["Name"] for dimension in metric["Dimensions"]} == {_DIMENSION}
     ]
-    if not metrics:
-        return None
-    return sum(_sum(cloudwatch, metric, since, until) for metric in metrics)
+    return {
+        str(metric["Dimensions"][0]["Value"]): _sum(cloudwatch, metric, since, until) for metric in metrics
+    }
 
 
 def _sum(cloudwatch: Any, metric: dict[str, Any], since: datetime, until: datetime) -> float:

@@ -25,7 +25,14 @@ class Patience:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
-    def until(self, what: str, seconds: float, look: Callable[[], tuple[T | None, str]]) -> T:
+    def until(
+        self,
+        what: str,
+        seconds: float,
+        look: Callable[[], tuple[T | None, str]],
+        *,
+        pause_s: float = PAUSE_S,
+    ) -> T:
         """The first thing that `look` finds; it also says how it stands.
 
         Raises:
@@ -41,7 +48,7 @@ class Patience:
                 raise DemoFailedError(
                     f"gave up after {seconds:.0f} s waiting for {what} (last seen: {standing})"
                 )
-            self.sleep(PAUSE_S)
+            self.sleep(pause_s)
 
 
 def tail(log: Path, lines: int = 40) -> str:

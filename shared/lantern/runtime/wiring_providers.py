@@ -3,6 +3,7 @@
 import json
 import random
 from functools import cache
+from typing import Final
 
 from lantern.connectors.consent import ClientRegistration, ConsentFlow
 from lantern.connectors.http import new_session
@@ -11,6 +12,9 @@ from lantern.connectors.registry import Io, oauth_flow, providers, relocated
 from lantern.runtime import wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.runtime.settings import SettingsError
+
+NOT_CONFIGURED: Final = "not-configured"
+"""What `template.yaml` puts into a new secret; nobody can be sent to a provider with it."""
 
 
 @cache
@@ -25,6 +29,8 @@ def registration(provider: str) -> ClientRegistration:
         raise SettingsError(f"no OAuth client is configured for {provider}")
     answer = wiring_platform.client("secretsmanager").get_secret_value(SecretId=name)
     found = json.loads(answer["SecretString"])
+    if found["client_id"] == NOT_CONFIGURED:
+        raise SettingsError(f"put Lantern's OAuth client for {provider} into the secret {name}")
     return ClientRegistration(found["client_id"], found["client_secret"])
 
 

@@ -93,7 +93,7 @@ class UnitOfWork:
         ops = self._unanswered or self._composed()
         self._unanswered = ops
         try:
-            self._documents.transact(ops, _token(ops))
+            self._documents.transact(ops, _token(self._documents.session.table, ops))
         except TransactionRefusedError:
             self._unanswered = None
             raise
@@ -107,9 +107,12 @@ class UnitOfWork:
         return ops
 
 
-def _token(ops: Iterable[Op]) -> str:
-    """The same for the same writes: a repetition that reaches DynamoDB within 10 minutes does nothing."""
-    digest = hashlib.sha256()
+def _token(table: str, ops: Iterable[Op]) -> str:
+    """The same for the same writes: a repetition that reaches DynamoDB within 10 minutes does nothing.
+
+    Tokens are the account's, not the table's: two deployments in one account must not share one.
+    """
+    digest = hashlib.sha256(table.encode())
     for op in ops:
         digest.update(repr(op).encode())
     return digest.hexdigest()[:36]

@@ -1,4 +1,4 @@
-"""A table per test: on moto, and with `-m engine` on DynamoDB Local at LANTERN_DYNAMODB_ENDPOINT."""
+"""A table per test: on moto, and with `-m engine` on DynamoDB Local at DYNAMODB_LOCAL_ENDPOINT."""
 
 import os
 import random
@@ -31,7 +31,7 @@ def session() -> Session:
 
 def make_client(engine: str) -> Any:
     config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-    endpoint = os.environ["LANTERN_DYNAMODB_ENDPOINT"] if engine == "local" else None
+    endpoint = os.environ["DYNAMODB_LOCAL_ENDPOINT"] if engine == "local" else None
     return session().create_client("dynamodb", region_name=REGION, endpoint_url=endpoint, config=config)
 
 
@@ -59,6 +59,18 @@ def create_table(client: Any, name: str, *, index: bool) -> None:
         ],
         **extra,
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What only a real engine can show (no isolation in moto, no sizes billed) runs on it alone."""
+    needless = [
+        item
+        for item in items
+        if item.get_closest_marker("engine") and "[local" not in item.name and "contract" in item.path.parts
+    ]
+    if needless:
+        config.hook.pytest_deselected(items=needless)
+        items[:] = [item for item in items if item not in needless]
 
 
 @pytest.fixture(params=["moto", pytest.param("local", marks=pytest.mark.engine)])

@@ -178,7 +178,7 @@ def test_an_anchor_shows_what_the_table_alone_cannot(store: TenantStore, tamper:
 
 @pytest.mark.engine
 def test_parallel_decisions_all_end_up_in_one_chain(store: TenantStore, engine: str) -> None:
-    assert engine == "local", "moto's transactions are not isolated"
+    assert engine == "local"
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(store.transact(NOW).audit(event(n)).commit) for n in range(8)]
         done = [job.exception() for job in jobs]

@@ -298,7 +298,8 @@ def test_functions_at_the_edge_import_nothing_heavy(function: str):
     script = (
         f"import sys, functions.{function}.app as app\n"
         "import lantern.services.push as push, lantern.runtime.wiring_edges as edges\n"
-        "push._module('google'); edges.logging_once('test')\n"
+        "import lantern.runtime.wiring_platform as platform\n"
+        "push._module('google'); platform.logging_once('test')\n"
         "if app.__name__.split('.')[1] == 'dispatcher': edges.dispatcher()\n"
         "else: edges.receiver(); edges.tenant_table()\n"
         "heavy = 'pydantic pynamodb boto3 requests stripe jinja2 jwt cryptography tldextract'.split()\n"

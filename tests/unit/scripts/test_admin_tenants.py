@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+from rich.console import Console
+
 from lantern.domain import apikeys
 from lantern.domain.audit import verify
 from lantern.domain.jobs import Guards, Job, Selector
 from lantern.domain.tenancy import Connection
 from scripts.admin_cli.target import Backend
+from scripts.admin_cli.terminal import Output
 from tests.unit.scripts.conftest import NOW, Admin
 
 HOSTILE = "Evil\x1b[2J\x1b]0;owned\x07 \u202egnp.exe\u2066 [red]x[/red] \u0301\u0301\u0301\u0301\n\rfake line"
@@ -173,3 +177,10 @@ def test_the_key_of_another_tenant_is_not_there(admin: Admin, tenant: str, backe
     known = backend.platform.get_key(key)
     assert known is not None
     assert known.status == "active"
+
+
+def test_ids_are_never_cut_however_narrow_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(width=50, markup=False, highlight=False)
+    out = Output(as_json=False, console=console)
+    out.table(("tenant", "name", "status"), [("t" * 20, "A long name " * 4, "active")], empty="none")
+    assert "t" * 20 in capsys.readouterr().out

@@ -84,7 +84,7 @@ def test_units_are_summed_over_functions() -> None:
             "cloudwatch", region_name="eu-central-1", aws_access_key_id="k", aws_secret_access_key="s"
         )
         now = datetime.now(UTC)
-        assert units.used(cloudwatch, "ReadUnits", now, now) is None
+        assert units.used(cloudwatch, "ReadUnits", now, now) == {}
         for service, value in (("api", 2.5), ("discovery", 4.0), ("discovery", 1.0)):
             cloudwatch.put_metric_data(
                 Namespace="Lantern",
@@ -97,14 +97,14 @@ def test_units_are_summed_over_functions() -> None:
                     }
                 ],
             )
-        assert units.used(cloudwatch, "ReadUnits", now, now) == 7.5
+        assert units.used(cloudwatch, "ReadUnits", now, now) == {"api": 2.5, "discovery": 5.0}
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:
     return {"id": f"app_{number}", "name": f"App {number}", "risk": 90 - number, "holders": 9, **more}
 
 
-def outcome(read_units: float | None = 12.0) -> report.Outcome:
+def outcome(metered: bool = True) -> report.Outcome:
     findings = tuple(
         {"id": f"f{n}", "rule_id": rule, "severity": severity}
         for n, (rule, severity) in enumerate([("stale-grant", "low")] * 3 + [("look-alike-app", "critical")])
@@ -125,8 +125,8 @@ def outcome(read_units: float | None = 12.0) -> report.Outcome:
         ),
         caught=Caught("a@example.com", {}, 1.5),
         audit_entries=23,
-        read_units=read_units,
-        write_units=7.0,
+        read_units={"api": 5.0, "scoring": 7.0} if metered else {},
+        write_units={"api": 1.0},
         setup_seconds=4,
         total_seconds=40,
     )
@@ -141,11 +141,12 @@ def test_the_summary_holds_what_was_promised(tmp_path: Path) -> None:
     )
     assert set(promised.split()) <= set(written)
     assert (written["revoked"], written["verified"], written["findings"]) == (9, 8, 4)
+    assert (written["read_units"], written["write_units"]) == (12.0, 1.0)
     assert written["findings_by_rule"]["stale-grant"] == {"low": 3}
 
 
 def test_tables_are_inert_and_say_what_was_not_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    report.show(Console(width=120, markup=False), outcome(read_units=None))
+    report.show(Console(width=120, markup=False), outcome(metered=False))
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\u202e" not in out

@@ -207,3 +207,20 @@ def test_workers_end_before_their_dispatchers() -> None:
     runs = FUNCTIONS["RunsDispatcherFunction"]
     for worker in ("DiscoveryFunction", "ScoringFunction", "RemediationFunction"):
         assert FUNCTIONS[worker]["Timeout"] < runs["Timeout"]
+
+
+def test_operators_reach_one_tenant_at_a_time_and_no_provider_token() -> None:
+    name = f"arn:aws:iam::{rendered.ACCOUNT}:role/{rendered.physical_name('OperatorRole')}"
+    for role, admitted in (("TenantDataRole", True), ("TenantWorkerRole", False)):
+        (trust,) = statements(RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"])
+        patterns = listed(trust["Condition"]["ArnLike"]["aws:PrincipalArn"])
+        assert any(re.fullmatch(p.replace("*", ".*"), name) for p in patterns) is admitted, role
+    assert not may_decrypt("OperatorRole")
+    inline = rendered.role(RESOURCES, "OperatorRole")["Policies"][0]["PolicyDocument"]
+    tables = {
+        resource
+        for statement in statements(inline)
+        if any(action.startswith("dynamodb:") for action in listed(statement["Action"]))
+        for resource in listed(statement["Resource"])
+    }
+    assert tables == {rendered.arn("PlatformTable", "AWS::DynamoDB::Table")}

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from lantern.connectors.protocol import Action, ActionResult, Clock, Connector, Deadline
 from lantern.domain import ids, jobs
@@ -34,6 +34,14 @@ class Remediation:
     deadline: Deadline
     send: Callable[[Work, float], None]
     message_id: str
+
+
+class Outcome(NamedTuple):
+    """What became of one target, in the words of its action."""
+
+    state: ActionState
+    detail: str
+    remaining_access_s: int | None = None
 
 
 def run_job(task: Remediation, work: Work) -> Job | None:
@@ -80,19 +88,12 @@ def _cancelled(store: TenantStore, job: Job) -> bool:
 def _carry_out(task: Remediation, action: ActionRecord) -> None:
     """One target: act, read the account again, note the outcome with its audit entry."""
     store, now = task.store, task.clock.now()
-    pair = ids.split_grant_id(action.grant_id)
-    if pair is None:
-        raise ValueError(f"not a grant id: {action.grant_id}")
-    principal_id, app_id = pair
-    found = _locate(store, principal_id)
-    if found is None:
-        _settle(task, action, "skipped", "The account is no longer known here.")
+    found, app_id = _target(store, action)
+    app = store.apps.get_facts(app_id)
+    if found is None or app is None:
+        _settle(task, action, Outcome("skipped", "The account or the app is no longer known here."))
         return
     connection, bundle = found
-    app = store.apps.get_facts(app_id)
-    if app is None:
-        _settle(task, action, "skipped", "The app is no longer known here.")
-        return
     connector = _connect(task, connection, action)
     if connector is None:
         return
@@ -106,32 +107,31 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
     except ConnectorError as error:
         if error.kind in ("transient", "rate_limited"):
             raise
-        _settle(task, action, "failed", error.user_message)
+        _settle(task, action, Outcome("failed", error.user_message))
         return
-    writer = BundleWriter(
-        store,
-        connector,
-        connection,
-        cause="act",
-        indexed=True,
-        baseline=False,
-    )
+    writer = BundleWriter(store, connector, connection, cause="act", indexed=True, baseline=False)
     writer.refresh([bundle.principal], task.deadline, now)
-    _conclude(task, action, result, asked_before=asked_before)
+    _settle(task, action, _outcome(result, asked_before=asked_before))
 
 
-def _conclude(task: Remediation, action: ActionRecord, result: ActionResult, *, asked_before: bool) -> None:
-    """Note what became of a target after the provider was asked."""
+def _outcome(result: ActionResult, *, asked_before: bool) -> Outcome:
+    """What the provider's answer means for the target."""
     if result.state == "not_possible":
-        _settle(task, action, "failed", result.detail)
-    elif result.observed_present:
-        _settle(task, action, "failed", "The provider still lists the grant after the revocation.")
-    elif result.state == "already_done" and not asked_before:
-        _settle(task, action, "already_gone", "The grant was gone already.")
-    elif result.observed_present is None:
-        _settle(task, action, "applied", "Revoked; the provider could not be asked again yet.")
-    else:
-        _settle(task, action, "verified", result.detail, result.remaining_access_s)
+        return Outcome("failed", result.detail)
+    if result.observed_present:
+        return Outcome("failed", "The provider still lists the grant after the revocation.")
+    if result.state == "already_done" and not asked_before:
+        return Outcome("already_gone", "The grant was gone already.")
+    if result.observed_present is None:
+        return Outcome("applied", "Revoked; the provider could not be asked again yet.")
+    return Outcome("verified", result.detail, result.remaining_access_s)
+
+
+def _target(store: TenantStore, action: ActionRecord) -> tuple[tuple[Connection, Bundle] | None, str]:
+    pair = ids.split_grant_id(action.grant_id)
+    if pair is None:
+        raise ValueError(f"not a grant id: {action.grant_id}")
+    return _locate(store, pair[0]), pair[1]
 
 
 def _connect(task: Remediation, connection: Connection, action: ActionRecord) -> Connector | None:
@@ -141,7 +141,7 @@ def _connect(task: Remediation, connection: Connection, action: ActionRecord) ->
     except ConnectorError as error:
         if error.kind != "config":
             raise
-        _settle(task, action, "failed", error.user_message)
+        _settle(task, action, Outcome("failed", error.user_message))
         return None
 
 
@@ -153,18 +153,13 @@ def _locate(store: TenantStore, principal_id: str) -> tuple[Connection, Bundle] 
     return None
 
 
-def _settle(
-    task: Remediation,
-    action: ActionRecord,
-    state: ActionState,
-    detail: str,
-    remaining_access_s: int | None = None,
-) -> None:
+def _settle(task: Remediation, action: ActionRecord, outcome: Outcome) -> None:
     store, now = task.store, task.clock.now()
+    state, detail, remaining = outcome.state, outcome.detail, outcome.remaining_access_s
     if state == action.state:
-        settled = replace(action, at=now, detail=detail, remaining_access_s=remaining_access_s)
+        settled = replace(action, at=now, detail=detail, remaining_access_s=remaining)
     else:
-        settled = jobs.settle(action, state, now, detail=detail, remaining_access_s=remaining_access_s)
+        settled = jobs.settle(action, state, now, detail=detail, remaining_access_s=remaining)
     event = AuditEvent(
         "system", f"grant.{state}", action.grant_id, {"job": action.job_id, "detail": detail[:200]}
     )

@@ -1,0 +1,107 @@
+"""Capacity units of whole runs through the discovery service, by our sizing function, budgets of QUALITY.
+
+Small, so that it is quick: what a run costs by itself weighs more here than at ten thousand people, for whom
+`make bench` says the same.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from lantern.domain.work import Work, WorkKind
+from lantern.services.discovery import run as full_run
+from lantern.services.scoring.knowledge import Knowledge, load_knowledge
+from lantern.store.meter import Meter, Usage
+from scripts.build.content import build_content
+from tests.support.google_world import GoogleWorld
+from tests.support.lab import Lab, make_lab
+
+PEOPLE, GRANTS = 400, 70
+DRIVE = "https://www.googleapis.com/auth/drive"
+BOOKKEEPING = 200
+FIRST_LOAD_A_PRINCIPAL = 12
+CHANGED_PRINCIPAL = 8
+
+
+@pytest.fixture(scope="module")
+def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+    """What a release ships."""
+    out: Path = tmp_path_factory.mktemp("content")
+    build_content(out)
+    return load_knowledge(out)
+
+
+@pytest.fixture
+def lab(knowledge: Knowledge) -> Iterator[Lab]:
+    """A metered tenant; nothing is loaded yet."""
+    with GoogleWorld.make().closing() as world:
+        world.begin(5, employees=PEOPLE, grants_per_user=GRANTS, long_tail=300, events_per_user_day=0)
+        yield make_lab(world, knowledge, 5, Meter())
+
+
+def used(lab: Lab, kind: WorkKind = "connection.full", **body: str) -> Usage:
+    """What one message uses."""
+    assert lab.meter is not None
+    with lab.meter.measured() as usage:
+        lab.do(Work(lab.store.tenant_id, kind, lab.connection_id, body))
+    return usage
+
+
+def revisions(lab: Lab) -> dict[str, int]:
+    return {b.principal.id: b.rev for b in lab.store.bundles.all(lab.connection_id)}
+
+
+def test_units_of_a_life(lab: Lab) -> None:
+    first = used(lab)
+    assert len(revisions(lab)) == PEOPLE
+    assert first.write_units / PEOPLE <= 4, "the budget is 12, the aim 4"
+
+    lab.clock.forward(days=1)
+    before = revisions(lab)
+    unchanged = used(lab)
+    assert revisions(lab) == before
+    assert unchanged.write_units < 30, "a run's own bookkeeping, the same whoever works here"
+
+    people = [u for u in lab.world.org.users if u.deleted_at is None and not u.is_admin]
+    chosen = Random(1).sample(people, PEOPLE // 100)
+    for user in chosen:
+        lab.world.control.grant(user.id, "Bench Assistant", scopes=[DRIVE])
+        lab.world.control.revoke(user.id, lab.world.org.grants.held_by(user)[3].client_id)
+    lab.clock.forward(days=1)
+    changed = used(lab)
+    assert sum(1 for pid, rev in revisions(lab).items() if before.get(pid) != rev) == len(chosen)
+    assert (changed.write_units - unchanged.write_units) / len(chosen) <= CHANGED_PRINCIPAL
+
+    lab.world.control.grant(chosen[0].id, "Another Assistant", scopes=[DRIVE])
+    hinted = used(lab, "bundle.read", native_id=chosen[0].id)
+    assert hinted.write_units <= CHANGED_PRINCIPAL
+
+
+def test_bookkeeping_of_ten_thousand_stays_under_its_budget(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 400 people and savings 25 times as often there are as many savings as with 10,000."""
+    monkeypatch.setattr(full_run, "SAVE_EVERY", full_run.SAVE_EVERY * PEOPLE // 10_000)
+    monkeypatch.setattr("lantern.connectors.google.directory._PAGE", "20")
+    lab.do(Work(lab.store.tenant_id, "connection.full", lab.connection_id))
+    lab.clock.forward(days=1)
+    before = revisions(lab)
+    unchanged = used(lab)
+    assert revisions(lab) == before
+    # What grows with people: 4 bytes each of who was listed, in base64 and compressed.
+    listed = 10_000 * full_run._PREFIX * 1.1 / 1024
+    assert unchanged.write_units + listed < BOOKKEEPING
+
+
+def test_a_sweep_reads_each_bundle_once(lab: Lab) -> None:
+    lab.do(Work(lab.store.tenant_id, "connection.full", lab.connection_id))
+    used(lab, "score.run")
+    sweep = used(lab, "score.run")
+    assert lab.meter is not None
+    with lab.meter.measured() as bundles:
+        revisions(lab)
+    # Apps, scope sets and findings do not grow with people; bundles do.
+    fixed = sweep.read_units - bundles.read_units
+    assert fixed + bundles.read_units * 10_000 / PEOPLE < 2_000
