@@ -182,8 +182,8 @@ def request(access: Access, resources: Mapping[str, Any] = RESOURCES) -> IamRequ
 def _known(text: str) -> str:
     """Encryption contexts under a name that the evaluator knows.
 
-    It drops `kms:EncryptionContext:<key>` as a key that KMS does not have: of names with a variable part it knows
-    those with a slash only. The condition operators do the same with either name.
+    It drops `kms:EncryptionContext:<key>` as a key that KMS does not have: of names with a variable part it
+    knows those with a slash only. The condition operators do the same with either name.
     """
     return text.replace("kms:EncryptionContext:", "aws:RequestTag/kms-encryption-context-")
 

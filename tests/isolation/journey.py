@@ -25,7 +25,8 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
         account.send("Runs", tenant_id=tenant, kind=kind, connection_id=connection, cause="schedule")
         account.settle()
     _repair(account, acme, first["admin"], connection)
-    account.send("Hints", tenant_id=tenant, kind="connection.unheard-of")
+    for queue in ("Hints", "Runs"):
+        account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
     account.run("Housekeeping", {})
     path = globex.get("/v1/connections")["data"][0]["id"]
