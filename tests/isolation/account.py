@@ -364,8 +364,8 @@ def account(google: GoogleSimulator, content: str, *, logs: bool = False) -> Ite
 
     # Every function starts cold; that service models are read from disk once for all changes nothing else.
     models = create_loader()
-    shared = mock.patch("botocore.session.create_loader", lambda *_: models)
-    quiet = mock.patch("lantern.runtime.wiring_platform.logging_once", lambda _service: None)
+    shared = mock.patch("botocore.session.create_loader", return_value=models)
+    quiet = mock.patch("lantern.runtime.wiring_platform.logging_once", return_value=None)
     with mock_aws(), shared, mock.patch.object(BaseClient, "_make_api_call", call):
         made.create()
         redirect = f"{BASE}/connect/google/callback"

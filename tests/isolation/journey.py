@@ -7,7 +7,7 @@ RISKY = "https://www.googleapis.com/auth/drive"
 
 
 def whole(account: Account, hooks: Receiver) -> list[Customer]:
-    """Two customers: all of discovery, scoring, the API, remediation, push, schedules, goodbye, housekeeping."""
+    """Two customers: discovery, scoring, the API, remediation, push, schedules, goodbye, housekeeping."""
     control = account.google.control
     first, second = control.organisations()
     people = [r["email"] for r in control.truth(first["customer_id"]).values() if r["state"] == "active"]
@@ -25,7 +25,8 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
         account.send("Runs", tenant_id=tenant, kind=kind, connection_id=connection, cause="schedule")
         account.settle()
     _repair(account, acme, first["admin"], connection)
-    account.send("Hints", tenant_id=tenant, kind="connection.unheard-of")
+    for queue in ("Hints", "Runs"):
+        account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
     account.run("Housekeeping", {})
     path = globex.get("/v1/connections")["data"][0]["id"]
