@@ -55,7 +55,7 @@ class Simulator:
             method="POST",
         )
         try:
-            with urllib.request.urlopen(request, timeout=_CALL_TIMEOUT_S) as answer:  # noqa: S310 - own server
+            with urllib.request.urlopen(request, timeout=_CALL_TIMEOUT_S) as answer:  # noqa: S310 - own server  # nosec B310
                 return json.loads(answer.read())
         except urllib.error.HTTPError as refused:
             with refused:

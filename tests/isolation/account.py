@@ -112,7 +112,9 @@ class Account:
         variables = dict(FUNCTIONS[function]["Environment"]["Variables"])
         for name, value in variables.items():
             if name.endswith("_QUEUE_URL"):
-                variables[name] = next(u for q, u in self.queues.items() if rendered.physical_name(q) == value)
+                variables[name] = next(
+                    u for q, u in self.queues.items() if rendered.physical_name(q) == value
+                )
         mine = {**self.secrets, "SECRETS_KEY_ID": self.key_id}
         variables |= {name: value for name, value in mine.items() if name in variables}
         if "ANCHORS_BUCKET" in variables:
@@ -233,7 +235,9 @@ class Account:
             )
 
     # --- people ---------------------------------------------------------------------------------
-    def browse(self, resource: str, parameters: Mapping[str, str], cookies: dict[str, str], query: Any) -> Any:
+    def browse(
+        self, resource: str, parameters: Mapping[str, str], cookies: dict[str, str], query: Any
+    ) -> Any:
         """A browser's GET on the consent flow; keeps its cookies."""
         cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
         page = self.run(
@@ -360,8 +364,8 @@ def account(google: GoogleSimulator, content: str, *, logs: bool = False) -> Ite
 
     # Every function starts cold; that service models are read from disk once for all changes nothing else.
     models = create_loader()
-    shared = mock.patch("botocore.session.create_loader", lambda *_: models)
-    quiet = mock.patch("lantern.runtime.wiring_platform.logging_once", lambda _service: None)
+    shared = mock.patch("botocore.session.create_loader", return_value=models)
+    quiet = mock.patch("lantern.runtime.wiring_platform.logging_once", return_value=None)
     with mock_aws(), shared, mock.patch.object(BaseClient, "_make_api_call", call):
         made.create()
         redirect = f"{BASE}/connect/google/callback"

@@ -7,7 +7,7 @@ RISKY = "https://www.googleapis.com/auth/drive"
 
 
 def whole(account: Account, hooks: Receiver) -> list[Customer]:
-    """Two customers: all of discovery, scoring, the API, remediation, push, schedules, goodbye, housekeeping."""
+    """Two customers: discovery, scoring, the API, remediation, push, schedules, goodbye, housekeeping."""
     control = account.google.control
     first, second = control.organisations()
     people = [r["email"] for r in control.truth(first["customer_id"]).values() if r["state"] == "active"]
@@ -25,7 +25,8 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
         account.send("Runs", tenant_id=tenant, kind=kind, connection_id=connection, cause="schedule")
         account.settle()
     _repair(account, acme, first["admin"], connection)
-    account.send("Hints", tenant_id=tenant, kind="connection.unheard-of")
+    for queue in ("Hints", "Runs"):
+        account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
     account.run("Housekeeping", {})
     path = globex.get("/v1/connections")["data"][0]["id"]
@@ -81,13 +82,20 @@ def _read(acme: Customer) -> None:
 def _decide(account: Account, acme: Customer) -> None:
     connection = acme.get("/v1/connections")["data"][0]["id"]
     app = next(a for a in acme.get("/v1/apps?limit=100")["data"] if a["name"] == "Humata")["id"]
-    assert acme.decide("PUT", f"/v1/apps/{app}/status", f"/v1/apps/{app}", {"status": "restricted"}).status == 200
+    assert (
+        acme.decide("PUT", f"/v1/apps/{app}/status", f"/v1/apps/{app}", {"status": "restricted"}).status
+        == 200
+    )
     account.settle()
     findings = [f["id"] for f in acme.get("/v1/findings?status=open&limit=10")["data"]]
     for finding, verb, body in zip(
         findings,
         ("acknowledge", "resolve", "suppress"),
-        ({}, {"resolution": "accepted", "reason": "known"}, {"reason": "known", "until": "2027-06-01T00:00:00Z"}),
+        (
+            {},
+            {"resolution": "accepted", "reason": "known"},
+            {"reason": "known", "until": "2027-06-01T00:00:00Z"},
+        ),
         strict=False,
     ):
         path = f"/v1/findings/{finding}"

@@ -1,24 +1,29 @@
 """Read models of grants: by principal, by app, by finding, one; at most two requests each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from lantern.domain import ids
 from lantern.domain.errors import NotFoundError
 from lantern.domain.inventory import Bundle, Grant
+from lantern.domain.tenancy import Connection
 from lantern.services import queries_findings
 from lantern.services.queries_apps import holders
 from lantern.store.documents import Page
+from lantern.store.joined import Surroundings
 from lantern.store.tenant import TenantStore
 
-MAX_ROWS = 50
-"""Grants a page: their apps and scope sets fit into one batch of 100 items."""
+MAX_ROWS = 45
+"""Grants a page: with their apps, scope sets and use they fit into one batch of 100 items."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrantRow:
-    """A grant as it is listed; None is what this listing does not know."""
+    """A grant as it is listed; None is what this listing does not know.
+
+    `use_known_from`: since when every use was read. With `last_used` None it says that there was none since.
+    """
 
     grant_id: str
     principal_id: str
@@ -32,6 +37,8 @@ class GrantRow:
     first_seen: date | None = None
     prior_scope_set: str | None = None
     expanded_on: date | None = None
+    last_used: date | None = None
+    use_known_from: datetime | None = None
 
 
 def by_principal(
@@ -42,13 +49,13 @@ def by_principal(
     Raises:
         NotFoundError: no such account at this connection.
     """
-    bundle = store.bundles.get(connection_id, principal_id)
-    if bundle is None:
+    bundle, connection = store.joined.bundle(connection_id, principal_id)
+    if bundle is None or connection is None:
         raise NotFoundError("principal", principal_id)
     limit = min(limit, MAX_ROWS)
     left = [grant for grant in bundle.grants or () if after is None or grant.app_id > after]
     chosen = left[:limit]
-    rows = _named(store, [_row(bundle, grant) for grant in chosen])
+    rows = _described(store, connection, [_row(bundle, grant) for grant in chosen])
     return Page(rows, chosen[-1].app_id if len(left) > limit else None)
 
 
@@ -65,21 +72,33 @@ def by_app(
     return Page(rows, page.cursor)
 
 
-def by_finding(store: TenantStore, finding_id: str, after: str | None, limit: int) -> Page[GrantRow]:
-    """Grants that a finding is about now, in the order of their ids; without permissions.
+def by_finding(
+    store: TenantStore, finding_id: str, connection_id: str | None, after: str | None, limit: int
+) -> Page[GrantRow]:
+    """Grants that a finding is about now, in the order of their ids.
+
+    With `connection_id` those held there, with holder, dates and use; without it ids and names of apps.
 
     Raises:
-        NotFoundError: no such finding.
+        NotFoundError: no such finding, or no such connection.
     """
-    found = queries_findings.one(store, finding_id)
+    if connection_id is None:
+        found, connection = queries_findings.one(store, finding_id), None
+    else:
+        found, connection = store.joined.finding(finding_id, connection_id)
+        if found is None:
+            raise NotFoundError("finding", finding_id)
+        if connection is None:
+            raise NotFoundError("connection", connection_id)
     limit = min(limit, MAX_ROWS)
     left = [grant_id for grant_id in sorted(found.open_grants) if after is None or grant_id > after]
-    rows = _named(store, [row for grant_id in left[:limit] if (row := _bare(grant_id)) is not None])
+    bare = [row for grant_id in left[:limit] if (row := _bare(grant_id)) is not None]
+    rows = _named(store, bare) if connection is None else _held(store, connection, bare)
     return Page(rows, left[limit - 1] if len(left) > limit else None)
 
 
 def one(store: TenantStore, grant_id: str, connection_id: str | None = None) -> GrantRow:
-    """One grant; with `connection_id` its app's name and its permissions too.
+    """One grant; with `connection_id` its app's name, its permissions and its use too.
 
     Raises:
         NotFoundError: nobody holds it.
@@ -88,15 +107,16 @@ def one(store: TenantStore, grant_id: str, connection_id: str | None = None) -> 
     if parts is None:
         raise NotFoundError("grant", grant_id)
     principal_id, app_id = parts
+    connection: Connection | None = None
     if connection_id is None:
         bundle = store.bundles.find([found.id for found in store.connections.list()], principal_id)
     else:
-        bundle = store.bundles.get(connection_id, principal_id)
+        bundle, connection = store.joined.bundle(connection_id, principal_id)
     grant = bundle.grant(app_id) if bundle else None
     if bundle is None or grant is None:
         raise NotFoundError("grant", grant_id)
     row = _row(bundle, grant)
-    return row if connection_id is None else _named(store, [row])[0]
+    return row if connection is None else _described(store, connection, [row])[0]
 
 
 def scope_set(store: TenantStore, scope_set_id: str) -> frozenset[str]:
@@ -131,26 +151,47 @@ def _row(bundle: Bundle, grant: Grant) -> GrantRow:
     )
 
 
-def _named(store: TenantStore, rows: Iterable[GrantRow]) -> tuple[GrantRow, ...]:
-    """The rows with the names of their apps and, where the set is known, the permissions."""
-    rows = tuple(rows)
+def _named(store: TenantStore, rows: Sequence[GrantRow]) -> tuple[GrantRow, ...]:
+    facts = store.apps.batch_facts({row.app_id for row in rows}) if rows else {}
+    return tuple(
+        replace(row, app_name=facts[row.app_id].name if row.app_id in facts else None) for row in rows
+    )
+
+
+def _described(store: TenantStore, connection: Connection, rows: Sequence[GrantRow]) -> tuple[GrantRow, ...]:
+    """The rows with the names of their apps, their permissions and their use."""
     if not rows:
         return ()
-    names, sets = _names_and_sets(
-        store, {row.app_id for row in rows}, {row.scope_set for row in rows if row.scope_set is not None}
+    around = store.joined.surroundings(
+        connection,
+        apps={row.app_id for row in rows},
+        scope_sets={row.scope_set for row in rows if row.scope_set is not None},
+        users={row.principal_id for row in rows},
     )
-    return tuple(
-        replace(
-            row,
-            app_name=names.get(row.app_id),
-            scopes=sets.get(row.scope_set) if row.scope_set is not None else None,
-        )
-        for row in rows
-    )
+    return tuple(_with(row, around) for row in rows)
 
 
-def _names_and_sets(
-    store: TenantStore, app_ids: Iterable[str], set_ids: Iterable[str]
-) -> tuple[Mapping[str, str], Mapping[str, frozenset[str]]]:
-    facts, sets = store.apps.facts_and_scope_sets(app_ids, set_ids)
-    return {app_id: app.name for app_id, app in facts.items()}, sets
+def _held(store: TenantStore, connection: Connection, rows: Sequence[GrantRow]) -> tuple[GrantRow, ...]:
+    """Of bare rows those held at the connection, with what their bundles say, and their use."""
+    principals = {row.principal_id for row in rows}
+    around = store.joined.surroundings(
+        connection, apps={row.app_id for row in rows}, bundles=principals, users=principals
+    )
+    held = []
+    for row in rows:
+        bundle = around.bundles.get(row.principal_id)
+        grant = bundle.grant(row.app_id) if bundle else None
+        if bundle and grant:
+            held.append(_with(_row(bundle, grant), around))
+    return tuple(held)
+
+
+def _with(row: GrantRow, around: Surroundings) -> GrantRow:
+    app = around.apps.get(row.app_id)
+    return replace(
+        row,
+        app_name=app.name if app else None,
+        scopes=around.scope_sets.get(row.scope_set) if row.scope_set is not None else None,
+        last_used=around.last_use.get(row.principal_id, {}).get(row.app_id),
+        use_known_from=around.window.complete_from if around.window else None,
+    )

@@ -50,18 +50,13 @@ class AppRepository:
         apps = (self._facts.decode(doc) for doc in found.values())
         return {app.id: app for app in apps}
 
-    def facts_and_scope_sets(
-        self, app_ids: Iterable[str], scope_set_ids: Iterable[str]
-    ) -> tuple[dict[str, App], dict[str, frozenset[str]]]:
-        """The facts of apps and the scopes of sets by id, as far as known; 100 items of both a call."""
-        facts = {self._keys.app(app_id, _FACTS) for app_id in app_ids}
-        sets = {self._keys.scope_set(name) for name in scope_set_ids}
-        found = self._documents.batch_get(facts | sets)
-        apps = (self._facts.decode(doc) for key, doc in found.items() if key in facts)
-        scopes = {
-            key.sk: self._scopes.decode(unpacked(doc.body)) for key, doc in found.items() if key in sets
-        }
-        return {app.id: app for app in apps}, scopes
+    def decode_facts(self, doc: Doc) -> App:
+        """The facts of an item."""
+        return self._facts.decode(doc)
+
+    def decode_scopes(self, doc: Doc) -> frozenset[str]:
+        """The scopes of an item."""
+        return self._scopes.decode(unpacked(doc.body))
 
     def all_facts(self) -> Iterator[App]:
         """The facts of all apps, in the order of ids."""

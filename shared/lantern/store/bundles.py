@@ -101,6 +101,10 @@ class BundleRepository:
         if old is not None and old.kind == _CUT:
             self._documents.write_all(deletes=self._parts(cid, old))
 
+    def decode(self, cid: str, doc: Doc) -> Bundle:
+        """The bundle of an item."""
+        return self._bundle(cid, doc)
+
     def _parts(self, cid: str, doc: Doc) -> list[Key]:
         count = int.from_bytes(doc.body, "big")
         return [self._keys.bundle_part(cid, doc.key.sk, doc.rev, number) for number in range(count)]

@@ -46,6 +46,10 @@ class ConnectionRepository:
         self._records = Versioned(documents, "connection", Connection)
         self._keys = documents.keys
 
+    def decode(self, doc: Doc) -> Connection:
+        """The connection of an item."""
+        return self._records.decode(doc)
+
     def get(self, cid: str) -> Connection | None:
         """A connection."""
         return self._records.get(self._keys.connection(cid))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, Generic, Protocol, TypeVar
 
-from lantern.store.documents import Documents, Page, Put
+from lantern.store.documents import Doc, Documents, Page, Put
 from lantern.store.keys import Key, ttl
 from lantern.store.records import HasRev, Versioned
 
@@ -52,6 +52,10 @@ class FindingRepository(Generic[F]):
         self._documents = documents
         self._records = Versioned(documents, "finding", record_type)
         self._keys = documents.keys
+
+    def decode(self, doc: Doc) -> F:
+        """The finding of an item."""
+        return self._records.decode(doc)
 
     def get(self, finding_id: str) -> F | None:
         """A finding."""

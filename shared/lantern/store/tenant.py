@@ -25,6 +25,7 @@ from lantern.store.footprints import FootprintRepository
 from lantern.store.history import HistoryRepository
 from lantern.store.idempotency import AttemptRepository
 from lantern.store.jobs import JobRepository
+from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
 from lantern.store.session import TenantSession
 from lantern.store.trail import AuditRepository, OutboxRepository
@@ -74,6 +75,7 @@ class TenantStore:
         self.outbox = OutboxRepository(documents)
         self.keys = ApiKeyRepository(documents)
         self.links = LinkRepository(documents)
+        self.joined = JoinedReader(self)
         self.idempotency = AttemptRepository(documents)
 
     @property

@@ -183,6 +183,17 @@ class UseRepository:
             result[row.principal_id][row.app_id] = WeekUse(row.events, row.last_day)
         return result
 
+    def decode_last(self, doc: Doc) -> Mapping[str, Mapping[str, date]]:
+        """Last use in an item of a shard: principal id → app id → day."""
+        result: dict[str, dict[str, date]] = defaultdict(dict)
+        for row in _open(doc)[0]:
+            result[row.principal_id][row.app_id] = row.last_day
+        return result
+
+    def decode_window(self, doc: Doc) -> UseWindow:
+        """The window of an item."""
+        return self._windows.decode(doc)
+
     def window(self, cid: str) -> UseWindow | None:
         """What has been read without a hole; None while nothing has."""
         return self._windows.get(self._keys.activity(cid))

@@ -1,9 +1,11 @@
 """From grants at the provider to findings and back, message by message."""
 
+from datetime import timedelta
+
 from lantern.domain import ids
 from lantern.domain.jobs import Selector
 from lantern.domain.work import Work
-from lantern.services import remediation
+from lantern.services import queries_grants, remediation
 from tests.support.tenant import Bench
 
 CHATGPT, DRIVE = "chatgpt-client", "https://www.googleapis.com/auth/drive"
@@ -139,7 +141,7 @@ def test_a_run_hands_itself_on_before_its_deadline(bench: Bench) -> None:
     org(bench, 12)
     bench.seconds = 0
     bench.do(Work(bench.store.tenant_id, "connection.full", bench.connection_id))
-    assert [w.kind for w in bench.sent] == ["connection.full"]
+    assert [(w.kind, w.hop) for w in bench.sent] == [("connection.full", 1)]
     bench.seconds = 600
     bench.settle()
     assert bench.stored() == bench.world.truth()
@@ -207,3 +209,23 @@ def test_a_bulk_revocation_waits_for_somebody_else(bench: Bench) -> None:
     bench.settle()
     assert len(bench.world.revoked) == 5
     assert bench.store.jobs.get(job.id).state == "done"
+
+
+def test_the_grants_of_a_finding_state_their_evidence(bench: Bench) -> None:
+    org(bench)
+    bench.world.events.clear()
+    bench.world.use("u001", CHATGPT, days_ago=120)
+    bench.full()
+    stale = {f.group.id: f for f in bench.findings("stale-grant")}
+    used, unused = (stale[ids.app_id("google", client)] for client in (CHATGPT, "zoom-client"))
+
+    (row,) = queries_grants.by_finding(bench.store, used.id, bench.connection_id, None, 10).items
+    assert (row.email, row.app_name) == ("u001@example.com", "ChatGPT")
+    assert row.last_used == (bench.clock.now() - timedelta(days=120)).date()
+    assert row.use_known_from is not None
+    assert (bench.clock.now() - row.use_known_from).days >= 179
+
+    rows = queries_grants.by_finding(bench.store, unused.id, bench.connection_id, None, 50).items
+    assert len(rows) == 10
+    assert {row.last_used for row in rows} == {None}
+    assert all(row.use_known_from for row in rows)

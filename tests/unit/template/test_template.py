@@ -170,13 +170,13 @@ def test_nothing_may_scan_or_run_partiql() -> None:
 
 @pytest.mark.parametrize("role", ["TenantDataRole", "TenantWorkerRole"])
 def test_tenant_roles_are_bound_to_their_keys(role: str) -> None:
-    (inline,) = rendered.role(RESOURCES, role)["Policies"]
-    (statement,) = inline["PolicyDocument"]["Statement"]
-    condition = statement["Condition"]
-    assert condition["ForAllValues:StringLike"] == {
-        "dynamodb:LeadingKeys": ["T#${aws:PrincipalTag/tenant}#*"]
-    }
-    assert condition["Null"] == {"dynamodb:LeadingKeys": "false", "aws:PrincipalTag/tenant": "false"}
+    for inline in rendered.role(RESOURCES, role)["Policies"]:
+        (statement,) = inline["PolicyDocument"]["Statement"]
+        condition = statement["Condition"]
+        assert condition["ForAllValues:StringLike"] == {
+            "dynamodb:LeadingKeys": ["T#${aws:PrincipalTag/tenant}#*"]
+        }
+        assert condition["Null"] == {"dynamodb:LeadingKeys": "false", "aws:PrincipalTag/tenant": "false"}
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))

@@ -1,6 +1,6 @@
 """Grants: read them by app, principal or finding; revoke one or many."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -34,6 +34,10 @@ class GrantAnswer(Answer):
     first_seen: date | None
     prior_scope_set: str | None = Field(description="What it held before it last grew.")
     expanded_on: date | None
+    last_used: date | None = Field(description="Last day of seen use; null where none was seen or asked for.")
+    use_known_from: datetime | None = Field(
+        description="Since when every use was read: with `last_used` null, there was none since then."
+    )
 
 
 class GrantList(ListOf[GrantAnswer]):
@@ -49,7 +53,9 @@ class GrantQuery(PageQuery):
     )
     finding_id: str | None = Field(None, pattern=_ID, description="Grants that this finding is about.")
     connection_id: str | None = Field(
-        None, pattern=_ID, description="At this connection; needed with `app_id` and `principal_id`."
+        None,
+        pattern=_ID,
+        description="At this connection; needed by app and by principal, tells more by finding.",
     )
 
     @model_validator(mode="after")
@@ -118,6 +124,8 @@ def grant_answer(row: GrantRow) -> GrantAnswer:
         first_seen=row.first_seen,
         prior_scope_set=row.prior_scope_set,
         expanded_on=row.expanded_on,
+        last_used=row.last_used,
+        use_known_from=row.use_known_from,
     )
 
 
@@ -125,7 +133,9 @@ def list_grants(call: Call[GrantQuery, None]) -> Reply:
     """Grants of an app, a principal or a finding."""
     asked, after = call.query, call.position(call.query.cursor)
     if asked.finding_id is not None:
-        page = queries_grants.by_finding(call.store, asked.finding_id, after, asked.limit)
+        page = queries_grants.by_finding(
+            call.store, asked.finding_id, asked.connection_id, after, asked.limit
+        )
     elif asked.app_id is not None:
         page = queries_grants.by_app(call.store, asked.connection_id or "", asked.app_id, after, asked.limit)
     else:

@@ -1,0 +1,345 @@
+"""The IAM wall: every call the product makes is allowed, the same call on another tenant is not.
+
+Policies are those of the rendered template; they are evaluated by an implementation that is independent of
+the emulators. The last test weakens them one by one: each weakening must let something through.
+"""
+
+import copy
+import fnmatch
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scripts.local_cloud.iam_simulate import Decision, simulate
+from tests.isolation.account import FUNCTIONS, RESOURCES, Account
+from tests.isolation.iam import (
+    KEYS,
+    OTHER,
+    STRANGER,
+    TENANT,
+    TENANT_ROLES,
+    Access,
+    accesses,
+    arn,
+    policies,
+    request,
+)
+from tests.support import rendered
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("lived")]
+"""With the stack tests: the evaluator is a development tool that npm delivers."""
+
+
+def denied(wanted: list[Access], resources: Mapping[str, Any] = RESOURCES) -> list[Access]:
+    """Those that AWS would refuse."""
+    decisions = simulate([request(access, resources) for access in wanted])
+    return [a for a, d in zip(wanted, decisions, strict=True) if d is not Decision.ALLOWED]
+
+
+def allowed(wanted: list[Access], resources: Mapping[str, Any] = RESOURCES) -> list[Access]:
+    """Those that AWS would let through."""
+    refused = set(denied(wanted, resources))
+    return [access for access in wanted if access not in refused]
+
+
+@pytest.fixture(scope="module")
+def seen(lived: Account) -> list[Access]:
+    return accesses(lived.calls)
+
+
+@pytest.fixture(scope="module")
+def on_tenants(seen: list[Access]) -> list[Access]:
+    return [access for access in seen if access.role in TENANT_ROLES]
+
+
+def test_the_product_was_used_by_every_function(lived: Account, on_tenants: list[Access]):
+    assert {call.function for call in lived.calls} == set(FUNCTIONS)
+    assert {access.role for access in on_tenants} == set(TENANT_ROLES)
+    kinds = {key.split("#")[2] for access in on_tenants for key in access.keys or ()}
+    assert len(kinds) > 8, kinds
+
+
+def test_everything_the_product_does_is_allowed(seen: list[Access]):
+    assert denied(seen) == []
+
+
+def test_nothing_of_it_is_allowed_on_another_tenant(on_tenants: list[Access]):
+    foreign = [access.of(OTHER) for access in on_tenants]
+    assert all(a != b for a, b in zip(foreign, on_tenants, strict=True))
+    assert allowed(foreign) == []
+
+
+def attacks() -> list[Access]:
+    """Requests of a tenant's session that no policy may let through."""
+    table, found = arn("TenantTable"), []
+    for role in TENANT_ROLES:
+        own = Access(role, "dynamodb:GetItem", table, (f"T#{TENANT}#APP",), TENANT)
+        foreign = replace(own, keys=(f"T#{OTHER}#APP",))
+        found += [
+            foreign,
+            replace(own, keys=(f"T#{TENANT}#APP", f"T#{OTHER}#APP"), action="dynamodb:BatchGetItem"),
+            replace(own, keys=None),
+            replace(own, keys=(f"T#{TENANT}x#APP",)),
+            replace(own, tag=None),
+            replace(own, tag=None, keys=("T##APP",)),
+            replace(own, keys=(f"X#{TENANT}#APP",)),
+            replace(own, action="dynamodb:Scan", keys=None),
+            replace(own, action="dynamodb:PartiQLSelect"),
+            replace(own, action="dynamodb:DeleteTable", keys=None),
+            replace(own, resource=arn("PlatformTable")),
+            replace(own, resource=f"{table}/index/gsi2", action="dynamodb:Query"),
+            *(
+                replace(own, resource=f"{table}/index/gsi1", action="dynamodb:Query", keys=keys)
+                for keys in (foreign.keys, (f"T#{TENANT}x#APP",), None)
+            ),
+            *(replace(foreign, action=f"dynamodb:{verb}Item") for verb in ("Put", "Update", "Delete")),
+        ]
+    key = arn("TenantSecretsKey")
+    context = (("kms:EncryptionContext:connection", "con_1"), ("kms:EncryptionContext:tenant", TENANT))
+    opened = Access("TenantWorkerRole", "kms:Decrypt", key, None, TENANT, context)
+    sealed = replace(opened, role="OnboardingFunctionRole", action="kms:Encrypt", tag=None)
+    found += [
+        opened.of(OTHER),
+        replace(opened, tag=None),
+        replace(opened, context=()),
+        replace(opened, context=context[:1]),
+        replace(opened, context=context[1:]),
+        replace(opened, role="TenantDataRole"),
+        replace(opened, action="kms:Encrypt"),
+        replace(sealed, action="kms:Decrypt"),
+        replace(sealed, context=context[1:]),
+        replace(sealed, context=context[:1]),
+        replace(opened, role=STRANGER),
+        replace(opened, role=STRANGER, tag=None),
+        replace(sealed, role=STRANGER),
+        *(replace(opened, role=f"{name}FunctionRole", tag=None) for name in FUNCTIONS),
+        *(replace(sealed, role=f"{name}FunctionRole") for name in FUNCTIONS if name != "Onboarding"),
+    ]
+    return found + _assumptions()
+
+
+_MAY_ASSUME = {
+    "TenantDataRole": {"Api", "Onboarding", "Scoring", "Housekeeping"},
+    "TenantWorkerRole": {"Discovery", "Remediation"},
+}
+
+
+def _assume(function: str, role: str, *tags: tuple[str, str]) -> Access:
+    context = tuple((f"aws:RequestTag/{name}", value) for name, value in tags)
+    return Access(f"{function}FunctionRole", "sts:AssumeRole", arn(role), context=context)
+
+
+def _assumptions() -> list[Access]:
+    """Sessions that no trust policy may give: the wrong function, no tag, a tag too many, an odd tag."""
+    found = []
+    for role, functions in _MAY_ASSUME.items():
+        found.append(replace(_assume("", role, ("tenant", TENANT)), role=STRANGER))
+        found += [_assume(other, role, ("tenant", TENANT)) for other in set(FUNCTIONS) - functions]
+        for function in sorted(functions):
+            found += [
+                _assume(function, role),
+                _assume(function, role, ("tenant", "*")),
+                _assume(function, role, ("tenant", "")),
+                _assume(function, role, ("tenant", TENANT), ("role", "admin")),
+                _assume(function, role, ("customer", TENANT)),
+            ]
+    return found
+
+
+def test_no_attack_is_let_through():
+    assert allowed(attacks()) == []
+
+
+def test_who_must_can_assume():
+    wanted = [_assume(f, role, ("tenant", TENANT)) for role, fs in _MAY_ASSUME.items() for f in fs]
+    assert denied(wanted) == []
+
+
+# --- nothing that is not needed ---------------------------------------------------------------------
+
+OPERATOR = "OperatorRole"
+"""People assume it through `scripts/admin.py`, whose own tests say what that needs."""
+UNUSED = {
+    # (role, action): why it is granted although nothing here makes AWS ask for it.
+    ("SchedulerRole", "sqs:SendMessage"): "EventBridge Scheduler sends; the stack test sees it",
+    ("HousekeepingFunctionHourlyRole", "lambda:InvokeFunction"): "EventBridge Scheduler invokes",
+    ("RemediationFunctionRole", "sqs:SendMessage"): "a job that outlasts its invocation hands itself on",
+}
+
+
+def _granted() -> Iterator[tuple[str, str, str]]:
+    """(role, action, resource) of every allow statement written in the template."""
+    for name, resource in RESOURCES.items():
+        if resource["Type"] == "AWS::IAM::Role" and name != OPERATOR:
+            for policy in policies(name):
+                for statement in policy["Statement"]:
+                    for action in _listed(statement["Action"]):
+                        for target in _listed(statement["Resource"]):
+                            yield name, action, target
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_nothing_is_granted_that_nothing_uses(seen: list[Access]):
+    used = {(access.role, access.action) for access in seen}
+    granted = {(role, action) for role, action, _ in _granted()}
+    assert granted - used == set(UNUSED)
+
+
+UNUSED_RESOURCES = {
+    # (role, action, logical id): why it is granted on this resource although nothing here uses it there.
+    (
+        "DiscoveryFunctionRole",
+        "sqs:SendMessage",
+        "HintsQueue",
+    ): "messages the stream left behind are sent again",
+    ("RouterFunctionRole", "sqs:SendMessage", "StreamDeadLetters"): "the mapping sends what it gives up",
+    ("WebhooksFunctionRole", "sqs:SendMessage", "RunsQueue"): "a push that names no account reads the feed",
+    ("HintsDispatcherFunctionRole", "lambda:InvokeFunction", "RemediationFunction"): (
+        "both dispatchers are one function's code; jobs travel on the other queue"
+    ),
+}
+
+
+def test_nothing_is_granted_where_nothing_uses_it(seen: list[Access]):
+    used = {(access.role, access.action, access.resource) for access in seen}
+    idle = {
+        (role, action, target)
+        for role, action, target in _granted()
+        if (role, action) not in UNUSED
+        and not any(r == role and a == action and fnmatch.fnmatchcase(at, target) for r, a, at in used)
+    }
+    assert {(role, action, _logical(target)) for role, action, target in idle} == set(UNUSED_RESOURCES)
+
+
+def _logical(target: str) -> str:
+    return target.rsplit(":", 1)[1].removesuffix("-A1B2C3").rsplit("-", 1)[1]
+
+
+# --- each weakening is noticed ----------------------------------------------------------------------
+
+Weaken = Callable[[dict[str, Any]], None]
+
+
+def _own_keys(resources: dict[str, Any], role: str) -> dict[str, Any]:
+    """The statement on the table; `<role>/index` names the one on the index."""
+    role, _, index = role.partition("/")
+    inline = resources[role]["Properties"]["Policies"][1 if index else 0]
+    (statement,) = inline["PolicyDocument"]["Statement"]
+    return statement
+
+
+def _condition(role: str, operator: str, key: str | None = None, value: Any = None) -> Weaken:
+    def weaken(resources: dict[str, Any]) -> None:
+        condition = _own_keys(resources, role)["Condition"]
+        if key is None:
+            del condition[operator]
+        elif value is None:
+            del condition[operator][key]
+        else:
+            condition[operator][key] = value
+
+    return weaken
+
+
+def _grant(role: str, **changes: Any) -> Weaken:
+    return lambda resources: _own_keys(resources, role).update(changes)
+
+
+def _key_policy(sid: str, operator: str, key: str | None = None) -> Weaken:
+    def weaken(resources: dict[str, Any]) -> None:
+        found = resources["TenantSecretsKey"]["Properties"]["KeyPolicy"]["Statement"]
+        condition = next(s for s in found if s["Sid"] == sid)["Condition"]
+        if key is None:
+            del condition[operator]
+        else:
+            del condition[operator][key]
+
+    return weaken
+
+
+def _trust(role: str, operator: str) -> Weaken:
+    def weaken(resources: dict[str, Any]) -> None:
+        (statement,) = resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        del statement["Condition"][operator]
+
+    return weaken
+
+
+def _any_action(resources: dict[str, Any]) -> None:
+    found = resources["TenantSecretsKey"]["Properties"]["KeyPolicy"]["Statement"]
+    next(s for s in found if s["Sid"] == "Open")["Action"] = "kms:*"
+
+
+def _any_principal(resources: dict[str, Any]) -> None:
+    found = resources["TenantSecretsKey"]["Properties"]["KeyPolicy"]["Statement"]
+    statement = next(s for s in found if s["Sid"] == "Open")
+    statement["Principal"] = {"AWS": f"arn:aws:iam::{rendered.ACCOUNT}:root"}
+
+
+_LIKE = "ForAllValues:StringLike"
+MUTATIONS: dict[str, Weaken] = {
+    **{
+        f"{role}: {what}": weaken
+        for role in TENANT_ROLES
+        for what, weaken in {
+            "no Null on the keys": _condition(role, "Null", KEYS),
+            "no Null at all": _condition(role, "Null"),
+            "no LeadingKeys": _condition(role, _LIKE),
+            "any key": _condition(role, _LIKE, KEYS, ["*"]),
+            "any tenant": _condition(role, _LIKE, KEYS, ["T#*"]),
+            "no separator after the tenant": _condition(role, _LIKE, KEYS, ["T#${aws:PrincipalTag/tenant}*"]),
+            "one key of many is enough": lambda resources, role=role: _own_keys(resources, role)[
+                "Condition"
+            ].update({"ForAnyValue:StringLike": _own_keys(resources, role)["Condition"].pop(_LIKE)}),
+            "any action": _grant(role, Action="dynamodb:*"),
+            "scan": lambda resources, role=role: _own_keys(resources, role).update(
+                Action=["dynamodb:Scan"], Condition={}
+            ),
+            "any table": _grant(role, Resource="*"),
+            "no condition": _grant(role, Condition={}),
+            "trust: any principal": _trust(role, "ArnLike"),
+            "trust: any tag value": _trust(role, "StringLike"),
+            "trust: more tags": _trust(role, "ForAllValues:StringEquals"),
+        }.items()
+    },
+    **{
+        f"index: {what}": _condition("TenantDataRole/index", *change)
+        for what, change in {
+            "no Null": ("Null",),
+            "no LeadingKeys": (_LIKE,),
+            "any tenant": (_LIKE, KEYS, ["T#*"]),
+            "no separator after the tenant": (_LIKE, KEYS, ["T#${aws:PrincipalTag/tenant}*"]),
+        }.items()
+    },
+    "key: any context to open": _key_policy("Open", "StringEquals"),
+    "key: no connection to open": _key_policy("Open", "Null", "kms:EncryptionContext:connection"),
+    "key: any principal to open": _any_principal,
+    "key: any role to seal": _key_policy("Seal", "ArnLike"),
+    "key: any action": _any_action,
+    "key: no context to seal": _key_policy("Seal", "Null"),
+    "key: no tenant to seal": _key_policy("Seal", "Null", "kms:EncryptionContext:tenant"),
+    "key: no connection to seal": _key_policy("Seal", "Null", "kms:EncryptionContext:connection"),
+}
+
+
+@pytest.fixture(scope="module")
+def broken() -> dict[str, int]:
+    """How many attacks each weakening lets through; all in one go, because the evaluator starts slowly."""
+    worlds, requests = {}, []
+    for name, weaken in MUTATIONS.items():
+        resources = copy.deepcopy(RESOURCES)
+        weaken(resources)
+        worlds[name] = [request(attack, resources) for attack in attacks()]
+        requests += worlds[name]
+    decisions = iter(simulate(requests))
+    return {name: sum(next(decisions) is Decision.ALLOWED for _ in wanted) for name, wanted in worlds.items()}
+
+
+@pytest.mark.parametrize("name", sorted(MUTATIONS))
+def test_each_weakening_is_noticed(broken: dict[str, int], name: str):
+    assert broken[name] > 0
