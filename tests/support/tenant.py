@@ -77,6 +77,7 @@ class Bench:
                     random=random.Random(self.messages).randbytes,
                     send=self.send,
                     message_id=message,
+                    hop=work.hop,
                 )
                 discovery.handle(task, self.platform, lambda p, c: f"https://lantern.example/{p}/{c}", work)
             case "scoring":

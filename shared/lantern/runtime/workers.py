@@ -183,6 +183,7 @@ def discover(work: Work, context: Context) -> None:
         random=secrets.token_bytes,
         send=send,
         message_id=work.delivery,
+        hop=work.hop,
     )
     handle(task, wiring_platform.platform_store(), webhook_address, work)
 

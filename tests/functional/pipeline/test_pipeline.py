@@ -141,7 +141,7 @@ def test_a_run_hands_itself_on_before_its_deadline(bench: Bench) -> None:
     org(bench, 12)
     bench.seconds = 0
     bench.do(Work(bench.store.tenant_id, "connection.full", bench.connection_id))
-    assert [w.kind for w in bench.sent] == ["connection.full"]
+    assert [(w.kind, w.hop) for w in bench.sent] == [("connection.full", 1)]
     bench.seconds = 600
     bench.settle()
     assert bench.stored() == bench.world.truth()

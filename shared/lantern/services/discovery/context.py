@@ -18,6 +18,7 @@ class Discovery:
     """One message's tools: the tenant's store, the connection, its connector, time and a way to send.
 
     `message_id` is the queue's id of the message, the same when it is delivered again: it owns leases.
+    `hop` is how often the chain has handed itself on; the queue refuses a chain that never ends.
     """
 
     store: TenantStore
@@ -28,3 +29,4 @@ class Discovery:
     random: RandomBytes
     send: Send
     message_id: str
+    hop: int = 0

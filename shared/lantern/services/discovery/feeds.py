@@ -134,7 +134,7 @@ def backfill(task: Discovery) -> bool:
     state = _backfill_state(task)
     while state.reached > state.floor:
         if task.deadline.passed():
-            task.send(Work(store.tenant_id, "connection.backfill", connection.id), 0)
+            task.send(Work(store.tenant_id, "connection.backfill", connection.id, hop=task.hop + 1), 0)
             return False
         since = max(state.floor, state.reached - STEP)
         rows: list[UseRow] = []
@@ -144,7 +144,7 @@ def backfill(task: Discovery) -> bool:
             note_delegations(task, page)
             complete = page.last
         if not complete:
-            task.send(Work(store.tenant_id, "connection.backfill", connection.id), 0)
+            task.send(Work(store.tenant_id, "connection.backfill", connection.id, hop=task.hop + 1), 0)
             return False
         # Named, so that a week folded by a worker that then crashed is not counted twice.
         store.use.fold(connection.id, connection.shards, rows, batch=f"backfill {since.isoformat()}")

@@ -310,6 +310,7 @@ class _Chain:
                 "connection.full",
                 task.connection.id,
                 {"run_id": self.run.id},
+                hop=task.hop + 1,
                 cause=self.run.cause,
             ),
             0,

@@ -66,7 +66,7 @@ def run_job(task: Remediation, work: Work) -> Job | None:
     for action in _waiting(store, job):
         if task.deadline.passed():
             store.leases.release(CHAIN_OWNER, job.id, lease)
-            task.send(work, 0)
+            task.send(replace(work, hop=work.hop + 1), 0)
             return job
         if _cancelled(store, job):
             break
