@@ -1,6 +1,5 @@
 """The calls of the whole product, made once a session."""
 
-from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -10,7 +9,6 @@ from tests.isolation import journey
 from tests.isolation.account import RESOURCES, Account, account
 from tests.simulators.google import GoogleSimulator, OrgSpec
 from tests.simulators.google.receiver import Receiver
-from tests.support import rendered
 
 
 @pytest.fixture(scope="session")
@@ -22,26 +20,15 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def google() -> Iterator[GoogleSimulator]:
+def lived(content: str) -> Account:
+    """An account in which the whole product was used once; it is over, what was called is known."""
     orgs = [
         OrgSpec(employees=12, seed=3, domain="acme.example"),
         OrgSpec(employees=6, seed=9, domain="globex.example"),
     ]
-    with GoogleSimulator(orgs) as simulator:
-        yield simulator
-
-
-@pytest.fixture(scope="session")
-def lived(google: GoogleSimulator, content: str) -> Iterator[Account]:
-    """An account in which the whole product was used once."""
-    with Receiver() as hooks, account(google, content) as made:
+    with GoogleSimulator(orgs) as google, Receiver() as hooks, account(google, content) as made:
         base = hooks.address.removesuffix("/webhooks/google")
         discovery = RESOURCES["DiscoveryFunction"]["Properties"]["Environment"]["Variables"]
         with mock.patch.dict(discovery, {"PUBLIC_BASE_URL": base}):
             journey.whole(made, hooks)
-        yield made
-
-
-def arn(logical: str) -> str:
-    """The rendered ARN of a resource."""
-    return rendered.arn(logical, RESOURCES[logical]["Type"])
+    return made
