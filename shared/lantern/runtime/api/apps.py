@@ -3,13 +3,13 @@
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from lantern.domain.apps import AppDecision, AppStatus, AppSummary, AppView, Verdict
 from lantern.domain.inventory import AppKind, PrincipalStatus, Provider
 from lantern.runtime.api.paging import ListOf, PageQuery, dump_position, load_position
 from lantern.runtime.api.routing import Call, Reply, Route
-from lantern.runtime.api.validation import Answer, Strict
+from lantern.runtime.api.validation import Answer, Instant, Strict
 from lantern.runtime.preconditions import revision_etag
 from lantern.services import decisions, queries_apps
 from lantern.services.queries_apps import AppFilter, Holder, Sort
@@ -27,8 +27,8 @@ class AppQuery(PageQuery):
     category: str | None = Field(None, max_length=80, description="Category of the product.")
     provider: Provider | None = Field(None, description="Where it was seen.")
     connection_id: str | None = Field(None, max_length=80, description="Held at this connection.")
-    first_seen_from: AwareDatetime | None = Field(None, description="First seen at or after.")
-    first_seen_until: AwareDatetime | None = Field(None, description="First seen before.")
+    first_seen_from: Instant | None = Field(None, description="First seen at or after.")
+    first_seen_until: Instant | None = Field(None, description="First seen before.")
     sort: Sort = Field("-risk", description="Order; `-` is descending, unknown comes last.")
 
 

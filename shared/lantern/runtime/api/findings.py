@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from lantern.domain.findings import Finding, FindingStatus, Resolution
 from lantern.runtime.api.paging import ListOf, PageQuery
 from lantern.runtime.api.routing import Call, Reply, Route
-from lantern.runtime.api.validation import Answer, Strict
+from lantern.runtime.api.validation import Answer, Instant, Strict
 from lantern.runtime.preconditions import revision_etag
 from lantern.services import decisions, queries_findings
 
@@ -96,7 +96,7 @@ class Suppression(Strict):
     """Keeping a finding quiet."""
 
     reason: str = Field(min_length=1, max_length=1_000)
-    until: AwareDatetime = Field(description="When it speaks again: within a year.")
+    until: Instant = Field(description="When it speaks again: within a year.")
 
 
 def _fields(finding: Finding) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from lantern.domain.jobs import Selector
 from lantern.runtime.api.jobs import JobAnswer, job_answer
 from lantern.runtime.api.paging import ListOf, PageQuery
 from lantern.runtime.api.routing import ID_SHAPES, Call, Reply, Route
-from lantern.runtime.api.validation import Answer, Question, Strict
+from lantern.runtime.api.validation import Answer, Question, Strict, choice_error
 from lantern.runtime.preconditions import content_etag, revision_etag
 from lantern.services import queries, queries_grants
 from lantern.services.queries_grants import GrantRow
@@ -60,11 +60,11 @@ class GrantQuery(PageQuery):
 
     @model_validator(mode="after")
     def _one_question(self) -> Self:
-        given = [name for name in ("app_id", "principal_id", "finding_id") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError("Send exactly one of app_id, principal_id and finding_id.")
+        names = ("app_id", "principal_id", "finding_id")
+        if sum(getattr(self, name) is not None for name in names) != 1:
+            raise choice_error(names, "Send exactly one of app_id, principal_id and finding_id.")
         if self.finding_id is None and self.connection_id is None:
-            raise ValueError("Send connection_id too; GET /v1/connections lists them.")
+            raise choice_error(("connection_id",), "Send connection_id too; GET /v1/connections lists them.")
         return self
 
 
@@ -105,7 +105,7 @@ class RevokeMany(Strict):
     def _one_selection(self) -> Self:
         names = ("grant_ids", "app_id", "principal_id", "finding_id")
         if sum(getattr(self, name) is not None for name in names) != 1:
-            raise ValueError("Send exactly one of grant_ids, app_id, principal_id and finding_id.")
+            raise choice_error(names, "Send exactly one of grant_ids, app_id, principal_id and finding_id.")
         return self
 
 

@@ -1,9 +1,11 @@
 """Requests checked against their schemas; every fault names its field and the remedy."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from lantern.runtime.problems import FieldError, ProblemError, sentence
 
@@ -28,6 +30,26 @@ class Answer(BaseModel):
     """Base of everything that the API answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_DATE_FIRST: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+
+
+def _dated(value: Any) -> Any:
+    # pydantic reads a bare number in a text as seconds since 1970; the document promises RFC 3339.
+    if not isinstance(value, str) or not _DATE_FIRST.match(value):
+        raise PydanticCustomError("datetime_parsing", "Not a date and time.")
+    return value
+
+
+# Not strict: that would take no text once a validator of ours has seen it. The validator is strict instead.
+Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_dated)]
+"""A date and time with its zone (RFC 3339), as clients send it."""
+
+
+def choice_error(names: Sequence[str], remedy: str) -> PydanticCustomError:
+    """For a model's validator: what is wrong is the choice among these fields, and each is named."""
+    return PydanticCustomError("choice", "{remedy}", {"remedy": remedy, "names": tuple(names)})
 
 
 def read_query(model: type[M], parameters: Mapping[str, Sequence[str]]) -> M:
@@ -89,15 +111,23 @@ _REMEDIES: Final[Mapping[str, str]] = {
 def from_validation(error: ValidationError, *, body: bool) -> ProblemError:
     """The problem for a request that does not fit its schema; the input itself is never repeated."""
     fields = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
+    for item in error.errors(include_url=False, include_input=False):
         remedy = _REMEDIES.get(item["type"], sentence(item["msg"].removeprefix("Value error, ")))
-        if body:
-            fields.append(FieldError(remedy, pointer="".join(f"/{_escape(part)}" for part in item["loc"])))
-        else:
-            fields.append(FieldError(remedy, parameter=str(item["loc"][0]) if item["loc"] else ""))
+        for place in _places(item):
+            if body:
+                fields.append(FieldError(remedy, pointer="".join(f"/{_escape(part)}" for part in place)))
+            else:
+                fields.append(FieldError(remedy, parameter=str(place[0]) if place else ""))
     first = fields[0]
     where = (first.pointer or "The body") if body else first.parameter
     return ProblemError("invalid_request", f"{where}: {first.detail}", fields=tuple(fields))
+
+
+def _places(item: ErrorDetails) -> list[tuple[str | int, ...]]:
+    """Where an error is: one place, or one for each field of a choice."""
+    if item["type"] == "choice":
+        return [(*item["loc"], name) for name in item["ctx"]["names"]]
+    return [item["loc"]]
 
 
 def _escape(part: str | int) -> str:
