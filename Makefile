@@ -50,12 +50,12 @@ check: .venv/.ready .venv-sam/.ready  ## lint, types, import contracts, template
 
 .PHONY: test
 test: .venv/.ready  ## every test that fits in CI; the deployed template on the local cloud comes last
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 --dist loadgroup
 	$(PY) -m pytest -n 2 --dist loadgroup -m stack
 
 .PHONY: test-fast
 test-fast: .venv/.ready  ## the tests without a deployed template
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 --dist loadgroup
 
 .PHONY: prove
 prove: .venv/.ready  ## the long proofs: 10,000-run properties, crash enumeration (an hour or more)
