@@ -27,6 +27,7 @@ from tests.simulators.google.catalog import hostile_apps
 from tests.simulators.google.identity import Signer
 from tests.simulators.google.receiver import Receiver
 from tests.simulators.google.tokens import TokenStore
+from tests.support import rendered
 
 DRIVE = "https://www.googleapis.com/auth/drive"
 GONE = "tokens$"
@@ -46,6 +47,10 @@ class Story:
     printed: StringIO = field(default_factory=StringIO)
     customer: Customer = None  # type: ignore[assignment] # there is one as soon as somebody consented
     connection: str = ""
+    items: list[dict[str, Any]] = field(default_factory=list)
+    anchors: dict[str, bytes] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+    people: list[str] = field(default_factory=list)
     open_findings: list[dict[str, Any]] = field(default_factory=list)
 
     def learn(self, kind: str, value: str | None) -> None:
@@ -98,9 +103,8 @@ def organisation() -> OrgSpec:
     return OrgSpec(employees=6, seed=5, domain="acme.example", grants_per_user=1, hostile=True)
 
 
-@contextmanager
-def lived(content: str) -> Iterator[Story]:
-    """The story, told."""
+def lived(content: str) -> Story:
+    """The story, told; nothing of its account is left running."""
     with ExitStack() as stack:
         google = stack.enter_context(GoogleSimulator(organisation()))
         hooks = stack.enter_context(Receiver())
@@ -109,7 +113,23 @@ def lived(content: str) -> Iterator[Story]:
             for patch in _ears(story, hooks):
                 ears.enter_context(patch)
             tell(story, hooks)
-        yield story
+        _keep(story)
+    return story
+
+
+def _keep(story: Story) -> None:
+    """What is left at the end, read before the account is gone."""
+    client, s3 = story.account.aws("dynamodb"), story.account.aws("s3")
+    for table in ("TenantTable", "PlatformTable"):
+        for page in client.get_paginator("scan").paginate(TableName=rendered.physical_name(table)):
+            story.items += page["Items"]
+    bucket = rendered.physical_name("AnchorsBucket").lower()
+    for row in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        story.anchors[row["Key"]] = s3.get_object(Bucket=bucket, Key=row["Key"])["Body"].read()
+    for path in ("/v1/apps", "/v1/findings", "/v1/audit", "/v1/principals"):
+        more = f"&connection_id={story.connection}" if path == "/v1/principals" else ""
+        story.shown[path] = story.customer("GET", f"{path}?limit=100{more}")
+    story.people = [person["email"] for person in story.google.control.users()]
 
 
 def _ears(story: Story, hooks: Receiver) -> list[Any]:

@@ -26,21 +26,12 @@ def _unseen(text: str) -> set[str]:
 
 @told
 def test_the_api_gives_names_as_they_are_and_as_data(story: Story) -> None:
-    answers = [
-        story.customer("GET", path)
-        for path in (
-            "/v1/apps?limit=100",
-            "/v1/findings?limit=100",
-            "/v1/audit?limit=100",
-            "/v1/connections",
-        )
-    ]
-    for answer in answers:
+    for answer in story.shown.values():
         assert answer.status == 200
         assert answer.headers["Content-Type"] == "application/json"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert not any(_unseen(value) for value in answer.headers.values())
-    seen = [body["name"] for body in answers[0].json["data"]]
+    seen = [body["name"] for body in story.shown["/v1/apps"].json["data"]]
     for name in HOSTILE_NAMES:
         trimmed = name.strip()
         assert any(trimmed[:40] in (given or "") for given in seen) or not trimmed or _unseen(name), name
@@ -58,15 +49,15 @@ def test_titles_of_findings_are_neutral_and_short(story: Story) -> None:
 
 @told
 def test_audit_entries_hold_no_names(story: Story) -> None:
-    entries = story.customer.get("/v1/audit?limit=100")["data"]
-    assert {entry["action"] for entry in entries} >= {"connection.connected"} or len(entries) > 5
+    entries = story.shown["/v1/audit"].json["data"]
+    assert len({entry["action"] for entry in entries}) > 5
     text = json.dumps(entries, ensure_ascii=False)
     for name in HOSTILE_NAMES:
         if len(name.strip()) > 3:
             assert json.dumps(name.strip(), ensure_ascii=False)[1:20] not in text
     assert "Robert" not in text
-    people = story.google.control.users()
-    assert not [person["email"] for person in people if person["email"] in text]
+    assert story.people
+    assert not [email for email in story.people if email in text]
 
 
 @told
