@@ -28,7 +28,7 @@ _MAIL: Final = re.compile(r"[\w.+'%-]+@[\w-]+(?:\.[\w-]+)+")
 _NAMES: Final = re.compile(
     r"(?i)secret|password|authorization|cookie|access_token|refresh_token|id_token|client_assertion|^code$|verifier"
 )
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def scrub_text(text: str) -> str:
@@ -69,7 +69,7 @@ class ScrubbingFormatter(logging.Formatter):
                 setattr(clean, name, _SCRUBBED if _NAMES.search(name) else scrub(value))
         line = self._inner.format(clean)
         # Tracebacks are made by the inner formatter: exception messages may quote anything.
-        return _MAIL.sub(_SCRUBBED, _SECRETS.sub(_SCRUBBED, line))
+        return _CONTROL.sub(" ", _MAIL.sub(_SCRUBBED, _SECRETS.sub(_SCRUBBED, line)))
 
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}

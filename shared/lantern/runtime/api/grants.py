@@ -1,7 +1,7 @@
 """Grants: read them by app, principal or finding; revoke one or many."""
 
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from lantern.runtime.api.validation import Answer, Question, Strict, choice_erro
 from lantern.runtime.preconditions import content_etag, revision_etag
 from lantern.services import queries, queries_grants
 from lantern.services.queries_grants import GrantRow
+
+GrantId = Annotated[str, Field(pattern=f"^{ID_SHAPES['grant_id']}$")]
+"""What cannot be an id is refused before it is looked for, and never repeated to the caller."""
 
 _ID = r"^[A-Za-z0-9_.-]{1,80}$"
 
@@ -93,7 +96,7 @@ class RevokeOne(Strict):
 class RevokeMany(Strict):
     """Which grants to revoke: exactly one of the four."""
 
-    grant_ids: list[str] | None = Field(None, min_length=1, max_length=1_000)
+    grant_ids: list[GrantId] | None = Field(None, min_length=1, max_length=1_000)
     app_id: str | None = Field(None, pattern=f"^{ID_SHAPES['app_id']}$")
     principal_id: str | None = Field(None, pattern=f"^{ID_SHAPES['principal_id']}$")
     finding_id: str | None = Field(None, pattern=_ID)
