@@ -129,15 +129,16 @@ def test_an_expired_access_token_is_replaced_once_for_all_threads() -> None:
 
 @pytest.mark.parametrize("shape", ["429", "403_rateLimitExceeded", "403_quotaExceeded", "503"])
 def test_every_shape_of_refusal_is_waited_out(shape: str) -> None:
-    with google(employees=400, scale=60.0, in_flight=40) as rig:
-        rig.simulator.control.quota(per_minute=300, refusal=shape)
+    # So small a quota that any machine exceeds it.
+    with google(employees=250, scale=60.0, in_flight=40) as rig:
+        rig.simulator.control.quota(per_minute=100, refusal=shape)
         people = rig.everybody()
         outcomes = list(rig.connector.read(people, rig.deadline()))
         unread = [o.reason for o in outcomes if isinstance(o, Unread)]
         assert not unread
         assert len(outcomes) == len(people)
         row = rig.simulator.control.metrics()["methods"]["directory.tokens.list"]
-        assert 0 < row["calls"] - row["accepted"] < 0.25 * row["calls"]
+        assert 0 < row["calls"] - row["accepted"] < 0.5 * row["calls"]
 
 
 def test_a_long_retry_after_is_an_error_and_not_an_endless_wait(rig: GoogleRig) -> None:
