@@ -80,6 +80,8 @@ class Lab(Bench):
 
     # --- messages -----------------------------------------------------------------------------------
     def do(self, work: Work, message_id: str | None = None) -> None:
+        # No two messages begin at the same instant, nor does one begin when another ended.
+        self.clock.forward(milliseconds=1)
         self.active.append(Seen())
         try:
             super().do(work, message_id)

@@ -165,7 +165,9 @@ class BundleWriter:
         self._footprint("add", seen.principal.id, before)
         written = self._store.bundles.put(merged.bundle)
         self._footprint("remove", seen.principal.id, after)
-        self._note(written, now)
+        if not self._baseline:
+            # Of the first load `first_seen` says the same.
+            self._note(written, now)
         return merged
 
     def _footprint(self, verb: Literal["add", "remove"], principal: str, apps: set[str]) -> None:
@@ -194,8 +196,8 @@ class BundleWriter:
             self._seen_sets.update(fresh)
 
     def _note(self, bundle: Bundle, at: datetime) -> None:
-        """Collect history, except for the first load: there, `first_seen` says the same."""
-        if self._baseline or not bundle.delta:
+        """Collect history."""
+        if not bundle.delta:
             return
         shard = ids.shard_of(bundle.principal.id, self._connection.shards)
         self._history.setdefault((shard, at.date()), []).extend(
