@@ -65,7 +65,7 @@ def read_page(path: Path) -> Any:
     """
     try:
         # A SafeLoader subclass: it builds plain data only.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_PageLoader)  # noqa: S506 # nosec B506 - a SafeLoader of ours
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_PageLoader)  # noqa: S506  # nosec B506
     except yaml.YAMLError as error:
         raise RulesInvalidError([Problem(path.name, path.stem, "file", str(error))]) from error
 
