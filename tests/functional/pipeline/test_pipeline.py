@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from lantern.domain import ids
+from lantern.domain.errors import ConnectorError
 from lantern.domain.jobs import Selector
 from lantern.domain.work import Work
 from lantern.services import queries_grants, remediation
@@ -229,3 +232,31 @@ def test_the_grants_of_a_finding_state_their_evidence(bench: Bench) -> None:
     assert len(rows) == 10
     assert {row.last_used for row in rows} == {None}
     assert all(row.use_known_from for row in rows)
+
+
+class _Torn:
+    """A connector that fails at everything it is asked."""
+
+    def __init__(self, connector: object) -> None:
+        self.manifest = connector.manifest
+
+    def __getattr__(self, name: str) -> object:
+        def fail(*_args: object, **_more: object) -> object:
+            raise ConnectorError("transient", "The provider does not answer.")
+
+        return fail
+
+
+@pytest.mark.parametrize("kind", ["connection.changes", "connection.full"])
+def test_a_failed_message_does_not_shut_out_the_next(bench: Bench, kind: str) -> None:
+    org(bench)
+    bench.full()
+    bench.clock.forward(days=1)
+    whole, bench.wrap = bench.wrap, _Torn
+    with pytest.raises(ConnectorError):
+        bench.do(Work(bench.store.tenant_id, kind, bench.connection_id))
+    bench.wrap = whole
+    bench.world.consent("u007", "late-client", "openid")
+    bench.clock.forward(minutes=1)
+    bench.do(Work(bench.store.tenant_id, kind, bench.connection_id))
+    assert bench.stored() == bench.world.truth()

@@ -45,6 +45,15 @@ def poll_changes(task: Discovery) -> int:
         lease = store.leases.acquire(connection.id, CHANGES, task.message_id, _LEASE_TTL_S, task.clock.now())
     except LeaseLostError:
         return 0
+    try:
+        return _poll(task)
+    finally:
+        # Also after a failure: this message may come again late, the next one must not find the door shut.
+        store.leases.release(connection.id, CHANGES, lease)
+
+
+def _poll(task: Discovery) -> int:
+    store, connection = task.store, task.connection
     started, events, finished = task.clock.now(), 0, False
     cursor = store.cursors.get(connection.id, CHANGES)
     for page in task.connector.changes(cursor, task.deadline):
@@ -59,7 +68,6 @@ def poll_changes(task: Discovery) -> int:
         current = store.connections.get(connection.id)
         if current:
             store.connections.put(replace(current, last_changes_at=started))
-    store.leases.release(connection.id, CHANGES, lease)
     return events
 
 

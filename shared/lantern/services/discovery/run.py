@@ -65,13 +65,16 @@ def full_run(task: Discovery, work: Work) -> Run | None:
     except LeaseLostError:
         log.info("a full run is under way already", extra={"connection": connection.id})
         return None
-    opened = _open(task, work)
-    if opened is None:
+    try:
+        opened = _open(task, work)
+        if opened is None:
+            return None
+        chain = _Chain(task, lease, *opened)
+        chain.walk()
+        return chain.run
+    finally:
+        # Also after a failure: this message may come again late, the next one must not find the door shut.
         store.leases.release(connection.id, CHAIN, lease)
-        return None
-    chain = _Chain(task, lease, *opened)
-    chain.walk()
-    return chain.run
 
 
 def _open(task: Discovery, work: Work) -> tuple[Run, Progress] | None:
@@ -254,7 +257,6 @@ class _Chain:
         )
         if shards != task.connection.shards:
             store.footprints.retire(task.connection.id, shards)
-        store.leases.release(task.connection.id, CHAIN, self._lease)
         self.run = finished
 
     def _count(self, tally: Tally) -> None:

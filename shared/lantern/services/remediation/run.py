@@ -61,19 +61,28 @@ def run_job(task: Remediation, work: Work) -> Job | None:
         lease = store.leases.acquire(CHAIN_OWNER, job.id, task.message_id, LEASE_TTL_S, task.clock.now())
     except LeaseLostError:
         return None
+    try:
+        job, done = _work_off(task, job)
+    finally:
+        # Also after a failure, and before the job hands itself on: the next message must not be shut out.
+        store.leases.release(CHAIN_OWNER, job.id, lease)
+    if not done:
+        task.send(replace(work, hop=work.hop + 1), 0)
+    return job
+
+
+def _work_off(task: Remediation, job: Job) -> tuple[Job, bool]:
+    """The job after what the deadline left time for, and whether that was everything."""
+    store = task.store
     if job.state == "approved":
         job = store.jobs.put(jobs.start(job, task.clock.now()))
     for action in _waiting(store, job):
         if task.deadline.passed():
-            store.leases.release(CHAIN_OWNER, job.id, lease)
-            task.send(replace(work, hop=work.hop + 1), 0)
-            return job
+            return job, False
         if _cancelled(store, job):
             break
         _carry_out(task, action)
-    job = _close(task, job)
-    store.leases.release(CHAIN_OWNER, job.id, lease)
-    return job
+    return _close(task, job), True
 
 
 def _waiting(store: TenantStore, job: Job) -> Iterator[ActionRecord]:
