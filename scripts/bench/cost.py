@@ -22,15 +22,17 @@ LOGS_GB: Final = 0.50
 
 DAYS: Final = 30
 POLLS_A_DAY: Final = 96
-DISCOVERY_GB: Final = 1.0
+DISCOVERY_GB: Final = 0.5
 SCORING_GB: Final = 1769 / 1024
 DISPATCHER_GB: Final = 0.25
 SERVICE_S: Final = 0.2
 COLD_SHARE: Final = 0.25
 """Polls that find no warm environment: an idle one lives for some ten minutes or more, we come every 15."""
-COLD_START_S: Final = 1.5
-POLL_WRITES: Final = 8
-"""Cursor, lease, window and connection of a poll."""
+COLD_START_S: Final = 2.5
+VCPU_GB: Final = 1769 / 1024
+"""A function has one virtual CPU at 1,769 MB and a proportional share below (Lambda developer guide)."""
+READ_AT_ONCE: Final = 8
+"""Parts of a day of use that are read side by side (`connectors.google.reports.AT_ONCE`)."""
 LOG_KB_A_MESSAGE: Final = 2.0
 
 
@@ -44,25 +46,28 @@ class Line:
 
 
 def bill(life: Mapping[str, Any], poll: Mapping[str, Any], use: Mapping[str, Any]) -> list[Line]:
-    """A month of nightly reconciles at 1 % change, nightly scoring, and 15-minute polls.
+    """A month of nightly reconciles at 1 % change, daily reading of use, nightly scoring, 15-minute polls.
 
     Args:
         life: what `measure life` said of this size of organisation.
-        poll: what `measure poll` said, at the same size; its spooled use is billed by `use`.
-        use: what `measure use` said: a day of use, spooled and rolled.
+        poll: what `measure poll` said, at the same size.
+        use: what `measure use` said: a day of use, read and folded.
     """
     phases = {p["name"]: p for p in life["phases"]}
     night, score = phases["1 % changed"], phases["scoring sweep"]
     polls = POLLS_A_DAY * DAYS
-    # Waiting for the provider is billed like computing.
-    poll_s = (poll["provider_calls"] * SERVICE_S + poll["cpu_s"]) * poll["average"]
+    # Waiting for the provider is billed like computing; a share of a CPU computes slower.
+    slower = VCPU_GB / DISCOVERY_GB
+    poll_s = poll["provider_calls"] * SERVICE_S + poll["cpu_s"] * slower
+    use_s = use["provider_calls"] * SERVICE_S / READ_AT_ONCE + use["cpu_s"] * slower
     cold_s = (polls * COLD_SHARE + 2 * DAYS) * COLD_START_S
-    discovery_s = DAYS * night["wall_s"] + polls * poll_s + cold_s
+    discovery_s = DAYS * (night["wall_s"] + use_s) + polls * poll_s + cold_s
     scoring_s = DAYS * score["cpu_s"] * 2
-    messages = polls + 2 * DAYS
-    kept = DAYS * (night["write_units"] + score["write_units"]) + polls * POLL_WRITES
+    messages = polls + 4 * DAYS
+    kept = DAYS * (night["write_units"] + 2 * score["write_units"]) + polls * poll["write_units"]
     reads = (
-        DAYS * (night["read_units"] + score["read_units"] + use["read_units"]) + polls * poll["read_units"]
+        DAYS * (night["read_units"] + 2 * score["read_units"] + use["read_units"])
+        + polls * poll["read_units"]
     )
     waiting_s = discovery_s + scoring_s
     environments = polls * COLD_SHARE * DISCOVERY_GB + DAYS * (DISCOVERY_GB + SCORING_GB)
@@ -75,7 +80,7 @@ def bill(life: Mapping[str, Any], poll: Mapping[str, Any], use: Mapping[str, Any
             DAYS * use["write_units"] * WRITE,
         ),
         Line("DynamoDB reads", f"{reads:,.0f} units", reads * READ),
-        Line("Lambda, discovery", f"{discovery_s:,.0f} s × 1 GB", discovery_s * DISCOVERY_GB * LAMBDA_GB_S),
+        Line("Lambda, discovery", f"{discovery_s:,.0f} s × 0.5 GB", discovery_s * DISCOVERY_GB * LAMBDA_GB_S),
         Line("Lambda, scoring", f"{scoring_s:,.0f} s × 1.7 GB", scoring_s * SCORING_GB * LAMBDA_GB_S),
         Line("Lambda, dispatchers", f"{waiting_s:,.0f} s × 0.25 GB", waiting_s * DISPATCHER_GB * LAMBDA_GB_S),
         Line("Lambda requests", f"{2 * messages:,}", 2 * messages * LAMBDA_REQUEST),

@@ -1,35 +1,33 @@
 """Measures one size of organisation; run in a process of its own so that its peak memory is its own."""
 
 import json
-import random
 import resource
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from lantern.connectors.protocol import Deadline, Unread
-from lantern.domain import ids
-from lantern.domain.use import UseRow
+from lantern.domain.use import UseWindow
 from lantern.domain.work import Work, WorkKind
+from lantern.services.discovery.run import PRINCIPALS_PER_SHARD
+from lantern.services.discovery.use import HISTORY, SETTLED
 from lantern.store.meter import Meter, Usage
-from scripts.bench.cost import POLLS_A_DAY
-from scripts.bench.provider import START, Provider, provider
-from scripts.bench.tenant import counted_store, remote_world, tenant
+from scripts.bench.provider import Provider, provider
+from scripts.bench.tenant import remote_world, tenant
 from tests.support.tenant import Bench
 
 QUOTA_PER_S = 2400 / 60
 SERVICE_S = 0.2
-POLL_HOURS = 2.25
-"""What a poll reads: a quarter of an hour, and two hours once more for late events."""
 SERIAL = 1000
 """Accounts that are read one after the other; more would only take longer."""
+DAY = timedelta(days=1)
 DRIVE = "https://www.googleapis.com/auth/drive"
 
 
@@ -143,46 +141,39 @@ def _change(google: Provider, count: int) -> int:
 
 
 def poll(principals: int, events: float) -> dict[str, Any]:
-    """A quarter-hourly poll and the daily roll, at so many token events a user and day."""
+    """A quarter-hourly poll, at so many token events a user and day."""
     with provider(principals, 1.0, events) as google:
         meter = Meter()
         bench = tenant(remote_world(google, 1.0), meter)
-        bench.do(Work(bench.store.tenant_id, "connection.changes", bench.connection_id))
+        work = Work(bench.store.tenant_id, "connection.changes", bench.connection_id)
+        bench.do(work)
         bench.clock.forward(minutes=15)
         google.control("advance", seconds=900)
-        work = Work(bench.store.tenant_id, "connection.changes", bench.connection_id)
         cost = phase("poll", bench, meter, google, lambda: bench.do(work))
-        # Read at the busiest hour; what a poll reads on average is a share of the day.
-        pages = principals * events * POLL_HOURS / 24 / 1000
-        return {
-            "principals": principals,
-            "events_a_day": principals * events,
-            "average": pages / max(1, cost.provider_calls),
-            **asdict(cost),
-        }
+        return {"principals": principals, "events_a_day": principals * events, **asdict(cost)}
 
 
 def use(principals: int, events: float) -> dict[str, Any]:
-    """A second day of use, spooled by 96 polls and rolled once; of the store alone."""
-    meter = Meter()
-    store, shards, cid = counted_store(meter), 1, "con_bench"
-    while principals > shards * 320:
-        shards *= 2
-    draw = random.Random(3)  # noqa: S311 - made-up use
-    people = [ids.principal_id("google", "C0", str(n)) for n in range(principals)]
-    apps = [ids.app_id("google", str(n)) for n in range(450)]
-    held = {pid: draw.sample(apps, 70) for pid in people}
-    spent = []
-    for day in range(2):
-        now = START + timedelta(days=day)
-        with meter.measured() as usage:
-            for number in range(POLLS_A_DAY):
-                chosen = draw.choices(people, k=int(principals * events / POLLS_A_DAY))
-                rows = [UseRow(pid, draw.choice(held[pid]), 1, now.date()) for pid in chosen]
-                store.use.spool(cid, rows, now, f"use_{day}_{number}")
-            store.use.roll(cid, shards, now)
-        spent.append(usage)
-    return {"write_units": spent[1].write_units, "read_units": spent[1].read_units}
+    """A second day of use, read and folded, at so many token events a user and day."""
+    with provider(principals, 1.0, events) as google:
+        meter = Meter()
+        bench = tenant(remote_world(google, 1.0), meter)
+        bench.seconds = 870.0
+        store, cid = bench.store, bench.connection_id
+        shards = 1
+        while principals > shards * PRINCIPALS_PER_SHARD:
+            shards *= 2
+        now = bench.clock.now()
+        store.connections.put(replace(bench.connection, shards=shards, connected_at=now))
+        # All that lies further back is taken as read.
+        store.use.set_window(cid, UseWindow(now - HISTORY - DAY, now - SETTLED))
+        work = Work(store.tenant_id, "connection.use", cid)
+        spent = []
+        for _ in range(2):
+            bench.clock.forward(days=1)
+            google.control("advance", seconds=DAY.total_seconds())
+            spent.append(phase("use", bench, meter, google, lambda: bench.do(work)))
+        return {"events_a_day": principals * events, **asdict(spent[1])}
 
 
 def pace(name: str, google: Provider, scale: float, *, others: float = 0.0) -> Pace:

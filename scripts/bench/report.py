@@ -77,8 +77,9 @@ def sections(result: Mapping[str, Any]) -> list[tuple[str, Sequence[str], Rows]]
             poll = size["poll"]
             title = (
                 f"A month of {life['principals']:,} employees: nightly reconcile and 15-minute polls of "
-                f"{poll['events_a_day']:,.0f} token events a day ({poll['provider_calls']} calls, "
-                f"{poll['cpu_s']} CPU s a poll at the busiest hour)"
+                f"{poll['events_a_day']:,.0f} token events a day ({poll['provider_calls']} calls and "
+                f"{poll['cpu_s']} CPU s a poll; {size['use']['provider_calls']:,} calls, "
+                f"{size['use']['cpu_s']} CPU s and {size['use']['peak_mb']} MB a day of use)"
             )
             found.append((title, BILL_HEAD, bill_rows(size["bill"])))
     return found

@@ -21,7 +21,7 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     _decide(account, acme)
     tenant = acme.get("/v1/tenant")["id"]
     (connection,) = [c["id"] for c in acme.get("/v1/connections")["data"]]
-    for kind in ("connection.full", "connection.changes", "connection.backfill"):
+    for kind in ("connection.full", "connection.changes", "connection.use"):
         account.send("Runs", tenant_id=tenant, kind=kind, connection_id=connection, cause="schedule")
         account.settle()
     _repair(account, acme, first["admin"], connection)

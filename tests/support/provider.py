@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from lantern.connectors.protocol import (
     Action,
     ActionResult,
-    ActivityPage,
+    ChangePage,
     Channel,
     ChannelRequest,
     Deadline,
     Hint,
+    HistoryPage,
     Manifest,
     PrincipalPage,
     Unread,
@@ -152,24 +153,23 @@ class MemoryConnector:
         account = self.world.accounts.get(hint.native_id or "")
         return self._principal(account) if account else None
 
-    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ActivityPage]:
+    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ChangePage]:
         self._guard()
         since = datetime.fromisoformat(cursor) if cursor else self.world.clock.now() - timedelta(hours=2)
-        yield self._page(since, self.world.clock.now())
-
-    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[ActivityPage]:
-        self._guard()
-        yield self._page(since, until)
-
-    def _page(self, since: datetime, until: datetime) -> ActivityPage:
+        until = self.world.clock.now()
         events = [e for e in self.world.events if since <= e.at <= until]
         hints = tuple(
             Hint(native_id=e.native_id, event=e.name, granted_at={e.client_id: e.at})
             for e in events
             if e.name in ("authorize", "revoke")
         )
+        yield ChangePage(hints, (), until.isoformat(), len(events), last=True)
+
+    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[HistoryPage]:
+        self._guard()
+        events = [e for e in self.world.events if since <= e.at < until]
         uses = tuple(Use(e.native_id, e.client_id, 1, e.at) for e in events if e.name == "activity")
-        return ActivityPage(hints, uses, (), until.isoformat(), len(events), True, since, until)
+        yield HistoryPage(uses, (), len(events), last=True)
 
     def open_channel(self, request: ChannelRequest) -> Channel:
         self._guard()

@@ -120,22 +120,31 @@ class Delegation:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivityPage:
-    """A page of an audit feed, folded: what to read again, what was used, what was delegated.
+class ChangePage:
+    """A page of what changed: which bundles to read again, what was delegated.
 
-    `cursor` continues after this page and may be stored once the page's effects are durable.
-    `complete_from` / `complete_until`: the window that has been read without a hole when this page
-    is the last (`last`), else None.
+    `cursor` continues after this page and may be stored once the page's effects are durable. `last` says
+    that the feed has been read to the present.
     """
 
     hints: tuple[Hint, ...]
-    uses: tuple[Use, ...]
     delegations: tuple[Delegation, ...]
     cursor: str
     events: int
     last: bool
-    complete_from: datetime | None = None
-    complete_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A part of a past window, folded: what was used, what was delegated. Parts come in any order.
+
+    `last` says that the whole window has been read; without it nothing may be concluded from silence.
+    """
+
+    uses: tuple[Use, ...]
+    delegations: tuple[Delegation, ...]
+    events: int
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +244,12 @@ class Connector(Protocol):
         """The account a hint names; None where the provider says there is none."""
         ...
 
-    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ActivityPage]:
-        """The audit feed since `cursor`, with overlap; None starts at now minus the overlap."""
+    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ChangePage]:
+        """What changed since `cursor`, with overlap; None starts at now minus the overlap."""
         ...
 
-    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[ActivityPage]:
-        """The audit feed of a past window, for backfill."""
+    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[HistoryPage]:
+        """The use of a past window `[since, until)`, each event once."""
         ...
 
     def open_channel(self, request: ChannelRequest) -> Channel:

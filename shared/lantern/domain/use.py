@@ -1,12 +1,18 @@
 """Seen use of apps: who used what how often, and over which window that is known."""
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+
+from lantern.domain import ids
+
+_DAYS = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
 class UseRow:
-    """Use of one app by one principal in one poll: number of events and the latest day (UTC)."""
+    """Use of one app by one principal over some time: number of events and the latest day (UTC)."""
 
     principal_id: str
     app_id: str
@@ -34,6 +40,32 @@ class UseWindow:
         if complete_from > self.complete_until or complete_until < self.complete_from:
             return None
         return UseWindow(min(self.complete_from, complete_from), max(self.complete_until, complete_until))
+
+
+class UseTally:
+    """Use added up by principal, app and ISO week; compact, since a busy day has half a million pairs."""
+
+    def __init__(self) -> None:
+        self._weeks: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
+
+    def add(self, principal_id: str, app_id: str, events: int, day: date) -> None:
+        """Count `events` of which the latest was on `day`."""
+        apps, ordinal = self._weeks[principal_id], day.toordinal()
+        cell = (app_id, (ordinal - 1) // 7)  # day 1 of the proleptic calendar is a Monday, as ISO weeks begin
+        counted, last = divmod(apps.get(cell, 0), _DAYS)
+        apps[cell] = (counted + events) * _DAYS + max(last, ordinal)
+
+    def by_shard(self, shards: int) -> Iterator[list[UseRow]]:
+        """The rows of each shard that has any; a principal and app have a row for each week."""
+        members: dict[int, list[str]] = defaultdict(list)
+        for principal in self._weeks:
+            members[ids.shard_of(principal, shards)].append(principal)
+        for shard in sorted(members):
+            yield [
+                UseRow(principal, app, cell // _DAYS, date.fromordinal(cell % _DAYS))
+                for principal in members[shard]
+                for (app, _), cell in self._weeks[principal].items()
+            ]
 
 
 def iso_week(day: date) -> str:

@@ -9,7 +9,7 @@ Worker = Literal["discovery", "scoring", "remediation"]
 WorkKind = Literal[
     "connection.full",
     "connection.changes",
-    "connection.backfill",
+    "connection.use",
     "connection.channels",
     "connection.disconnect",
     "bundle.read",
@@ -22,7 +22,7 @@ WorkKind = Literal[
 ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "connection.full": ("runs", "discovery"),
     "connection.changes": ("runs", "discovery"),
-    "connection.backfill": ("runs", "discovery"),
+    "connection.use": ("runs", "discovery"),
     "connection.channels": ("hints", "discovery"),
     "connection.disconnect": ("hints", "discovery"),
     "bundle.read": ("hints", "discovery"),

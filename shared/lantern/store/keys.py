@@ -94,10 +94,6 @@ class Keys:
         """The window of use that is known."""
         return Key(self.of_connection(cid), "ACTIVITY")
 
-    def use_roll(self, cid: str) -> Key:
-        """The journal of a roll of the use spool in progress."""
-        return Key(self.of_connection(cid), "ROLL")
-
     def runs(self, cid: str) -> str:
         """Partition of the runs of a connection."""
         return self._pk("C", part(cid), "RUN")
@@ -141,14 +137,6 @@ class Keys:
     def change(self, cid: str, day: date, shard: int, number: int) -> Key:
         """A part of the change history of a shard and day."""
         return Key(self.changes(cid, day), f"{change_prefix(day, shard)}{number:04d}")
-
-    def spools(self, cid: str) -> str:
-        """Partition of use not folded yet."""
-        return self._pk("C", part(cid), "SPOOL")
-
-    def spool(self, cid: str, spool_id: str, number: int) -> Key:
-        """A part of the use one poll saw."""
-        return Key(self.spools(cid), f"{part(spool_id)}~{number:03d}")
 
     def use_week(self, cid: str, week: str, shard: int, shards: int) -> Key:
         """Use of one ISO week in one shard."""

@@ -1,16 +1,14 @@
-"""Use: spooled per poll, folded per shard into ISO weeks and last use.
+"""Use, folded per shard into ISO weeks and last use.
 
-Folding adds numbers up, so it must happen once for each spool item, whatever crashes in between. A roll
-first writes down which spool items it folds (its journal) and gives them a batch name; every item it
-changes remembers the batches folded into it last and refuses one it knows; the spool goes, then the
-journal. A roll that finds a journal finishes that one.
+Folding adds numbers up, so it must happen once for each batch, whatever crashes in between: every item
+remembers the batches folded into it last and refuses one it knows.
 
 When the number of shards doubles, a new shard's first item starts from its parent's.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
@@ -23,19 +21,10 @@ from lantern.store.documents import Doc, Documents
 from lantern.store.keys import Key, ttl
 from lantern.store.records import Records
 
-SPOOL_DAYS: Final = 30
 WEEK_DAYS: Final = 400
-_SPOOL_ROWS: Final = 10_000
-_ROLL_ITEMS: Final = 400
 _BATCH_BYTES: Final = 8
 _BATCHES_KEPT: Final = 8
 _ATTEMPTS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Journal:
-    batch: str
-    spool: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,64 +44,10 @@ class UseRepository:
         self._documents = documents
         self._keys = documents.keys
         self._windows = Records(documents, "use_window", UseWindow)
-        self._journals = Records(documents, "use_roll", _Journal)
-
-    # --- spool ----------------------------------------------------------------------------------
-    def spool(self, cid: str, uses: Sequence[UseRow], now: datetime, spool_id: str) -> int:
-        """Keep what one poll saw until it is rolled; the same `spool_id` again changes nothing.
-
-        Returns:
-            How many items were written.
-        """
-        rows = sorted(grouped(uses).values(), key=lambda row: (row.principal_id, row.app_id))
-        docs = [
-            Doc(
-                self._keys.spool(cid, spool_id, number),
-                "use_spool",
-                encode_use(rows[at : at + _SPOOL_ROWS]),
-                ttl=ttl(now, SPOOL_DAYS),
-            )
-            for number, at in enumerate(range(0, len(rows), _SPOOL_ROWS))
-        ]
-        for doc in docs:
-            self._documents.put(doc, None)
-        return len(docs)
-
-    def roll(self, cid: str, shards: int, now: datetime) -> int:
-        """Fold the spool into weeks and last use, then remove it; a crashed roll is finished first.
-
-        Returns:
-            How many spool items were folded. There may be more left when it is 400.
-        """
-        del now
-        journal = self._journal(cid)
-        if journal is None:
-            return 0
-        partition = self._keys.spools(cid)
-        keys = [Key(partition, sk) for sk in journal.spool]
-        docs = self._documents.batch_get(keys, consistent=True)
-        rows = [row for key in keys if key in docs for row in decode_use(docs[key].body)]
-        self.fold(cid, shards, rows, batch=journal.batch)
-        self._documents.write_all(deletes=keys)
-        self._documents.delete(self._keys.use_roll(cid))
-        return len(keys)
-
-    def _journal(self, cid: str) -> _Journal | None:
-        key = self._keys.use_roll(cid)
-        found = self._journals.get(key, consistent=True)
-        if found is not None:
-            return found
-        spool = self._documents.query(self._keys.spools(cid), limit=_ROLL_ITEMS, consistent=True)
-        names = tuple(doc.key.sk for doc in spool)
-        if not names:
-            return None
-        journal = _Journal(_batch("#".join(names)).hex(), names)
-        self._documents.put(self._journals.doc(key, journal), 0)
-        return journal
 
     # --- fold -----------------------------------------------------------------------------------
     def fold(self, cid: str, shards: int, uses: Iterable[UseRow], *, batch: str = "") -> int:
-        """Add use to weeks and last use directly.
+        """Add use to weeks and last use.
 
         Args:
             cid: the connection.

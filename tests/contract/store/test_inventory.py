@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lantern.domain import ids
 from lantern.domain.errors import RevisionConflictError, StorageError
 from lantern.domain.history import ChangeEntry, entries_of
-from lantern.domain.use import UseRow, UseWindow, WeekUse, idle_days, iso_week
+from lantern.domain.use import UseRow, UseTally, UseWindow, WeekUse, idle_days, iso_week
 from lantern.store.footprints import ShardState
 from lantern.store.tenant import TenantStore
 from tests.contract.store.factories import CID, NOW, Organisation
@@ -205,35 +205,32 @@ def row(person: int, app: int, events: int, day: date) -> UseRow:
     return UseRow(PEOPLE[person], APPS[app], events, day)
 
 
-def test_the_spool_is_folded_into_weeks_and_last_use_and_removed(store: TenantStore) -> None:
-    store.use.spool(CID, [row(0, 0, 3, MONDAY), row(0, 0, 2, MONDAY), row(1, 1, 1, MONDAY)], NOW, "use_1")
-    store.use.spool(CID, [row(0, 0, 4, date(2026, 3, 11)), row(0, 0, 1, date(2026, 3, 8))], NOW, "use_2")
-
-    assert store.use.roll(CID, 1, NOW) == 2
-    assert store.use.roll(CID, 1, NOW) == 0
+def test_use_is_folded_into_weeks_and_last_use(store: TenantStore) -> None:
+    store.use.fold(CID, 1, [row(0, 0, 3, MONDAY), row(0, 0, 2, MONDAY), row(1, 1, 1, MONDAY)])
+    store.use.fold(CID, 1, [row(0, 0, 4, date(2026, 3, 11)), row(0, 0, 1, date(2026, 3, 8))])
 
     assert store.use.last_use(CID, 0) == {
         PEOPLE[0]: {APPS[0]: date(2026, 3, 11)},
         PEOPLE[1]: {APPS[1]: MONDAY},
     }
     week = store.use.week(CID, "2026-W11", 0)
-    assert week[PEOPLE[0]][APPS[0]] == WeekUse(3 + 2 + 4 + 1, date(2026, 3, 11))
+    assert week[PEOPLE[0]][APPS[0]] == WeekUse(3 + 2 + 4, date(2026, 3, 11))
     assert week[PEOPLE[1]][APPS[1]] == WeekUse(1, MONDAY)
-
-
-def test_spooling_the_same_poll_again_changes_nothing(store: TenantStore) -> None:
-    for _ in range(2):
-        store.use.spool(CID, [row(0, 0, 3, MONDAY)], NOW, "use_1")
-    store.use.roll(CID, 1, NOW)
-
-    assert store.use.week(CID, iso_week(MONDAY), 0)[PEOPLE[0]][APPS[0]].events == 3
+    assert store.use.week(CID, "2026-W10", 0)[PEOPLE[0]][APPS[0]] == WeekUse(1, date(2026, 3, 8))
 
 
 @pytest.mark.parametrize("shards", [1, 4])
-def test_a_roll_that_crashes_anywhere_counts_nothing_twice(
+def test_a_fold_that_crashes_anywhere_counts_nothing_twice(
     new_store: Callable[[], TenantStore], shards: int
 ) -> None:
     rows = [row(n % 10, n % 8, n + 1, MONDAY - timedelta(days=n % 12)) for n in range(24)]
+    tally = UseTally()
+    for one in rows:
+        tally.add(one.principal_id, one.app_id, one.events, one.last_day)
+
+    def fold(store: TenantStore) -> None:
+        for part in tally.by_shard(shards):
+            store.use.fold(CID, shards, part, batch="a week")
 
     def total(store: TenantStore) -> tuple[int, int]:
         weeks = {iso_week(r.last_day) for r in rows}
@@ -250,18 +247,13 @@ def test_a_roll_that_crashes_anywhere_counts_nothing_twice(
     crash_at, expected = 0, (sum(r.events for r in rows), len({(r.principal_id, r.app_id) for r in rows}))
     while True:
         store = new_store()
-        store.use.spool(CID, rows[:15], NOW, "use_1")
-        store.use.spool(CID, rows[15:], NOW, "use_2")
-        crashed = crash_after(store, crash_at, lambda store=store: store.use.roll(CID, shards, NOW))
-        # More arrives before the next attempt; it must not be lost, nor the old be doubled.
-        store.use.spool(CID, [row(0, 0, 1, MONDAY)], NOW, "use_3")
-        while store.use.roll(CID, shards, NOW):
-            pass
-        assert total(store) == (expected[0] + 1, expected[1]), f"crash at write {crash_at}"
+        crashed = crash_after(store, crash_at, lambda store=store: fold(store))
+        fold(store)
+        assert total(store) == expected, f"crash at write {crash_at}"
         if not crashed:
             break
         crash_at += 1
-    assert crash_at > 4
+    assert crash_at > 2
 
 
 def crash_after(store: TenantStore, writes: int, run: Callable[[], object]) -> bool:
@@ -292,7 +284,7 @@ def crash_after(store: TenantStore, writes: int, run: Callable[[], object]) -> b
     return False
 
 
-def test_a_named_backfill_batch_counts_once(store: TenantStore) -> None:
+def test_a_named_batch_counts_once(store: TenantStore) -> None:
     for _ in range(2):
         store.use.fold(CID, 2, [row(0, 0, 5, MONDAY)], batch="2026-03-01/2026-03-10")
     store.use.fold(CID, 2, [row(0, 0, 1, MONDAY)])

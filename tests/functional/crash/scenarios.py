@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import msgspec
-
 from lantern.domain import ids
 from lantern.domain.jobs import Guards, Selector
+from lantern.domain.use import UseWindow
 from lantern.domain.work import Work
 from lantern.services import remediation
-from lantern.services.discovery.feeds import BACKFILL, HISTORY, Backfill
+from lantern.services.discovery.use import HISTORY, SETTLED
 from tests.support.google_world import CUSTOMER
 from tests.support.lab import Lab
 
@@ -80,20 +79,20 @@ def changes(lab: Lab) -> Work:
     return work(lab, "connection.changes")
 
 
-def backfill(lab: Lab) -> Work:
-    """Two weeks are left to read; reading 24 more would say nothing new."""
+def use(lab: Lab) -> Work:
+    """A day forward and ten days back are left to read; reading 24 weeks more would say nothing new."""
     lab.do(work(lab, "connection.full"))
     lab.sent.clear()
-    now = lab.clock.now()
-    floor = now - HISTORY
-    state = Backfill(floor + timedelta(days=10), floor)
-    lab.store.cursors.put(lab.connection_id, BACKFILL, msgspec.json.encode(state).decode(), now)
+    floor = lab.connection.connected_at - HISTORY
+    known = UseWindow(floor + timedelta(days=10), lab.clock.now() - SETTLED)
+    lab.store.use.set_window(lab.connection_id, known)
+    lab.clock.forward(days=1)
     user = people(lab)[0]
     for grant in lab.world.org.grants.held_by(user):
-        for days in (1, 2, 9):
+        for days in (1, 2, 9, 180.5):
             at = (floor + timedelta(days=days)).timestamp()
             lab.world.control.use(user.id, grant.client_id, at=at)
-    return work(lab, "connection.backfill")
+    return work(lab, "connection.use")
 
 
 def score_run(lab: Lab) -> Work:
@@ -136,7 +135,7 @@ def revoke(lab: Lab) -> Work:
 
 SCENARIOS = [
     Scenario(make.__name__, make)
-    for make in (first_run, later_run, hint, changes, backfill, score_run, score_bundle, revoke)
+    for make in (first_run, later_run, hint, changes, use, score_run, score_bundle, revoke)
 ]
 
 
@@ -146,9 +145,9 @@ def outcome(lab: Lab) -> dict[str, Any]:
     now = lab.clock.now()
     year = timedelta(days=365)
     weeks = {
-        (row[0], row[1]): use
+        (row[0], row[1]): seen
         for week in sorted({f"{(now - timedelta(days=d)).date():%G-W%V}" for d in range(190)})
-        for row, use in _week(lab, week)
+        for row, seen in _week(lab, week)
     }
     window = store.use.window(cid)
     return {
@@ -166,6 +165,7 @@ def outcome(lab: Lab) -> dict[str, Any]:
         "use": weeks,
         "last_use": {k: dict(v) for k, v in store.use.last_use(cid, 0, 1).items()},
         "use_from": window.complete_from.date() if window else None,
+        "use_until": window.complete_until.date() if window else None,
         "audit": sorted(
             (e.action, e.subject if e.action.startswith("grant") else "", e.detail.get("state", ""))
             for e in store.audit.entries()
@@ -182,8 +182,8 @@ def outcome(lab: Lab) -> dict[str, Any]:
 def _week(lab: Lab, week: str) -> list[tuple[tuple[str, str, str], Any]]:
     shards = lab.connection.shards
     return [
-        ((week, pid, app), use)
+        ((week, pid, app), seen)
         for shard in range(shards)
         for pid, apps in lab.store.use.week(lab.connection_id, week, shard, shards).items()
-        for app, use in apps.items()
+        for app, seen in apps.items()
     ]

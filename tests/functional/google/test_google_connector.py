@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
@@ -165,45 +165,59 @@ def test_a_full_read_alone_is_never_refused() -> None:
 # -- the feed -----------------------------------------------------------------------------------------
 
 
-def test_the_feed_names_consents_uses_and_delegations_once(rig: GoogleRig) -> None:
+def test_the_feed_names_consents_and_delegations_once(rig: GoogleRig) -> None:
     control = rig.simulator.control
     control.lag(duplicate_rate=0.3, late_fraction=0.5, late_max_s=3000.0)
     native_id = active(rig)[0]
-    client_id = next(iter(rig.truth()[native_id]["grants"]))
     pages = list(rig.connector.changes(None, rig.deadline()))
     cursor = pages[-1].cursor
     control.advance(60)
     fresh = control.grant(native_id, "Brand New AI", client_id="new.apps", scopes=["openid"], lag_s=0)
-    control.use(native_id, client_id, lag_s=0)
     control.delegate("robot-1", ["https://www.googleapis.com/auth/drive"])
     control.advance(60)
-    hints, uses, delegations = [], Counter(), []
+    hints, delegations = [], []
     for _ in range(14):
         for page in rig.connector.changes(cursor, rig.deadline()):
             hints += [h for h in page.hints if fresh["client_id"] in h.granted_at]
-            uses.update({u.client_id: u.events for u in page.uses if u.native_id == native_id})
             delegations += page.delegations
             cursor = page.cursor
         control.advance(900)
     assert [h.native_id for h in hints] == [native_id]
-    assert uses[client_id] >= 1
     assert [(d.client_id, d.removed) for d in delegations] == [("robot-1", False)]
     assert delegations[0].scopes == {"https://www.googleapis.com/auth/drive"}
 
 
-def test_history_agrees_with_the_grants(rig: GoogleRig) -> None:
+def test_a_poll_makes_three_calls_of_which_two_carry_a_filter(rig: GoogleRig) -> None:
+    control = rig.simulator.control
+    cursor = list(rig.connector.changes(None, rig.deadline()))[-1].cursor
+    control.advance(900)
+    control.reset_metrics()
+    list(rig.connector.changes(cursor, rig.deadline()))
+    assert control.metrics()["methods"]["reports.activities.list"]["calls"] == 3
+
+
+def test_history_tells_use_once_in_parts_read_side_by_side(rig: GoogleRig) -> None:
+    control = rig.simulator.control
+    native_id = active(rig)[0]
+    client_id = next(iter(rig.truth()[native_id]["grants"]))
     now = rig.io.clock.now()
-    dates: dict[tuple[str, str], Any] = {}
-    for week in range(26):
-        until = now - timedelta(weeks=week)
-        pages = list(rig.connector.history(until - timedelta(weeks=1), until, rig.deadline()))
-        assert pages[-1].last
-        for page in pages:
-            for hint in page.hints:
-                for client, at in hint.granted_at.items():
-                    dates.setdefault((hint.native_id, client), at)
-    truth = {(k, c) for k, v in rig.truth().items() for c in v["grants"]}
-    assert truth & set(dates)
+    before = counted(rig, now - timedelta(days=2), now - timedelta(hours=2))
+    for minutes in range(3, 1203):
+        at = (now - timedelta(hours=2, minutes=minutes)).timestamp()
+        control.use(native_id, client_id, at=at, lag_s=0)
+    after = counted(rig, now - timedelta(days=2), now - timedelta(hours=2))
+    after.subtract(before)
+    assert {pair: n for pair, n in after.items() if n} == {(native_id, client_id): 1200}
+
+
+def counted(rig: GoogleRig, since: datetime, until: datetime) -> Counter[tuple[str, str]]:
+    """Uses of a window by account and client."""
+    found: Counter[tuple[str, str]] = Counter()
+    pages = list(rig.connector.history(since, until, rig.deadline()))
+    assert pages[-1].last
+    for page in pages:
+        found.update({(u.native_id, u.client_id): u.events for u in page.uses})
+    return found
 
 
 # -- push ---------------------------------------------------------------------------------------------

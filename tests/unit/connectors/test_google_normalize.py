@@ -147,9 +147,12 @@ def test_the_placeholder_profile_names_nobody() -> None:
 
 def test_uses_are_counted_per_account_and_client() -> None:
     events = [event("activity", m, client_id="a") for m in (3, 9, 1)] + [event("activity", 2, client_id="b")]
-    uses = {u.client_id: (u.events, u.last_at) for u in normalize.uses(events)}
+    count = normalize.UseCount()
+    count.add(events[:2])
+    count.add(events[2:])
+    count.add([event("activity", who=None, client_id="a"), event("activity"), event("revoke", client_id="a")])
+    uses = {u.client_id: (u.events, u.last_at) for u in count.all()}
     assert uses == {"a": (3, AT.replace(minute=9)), "b": (1, AT.replace(minute=2))}
-    assert normalize.uses([event("activity", who=None, client_id="a"), event("activity")]) == ()
 
 
 @pytest.mark.parametrize("scopes", [["s1", "s2"], "s1,s2", "s1 s2"])

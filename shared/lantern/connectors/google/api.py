@@ -31,6 +31,7 @@ class GoogleApi:
         *,
         params: Mapping[str, str] | None = None,
         admission: Admission | None = None,
+        quotas: tuple[str, ...] = QUERY,
     ) -> Mapping[str, Any]:
         """GET an object that says it is of `kind`.
 
@@ -39,7 +40,7 @@ class GoogleApi:
         Raises:
             CallError: anything else came.
         """
-        request = Request("GET", self._base + path, params=params or {}, quotas=QUERY)
+        request = Request("GET", self._base + path, params=params or {}, quotas=quotas)
         body = self._http.call(request, halt, admission).body
         if not isinstance(body, dict) or body.get("kind") != kind:
             raise CallError(GARBLED, detail=f"expected {kind}")

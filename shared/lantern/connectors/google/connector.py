@@ -15,13 +15,14 @@ from lantern.connectors.http import GARBLED, Admission, HaltedError, HttpClient
 from lantern.connectors.protocol import (
     Action,
     ActionResult,
-    ActivityPage,
+    ChangePage,
     Channel,
     ChannelRequest,
     Connector,
     Deadline,
     Health,
     Hint,
+    HistoryPage,
     Manifest,
     PrincipalPage,
     Unread,
@@ -154,14 +155,15 @@ class GoogleConnector:
             return None
         return directory.user(self._api, self._owner, key, self._halt())
 
-    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ActivityPage]:
-        """The `token` and `admin` feeds since `cursor`; see `reports.changes`."""
+    def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ChangePage]:
+        """Consents, revocations and acts of administrators since `cursor`; see `reports.changes`."""
         halt = Halt(self._io.clock, deadline)
         return reports.changes(self._api, cursor, self._io.clock.now(), halt)
 
-    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[ActivityPage]:
+    def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[HistoryPage]:
         """The feeds of a past window; one that did not reach its last page must be asked for again."""
-        return reports.history(self._api, since, until, Halt(self._io.clock, deadline))
+        halt = Halt(self._io.clock, deadline)
+        return reports.history(self._api, since, until, halt, cap=self._io.max_in_flight)
 
     def open_channel(self, request: ChannelRequest) -> Channel:
         """Open a channel for the event name in `request.event`: `authorize` or `revoke`."""

@@ -1,4 +1,4 @@
-"""Where reading the audit feed stands: a small JSON text that survives crashes and upgrades."""
+"""Where following changes stands: a small JSON text that survives crashes and upgrades."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,22 +11,28 @@ from lantern.connectors.google.normalize import Event
 
 OVERLAP: Final = timedelta(hours=2)
 SLICE: Final = timedelta(hours=6)
-APPLICATIONS: Final = ("token", "admin")
+FEEDS: Final[tuple[tuple[str, str | None], ...]] = (
+    ("token", "authorize"),
+    ("token", "revoke"),
+    ("admin", None),
+)
+"""What is followed: applications of the Reports API, and the event name where one is asked for."""
 SEEN_LIMIT: Final = 1000
-_VERSION: Final = 1
+_VERSION: Final = 2
+_READABLE: Final = frozenset({1, _VERSION})
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A window under way: `[start, end)`, its uses being counted before `settle`.
+    """A window under way: `[start, end)`, of which what lies before `settle` is done for good afterwards.
 
-    `application` and `page` say where to go on.
+    `feed` and `page` say where to go on.
     """
 
     start: datetime
     end: datetime
     settle: datetime
-    application: int = 0
+    feed: int = 0
     page: str | None = None
 
 
@@ -34,20 +40,19 @@ class Walk:
 class Cursor:
     """Standing of the feed.
 
-    Everything before `settled` is done for good: uses are counted up to there, once. Between `settled`
-    and the present events may still arrive late, so that stretch is read again; `seen` keeps the keys of
-    hints already given there (key → epoch seconds). `begin` is where the present reading began.
+    Everything before `settled` is done for good. Between `settled` and the present events may still arrive
+    late, so that stretch is read again; `seen` keeps the keys of hints already given there (key → epoch
+    seconds).
     """
 
     settled: datetime
-    begin: datetime
     seen: Mapping[str, int] = field(default_factory=dict)
     walk: Walk | None = None
 
 
 def start(now: datetime) -> Cursor:
     """The cursor of a feed that was never read."""
-    return Cursor(settled=now - OVERLAP, begin=now - OVERLAP)
+    return Cursor(settled=now - OVERLAP)
 
 
 def next_walk(cursor: Cursor, now: datetime) -> Walk:
@@ -68,7 +73,7 @@ def settle(cursor: Cursor, walk: Walk) -> Cursor:
     """The cursor after a window was read to its end."""
     floor = int(walk.settle.timestamp())
     seen = {key: at for key, at in cursor.seen.items() if at >= floor}
-    return Cursor(settled=walk.settle, begin=cursor.begin, seen=seen)
+    return Cursor(settled=walk.settle, seen=seen)
 
 
 def digest(key: str) -> str:
@@ -81,12 +86,11 @@ def dump(cursor: Cursor) -> str:
     value: dict[str, Any] = {
         "v": _VERSION,
         "settled": _ms(cursor.settled),
-        "begin": _ms(cursor.begin),
         "seen": dict(sorted(cursor.seen.items())),
     }
     if cursor.walk:
         walk = cursor.walk
-        value["walk"] = [_ms(walk.start), _ms(walk.end), _ms(walk.settle), walk.application, walk.page]
+        value["walk"] = [_ms(walk.start), _ms(walk.end), _ms(walk.settle), walk.feed, walk.page]
     return json.dumps(value, separators=(",", ":"))
 
 
@@ -97,13 +101,15 @@ def load(text: str) -> Cursor:
         ValueError: it is none.
     """
     value = json.loads(text)
-    if not isinstance(value, dict) or value.get("v") != _VERSION:
+    version = value.get("v") if isinstance(value, dict) else None
+    if version not in _READABLE:
         raise ValueError("not a cursor of the Google audit feed")
     walk = None
-    if "walk" in value:
-        began, end, settled, application, page = value["walk"]
-        walk = Walk(_at(began), _at(end), _at(settled), application, page)
-    return Cursor(_at(value["settled"]), _at(value["begin"]), value["seen"], walk)
+    # Version 1 walked other feeds: its window is read again from the start.
+    if "walk" in value and version == _VERSION:
+        began, end, settled, feed, page = value["walk"]
+        walk = Walk(_at(began), _at(end), _at(settled), feed, page)
+    return Cursor(_at(value["settled"]), value["seen"], walk)
 
 
 def _ms(at: datetime) -> int:

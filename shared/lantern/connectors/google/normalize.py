@@ -57,7 +57,7 @@ def principal(
     native_id = _text(user, "id")
     identifier = ids.principal_id("google", organisation_id, native_id)
     email, name = user.get("primaryEmail"), user.get("name")
-    full = name.get("fullName") if isinstance(name, Mapping) else None
+    full = name.get("fullName") if isinstance(name, dict) else None
     return Principal(
         id=identifier,
         connection_id=connection_id,
@@ -111,7 +111,7 @@ def grants(answer: Mapping[str, Any]) -> tuple[ObservedGrant, ...]:
 
 
 def _grant(item: Any) -> ObservedGrant:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         raise MalformedError("a token is not an object")
     client = _text(item, "clientId")
     scopes = item.get("scopes", [])
@@ -141,10 +141,10 @@ def events(activity: Any) -> list[Event]:
     Raises:
         MalformedError: it has not the documented shape.
     """
-    if not isinstance(activity, Mapping) or not isinstance(activity.get("id"), Mapping):
+    if not isinstance(activity, dict) or not isinstance(activity.get("id"), dict):
         raise MalformedError("an activity has no id")
     head, actor = activity["id"], activity.get("actor")
-    actor = actor if isinstance(actor, Mapping) else {}
+    actor = actor if isinstance(actor, dict) else {}
     app, time, qualifier = (
         _text(head, "applicationName"),
         _text(head, "time"),
@@ -175,7 +175,7 @@ def _parameters(rows: Any) -> dict[str, tuple[str, ...]]:
     return {
         row["name"]: tuple(_values(row))
         for row in rows
-        if isinstance(row, Mapping) and isinstance(row.get("name"), str)
+        if isinstance(row, dict) and isinstance(row.get("name"), str)
     }
 
 
@@ -197,6 +197,8 @@ def instant(value: str) -> datetime:
         at = datetime.fromisoformat(value)
     except ValueError:
         raise MalformedError("not a time") from None
+    if at.tzinfo is UTC:
+        return at
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -214,6 +216,11 @@ def hints(seen: Iterable[Event]) -> tuple[Hint, ...]:
     return tuple(folded.values())
 
 
+def tells(event: Event) -> bool:
+    """Whether the event has an effect: an account to read again, or a delegation."""
+    return _hint(event) is not None or (event.app == "admin" and event.name in _DELEGATION)
+
+
 def _hint(event: Event) -> Hint | None:
     if event.app == "token" and event.name in _CHANGING and (event.native_id or event.email):
         client = event.first("client_id")
@@ -225,18 +232,25 @@ def _hint(event: Event) -> Hint | None:
     return None
 
 
-def uses(seen: Iterable[Event]) -> tuple[Use, ...]:
-    """Seen use by account and client."""
-    found: dict[tuple[str, str], Use] = {}
-    for event in seen:
-        client = event.first("client_id")
-        if event.app != "token" or event.name != "activity" or not client or not event.native_id:
-            continue
-        key = (event.native_id, client)
-        known = found.get(key)
-        count, last = (known.events, max(known.last_at, event.at)) if known else (0, event.at)
-        found[key] = Use(event.native_id, client, count + 1, last)
-    return tuple(found.values())
+class UseCount:
+    """Seen use, added up by account and client over many pages."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], tuple[int, datetime]] = {}
+
+    def add(self, seen: Iterable[Event]) -> None:
+        """Count the `activity` events among these."""
+        for event in seen:
+            client = event.first("client_id")
+            if event.app != "token" or event.name != "activity" or not client or not event.native_id:
+                continue
+            key = (event.native_id, client)
+            count, last = self._found.get(key, (0, event.at))
+            self._found[key] = (count + 1, max(last, event.at))
+
+    def all(self) -> tuple[Use, ...]:
+        """Everything counted so far."""
+        return tuple(Use(*key, *counted) for key, counted in self._found.items())
 
 
 def delegations(seen: Iterable[Event]) -> tuple[Delegation, ...]:
@@ -256,7 +270,7 @@ def _scopes(values: Sequence[str]) -> frozenset[str]:
 
 
 def _text(row: Any, name: str) -> str:
-    value = row.get(name) if isinstance(row, Mapping) else None
+    value = row.get(name) if isinstance(row, dict) else None
     if not isinstance(value, str) or not value:
         raise MalformedError(f"{name} is missing")
     return value

@@ -10,7 +10,7 @@ from lantern.domain.errors import ConnectorError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work, WorkKind
 from lantern.services.connections import needs_attention
-from lantern.services.discovery import feeds, hints, run
+from lantern.services.discovery import feeds, hints, run, use
 from lantern.services.discovery.channels import Address, renew_channels
 from lantern.services.discovery.context import Discovery
 from lantern.store.platform import PlatformStore
@@ -39,7 +39,7 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
     verbs: Mapping[WorkKind, Callable[[], object]] = {
         "connection.full": lambda: run.full_run(task, work),
         "connection.changes": lambda: _changes(task, platform, address),
-        "connection.backfill": lambda: _backfill(task),
+        "connection.use": lambda: _use(task),
         "connection.channels": lambda: _may(task, "activity") and renew_channels(task, platform, address),
         "bundle.read": lambda: hints.read_bundle(task, work),
     }
@@ -66,8 +66,8 @@ def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None
     if _may(task, "activity"):
         feeds.poll_changes(task)
         renew_channels(task, platform, address)
-        if feeds.roll_use(task):
-            _score(task)
+        if use.use_is_due(task):
+            task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
     resend_overdue(task)
 
 
@@ -79,14 +79,10 @@ def _may(task: Discovery, feature: Feature) -> bool:
     )
 
 
-def _backfill(task: Discovery) -> None:
-    if _may(task, "activity") and feeds.backfill(task):
-        _score(task)
-
-
-def _score(task: Discovery) -> None:
-    work = Work(task.store.tenant_id, "score.run", task.connection.id, cause="activity")
-    task.send(work, 0)
+def _use(task: Discovery) -> None:
+    if _may(task, "activity") and use.read_use(task):
+        work = Work(task.store.tenant_id, "score.run", task.connection.id, cause="activity")
+        task.send(work, 0)
 
 
 def resend_overdue(task: Discovery) -> int:

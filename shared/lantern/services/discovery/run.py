@@ -231,7 +231,7 @@ class _Chain:
             # Use is read after the inventory: an organisation sees its apps first, then how they are used.
             following += [
                 Work(store.tenant_id, "connection.changes", run.connection_id, cause=run.id),
-                Work(store.tenant_id, "connection.backfill", run.connection_id, cause=run.id),
+                Work(store.tenant_id, "connection.use", run.connection_id, cause=run.id),
             ]
         (
             store.transact(now)

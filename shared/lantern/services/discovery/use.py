@@ -1,0 +1,170 @@
+"""Read how apps are used: each day once it is complete, and 180 days back, newest first.
+
+One window of time says what has been read without a hole; it grows by slices, forward before backward. A
+slice is read whole, then folded into the stored weeks under its own name, then the window takes it in: a
+worker that dies in between begins the same slice again and folds nothing twice. What is to be read stands
+in a plan that is written before; a slice that proves too long for one worker is halved.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
+
+import msgspec
+
+from lantern.domain import ids
+from lantern.domain.errors import LeaseLostError
+from lantern.domain.use import UseTally, UseWindow
+from lantern.domain.work import Work
+from lantern.services.discovery.context import Discovery
+from lantern.services.discovery.feeds import note_delegations
+
+log = logging.getLogger(__name__)
+
+CHAIN: Final = "use"
+HISTORY: Final = timedelta(days=180)
+SETTLED: Final = timedelta(hours=2)
+"""Events arrive late; what is older than this is taken as complete."""
+DUE: Final = timedelta(hours=20)
+LONGEST: Final = timedelta(days=7)
+SHORTEST: Final = timedelta(minutes=15)
+_LEASE_TTL_S: Final = 960
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The slice to be read next, and how long slices may be.
+
+    `shards` is set when folding begins: from then on the slice must stay as it is, whatever happens.
+    """
+
+    since: datetime
+    until: datetime
+    longest_s: float = LONGEST.total_seconds()
+    shards: int | None = None
+
+
+def use_is_due(task: Discovery) -> bool:
+    """Whether a day or more of use waits to be read."""
+    window = task.store.use.window(task.connection.id)
+    return window is not None and task.clock.now() - SETTLED - window.complete_until >= DUE
+
+
+def read_use(task: Discovery) -> bool:
+    """Read what is missing, slice by slice, until the deadline; then the chain hands itself on.
+
+    Returns:
+        Whether everything is read, and something was.
+    """
+    store, connection = task.store, task.connection
+    try:
+        lease = store.leases.acquire(connection.id, CHAIN, task.message_id, _LEASE_TTL_S, task.clock.now())
+    except LeaseLostError:
+        return False
+    read = 0
+    try:
+        while (plan := _plan(task)) is not None:
+            if task.deadline.passed() or not _read(task, plan, alone=read == 0):
+                hand_on = Work(store.tenant_id, "connection.use", connection.id, hop=task.hop + 1)
+                store.leases.release(connection.id, CHAIN, lease)
+                task.send(hand_on, 0)
+                return False
+            read += 1
+    finally:
+        # Also after a failure: this message may come again late, the next one must not find the door shut.
+        store.leases.release(connection.id, CHAIN, lease)
+    return read > 0
+
+
+def _plan(task: Discovery) -> Plan | None:
+    """What to read next; None when nothing is missing."""
+    store, cid = task.store, task.connection.id
+    raw = store.cursors.get(cid, CHAIN)
+    stored = msgspec.json.decode(raw, type=Plan) if raw else None
+    window = store.use.window(cid)
+    if stored and _stands(stored, window):
+        return stored
+    longest = timedelta(seconds=stored.longest_s) if stored else LONGEST
+    found = _missing(window, task.connection.connected_at - HISTORY, task.clock.now(), longest)
+    if found is None:
+        return None
+    plan = Plan(*found, longest.total_seconds())
+    _keep(task, plan)
+    return plan
+
+
+def _stands(plan: Plan, window: UseWindow | None) -> bool:
+    """Whether a plan is still to be carried out: it was begun, or it is what comes next."""
+    if window is None:
+        return True
+    if window.complete_from <= plan.since and plan.until <= window.complete_until:
+        return False
+    return (
+        plan.shards is not None or plan.since == window.complete_until or plan.until == window.complete_from
+    )
+
+
+def _missing(
+    window: UseWindow | None, floor: datetime, now: datetime, longest: timedelta
+) -> tuple[datetime, datetime] | None:
+    settled = now - SETTLED
+    if window is None or window.complete_until < now - HISTORY:
+        # Never read, or not for so long that the provider has forgotten what lies between.
+        return settled - longest, settled
+    if settled - window.complete_until >= DUE:
+        return window.complete_until, min(settled, window.complete_until + longest)
+    if window.complete_from > floor:
+        return max(floor, window.complete_from - longest), window.complete_from
+    return None
+
+
+def _read(task: Discovery, plan: Plan, *, alone: bool) -> bool:
+    """Read and fold one slice; False when time ran out. One that had all the time will be shorter."""
+    connection, tally, complete = task.connection, UseTally(), False
+    principal = cache(
+        lambda native: ids.principal_id(connection.provider, connection.organisation_id, native)
+    )
+    app = cache(lambda client: ids.app_id(connection.provider, client))
+    for page in task.connector.history(plan.since, plan.until, task.deadline):
+        for use in page.uses:
+            tally.add(principal(use.native_id), app(use.client_id), use.events, use.last_at.date())
+        note_delegations(task, page.delegations)
+        complete = page.last
+    if not complete:
+        if alone and plan.shards is None:
+            _shorten(task, plan)
+        return False
+    _fold(task, plan, tally)
+    return True
+
+
+def _fold(task: Discovery, plan: Plan, tally: UseTally) -> None:
+    store, cid = task.store, task.connection.id
+    if plan.shards is None:
+        plan = replace(plan, shards=task.connection.shards)
+        _keep(task, plan)
+    shards = plan.shards or 1
+    for rows in tally.by_shard(shards):
+        store.use.fold(cid, shards, rows, batch=f"{plan.since.isoformat()} {plan.until.isoformat()}")
+    window = store.use.window(cid)
+    joined = window.widened(plan.since, plan.until) if window else None
+    store.use.set_window(cid, joined or UseWindow(plan.since, plan.until))
+
+
+def _shorten(task: Discovery, plan: Plan) -> None:
+    """Plan the half that touches what is known; nothing of the slice has been folded yet."""
+    half = (plan.until - plan.since) / 2
+    if half < SHORTEST:
+        return
+    window = task.store.use.window(task.connection.id)
+    forward = window is not None and plan.since == window.complete_until
+    since, until = (plan.since, plan.since + half) if forward else (plan.until - half, plan.until)
+    log.info("use of a shorter time is read", extra={"hours": half.total_seconds() / 3600})
+    _keep(task, Plan(since, until, half.total_seconds()))
+
+
+def _keep(task: Discovery, plan: Plan) -> None:
+    raw = msgspec.json.encode(plan).decode()
+    task.store.cursors.put(task.connection.id, CHAIN, raw, task.clock.now())
