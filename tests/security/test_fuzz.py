@@ -119,10 +119,12 @@ GOOD: dict[str, Any] = {
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
     "Suppression": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
     "KeyBody": {"name": "n", "scopes": ["read"]},
+    "NewEntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
+    "EntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
 
 
-NEEDED = {"listGrants": ("app_id", "connection_id")}
+NEEDED = {"listGrants": ("app_id", "connection_id"), "findProducts": ("client_id",)}
 """Parameters of which the schema can only say in words that some of them are needed."""
 
 

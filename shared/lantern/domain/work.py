@@ -16,6 +16,7 @@ WorkKind = Literal[
     "score.run",
     "score.bundle",
     "score.app",
+    "score.catalog",
     "job.run",
 ]
 
@@ -29,6 +30,7 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "score.run": ("runs", "scoring"),
     "score.bundle": ("hints", "scoring"),
     "score.app": ("hints", "scoring"),
+    "score.catalog": ("runs", "scoring"),
     "job.run": ("runs", "remediation"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from lantern.runtime import settings as environment
-from lantern.runtime import wiring, wiring_platform
+from lantern.runtime import wiring, wiring_catalog, wiring_platform
 from lantern.runtime.api.tools import Tools
 from lantern.runtime.clock import CLOCK
 from lantern.runtime.cursors import CursorCodec
@@ -43,6 +43,7 @@ def api_tools() -> Tools:
         platform=wiring_platform.platform_store(),
         queue=wiring_platform.work_queue,
         remediation=cast("RemediationPort", LazyService("remediation")),
+        catalog=wiring_catalog.operator_catalog,
         onboarding=ConsentLinks(Site(chosen.public_base_url, secure=not chosen.insecure_cookies)),
         cursors=cursor_codec,
         now=CLOCK.now,
@@ -55,5 +56,6 @@ def api_tools() -> Tools:
 def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
     wiring.reset()
+    wiring_catalog.reset()
     for made in (cursor_codec, api_tools):
         made.cache_clear()

@@ -25,7 +25,7 @@ FROM brand_variants v JOIN brands b ON b.n = v.n JOIN product p ON p.n = b.produ
 WHERE v.variant IN (SELECT value FROM json_each(?)) GROUP BY b.n
 """
 _EXTRA = 11
-_STRENGTHS: tuple[NameStrength, ...] = ("exact", "derived", "vendor")
+STRENGTHS: tuple[NameStrength, ...] = ("exact", "derived", "vendor")
 
 
 class CatalogError(Exception):
@@ -75,7 +75,7 @@ class Catalog:
     def by_name(self, name_key: str) -> tuple[NameHit, ...]:
         """Return the products known under this `names.key`, the strongest first."""
         rows = self._rows(_BY_NAME, name_key)
-        return tuple(NameHit(_product(row), _STRENGTHS[cast("int", row[_EXTRA])]) for row in rows)
+        return tuple(NameHit(_product(row), STRENGTHS[cast("int", row[_EXTRA])]) for row in rows)
 
     def by_product(self, product_id: str) -> Product | None:
         """Return a product by its catalog id."""

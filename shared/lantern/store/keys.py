@@ -175,6 +175,19 @@ class Keys:
         """A set of scopes by its content id."""
         return Key(self._pk("SCOPES"), part(scope_set_id))
 
+    # --- catalog --------------------------------------------------------------------------------
+    def catalog(self) -> str:
+        """Partition of the tenant's own layer of the catalog."""
+        return self._pk("CATALOG")
+
+    def catalog_entries(self) -> Key:
+        """All entries of the tenant."""
+        return Key(self.catalog(), "ENTRIES")
+
+    def catalog_applied(self) -> Key:
+        """The catalog that was last applied to the tenant's apps."""
+        return Key(self.catalog(), "APPLIED")
+
     # --- findings, jobs -------------------------------------------------------------------------
     def findings(self) -> str:
         """Partition of all findings."""

@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
-from lantern.domain.errors import ConflictError, StorageError
+from lantern.domain.errors import ConflictError
 from lantern.domain.tenancy import TenantStatus
+from lantern.store.platform_calls import RefusedError, call
+from lantern.store.platform_catalog import OperatorCatalogStore
 
 T = TypeVar("T")
 Attributes = Mapping[str, Any]
@@ -80,12 +81,16 @@ class PlatformStore:
         client: a low-level botocore DynamoDB client with timeouts set on purpose.
         table: name of the table.
 
+    Attributes:
+        catalog: the operators' catalog entries.
+
     Every method raises `StorageError` where the table did not answer.
     """
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
+        self.catalog = OperatorCatalogStore(client, table)
 
     # --- tenants --------------------------------------------------------------------------------
     def put_tenant(self, entry: TenantEntry) -> None:
@@ -225,15 +230,7 @@ class PlatformStore:
 
     # --- parts ----------------------------------------------------------------------------------
     def _call(self, operation: str, **request: Any) -> Any:
-        try:
-            return getattr(self._client, operation)(**request)
-        except ClientError as cause:
-            code = cause.response["Error"]["Code"]
-            if code == "ConditionalCheckFailedException":
-                raise _RefusedError from cause
-            raise StorageError(f"{operation}: {code}") from cause
-        except BotoCoreError as cause:
-            raise StorageError(f"{operation}: {type(cause).__name__}") from cause
+        return call(self._client, operation, **request)
 
     def _get(self, key: tuple[str, str], record_type: type[T]) -> T | None:
         item = self._call("get_item", TableName=self._table, Key=_key(key), ConsistentRead=True).get("Item")
@@ -264,7 +261,7 @@ class PlatformStore:
         request = {name: value for name, value in optional.items() if value is not None}
         try:
             self._call("put_item", TableName=self._table, Item=item, **request)
-        except _RefusedError:
+        except RefusedError:
             return False
         return True
 
@@ -276,13 +273,9 @@ class PlatformStore:
             request["ExpressionAttributeValues"] = {":t": {"S": tenant_id}}
         try:
             found: Attributes | None = self._call("delete_item", **request).get("Attributes")
-        except _RefusedError:
+        except RefusedError:
             return None
         return found
-
-
-class _RefusedError(Exception):
-    """A condition did not hold."""
 
 
 def _key(key: tuple[str, str]) -> dict[str, dict[str, str]]:

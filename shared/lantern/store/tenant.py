@@ -10,6 +10,7 @@ from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
 from lantern.store.apps import AppRepository
 from lantern.store.bundles import BundleRepository
+from lantern.store.catalog import CatalogRepository
 from lantern.store.connections import (
     ChannelRepository,
     ConnectionRepository,
@@ -70,6 +71,7 @@ class TenantStore:
         self.history = HistoryRepository(documents)
         self.use = UseRepository(documents)
         self.apps = AppRepository(documents)
+        self.catalog = CatalogRepository(documents)
         self.jobs = JobRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)

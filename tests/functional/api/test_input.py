@@ -21,6 +21,8 @@ BODIES = {
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
     "issueKey": {"name": "n", "scopes": ["read"]},
+    "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
+    "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 

@@ -19,6 +19,8 @@ BODIES: dict[str, Any] = {
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
     "issueKey": {"name": "n", "scopes": ["read"]},
+    "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
+    "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
 NEEDED = {
     "listAppHolders": ("connection_id",),
@@ -94,7 +96,7 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
     return api(method, path.format(**known), body, query=query, headers={"If-Match": "*"})
 
 
-FILTERS = {("listApps", "connection_id")}
+FILTERS = {("listApps", "connection_id"), ("findProducts", "client_id")}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[4]}")
@@ -167,6 +169,8 @@ def test_fifty_tenants_through_one_warm_process_leak_no_canary(world: World) -> 
         "/v1/jobs/{job_id}/actions",
         "/v1/audit",
         "/v1/keys",
+        "/v1/catalog/entries",
+        "/v1/catalog/entries/{entry_id}",
         "/v1/scope-sets/{scope_set_id}",
     ]
     visits = [(planted, path) for planted in tenants for path in paths]

@@ -10,6 +10,7 @@ QUERIES = {
     "listAppHolders": ("connection_id",),
     "listPrincipals": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),
+    "findProducts": ("client_id",),
 }
 QUESTIONS = [
     *[(name, QUERIES.get(name, ())) for name in READS if name != "listGrants"],
@@ -106,7 +107,16 @@ def test_pages_of_holders_are_all_holders(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/principals", "/v1/jobs", "/v1/findings", "/v1/keys", "/v1/audit", "/v1/apps"]
+    "path",
+    [
+        "/v1/principals",
+        "/v1/jobs",
+        "/v1/findings",
+        "/v1/keys",
+        "/v1/audit",
+        "/v1/apps",
+        "/v1/catalog/entries",
+    ],
 )
 def test_pages_of_one_are_the_whole_list(world: World, path: str) -> None:
     planted = plant(world, 7, people=3)

@@ -52,6 +52,7 @@ MUTABLE = [
     ("POST", "/v1/jobs/{job_id}/approve", None),
     ("POST", "/v1/jobs/{job_id}/cancel", None),
     ("POST", "/v1/grants/{grant_id}/revoke", {}),
+    ("DELETE", "/v1/catalog/entries/{entry_id}", None),
 ]
 
 

@@ -13,19 +13,23 @@ from lantern.domain import ids, jobs
 from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apps import AppSummary
 from lantern.domain.audit import AuditEvent
+from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.inventory import App, Bundle, Grant, Principal
+from lantern.domain.overlay import OverlayCatalog, OverlayEntry, TenantCatalog
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
 from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
 from lantern.services import remediation
+from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.links import ConsentLinks, Site
 from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
+from tests.support.catalogs import Nothing
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
 _LOADER = Session().get_component("data_loader")
@@ -78,6 +82,24 @@ class Queue:
         self.sent.append(work)
 
 
+CHATGPT = ProductEntry(
+    name="ChatGPT",
+    vendor="OpenAI",
+    category="ai_assistant",
+    kind="ai",
+    protected=True,
+    domains=("chatgpt.com",),
+    ids={"google": ("chatgpt-client",)},
+)
+"""The one product that the release ships here."""
+
+
+def shipped() -> OverlayCatalog:
+    """A catalog of one product."""
+    entry = OverlayEntry("chatgpt", listing_of("chatgpt", CHATGPT), None, "", "release", NOW)
+    return OverlayCatalog(Nothing(), [entry])
+
+
 @dataclass
 class Answer:
     """What the handler answered."""
@@ -106,11 +128,14 @@ class World:
         self.random = random.Random(self.seed).randbytes
         self.queue = Queue()
         self.platform = PlatformStore(self.client, PLATFORM_TABLE)
+        self.seconds = 0.0
+        self.catalog = OperatorCatalog(shipped(), self.platform.catalog.current, lambda: self.seconds)
         self.tools = Tools(
             open_store=self.store,
             platform=self.platform,
             queue=lambda: self.queue,
             remediation=remediation,
+            catalog=lambda: self.catalog,
             onboarding=ConsentLinks(Site("https://lantern.example")),
             cursors=lambda: CursorCodec(b"c" * 32),
             now=lambda: self.now,
@@ -208,6 +233,8 @@ class Planted:
     finding_id: str
     job_id: str
     key_id: str
+    entry_id: str
+    client_id: str
 
     def parameters(self) -> dict[str, str]:
         """Ids by the names that paths and queries give them."""
@@ -364,6 +391,12 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         last4="abcd",
     )
     store.keys.put(key)
+    product = ProductEntry(
+        name=f"Product {canary}", category="ai_agent", kind="ai", ids={"google": (f"catalogued-{canary}",)}
+    )
+    entry_id = ids.new_id("ent", noise.randbytes)
+    entry = OverlayEntry(entry_id, listing_of(entry_id, product), None, canary, "key:key_a", NOW, rev=1)
+    store.transact(NOW).put(store.catalog.op(TenantCatalog((entry,)))).commit()
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -377,4 +410,6 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         finding_id=finding.id,
         job_id=job.id,
         key_id=key.id,
+        entry_id=entry.id,
+        client_id=f"catalogued-{canary}",
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from lantern.domain.ids import RandomBytes
 from lantern.runtime.cursors import CursorCodec
+from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.ports import OnboardingPort, QueuePort, RemediationPort
 from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
@@ -15,9 +16,9 @@ from lantern.store.tenant import TenantStore
 class Tools:
     """The composition of one process.
 
-    `open_store` answers with a store bound to one tenant. `queue` and `cursors` are functions because few
-    requests need them: a client is made, and a platform secret read, at first use. `environment` goes into
-    issued keys.
+    `open_store` answers with a store bound to one tenant. `queue`, `catalog` and `cursors` are functions
+    because few requests need them: a client is made, a file opened, and a platform secret read, at first
+    use. `environment` goes into issued keys.
     """
 
     open_store: Callable[[str], TenantStore]
@@ -25,6 +26,7 @@ class Tools:
     queue: Callable[[], QueuePort]
     remediation: RemediationPort
     onboarding: OnboardingPort
+    catalog: Callable[[], OperatorCatalog]
     cursors: Callable[[], CursorCodec]
     now: Callable[[], datetime]
     random: RandomBytes

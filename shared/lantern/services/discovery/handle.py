@@ -63,6 +63,7 @@ def withdrawn(store: TenantStore, connection: Connection, error: ConnectorError,
 
 def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None:
     """The quarter-hourly message also does whatever is due in its tenant."""
+    follow_operators(task, platform)
     if _may(task, "activity"):
         feeds.poll_changes(task)
         renew_channels(task, platform, address)
@@ -83,6 +84,19 @@ def _use(task: Discovery) -> None:
     if _may(task, "activity") and use.read_use(task):
         work = Work(task.store.tenant_id, "score.run", task.connection.id, cause="activity")
         task.send(work, 0)
+
+
+def follow_operators(task: Discovery, platform: PlatformStore) -> bool:
+    """Have the tenant's apps judged anew where operators published since; says whether they did.
+
+    The versions are compared, not announced: a message that was lost is sent by the next poll again.
+    """
+    version, applied = platform.catalog.version(), task.store.catalog.applied()
+    if version == (applied.operators if applied else 0):
+        return False
+    body = {"operators": str(version)}
+    task.send(Work(task.store.tenant_id, "score.catalog", body=body, cause="operators"), 0)
+    return True
 
 
 def resend_overdue(task: Discovery) -> int:

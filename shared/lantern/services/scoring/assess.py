@@ -52,16 +52,7 @@ def judge(
     """
     whole = total(tallies.values())
     scopes = frozenset(scope for key in whole.scope_sets for scope in scope_sets.get(key, frozenset()))
-    facts = AppFacts(
-        provider=app.provider,
-        client_id=app.client_id,
-        name=app.name,
-        publisher=app.publisher,
-        domains=app.domains,
-        scopes=scopes,
-    )
-    identified = identify(facts, knowledge.catalog, knowledge.registrable)
-    imitates = lookalike(facts, knowledge.catalog, knowledge.registrable)
+    identified, imitates = recognise(knowledge, app, scopes)
     classes = knowledge.classes(app.provider, scopes)
     risk = assess(
         RiskInput(
@@ -83,6 +74,22 @@ def judge(
     row = _row(app, identified, imitates, risk, whole, tallies, decision)
     row = replace(row, scope_severity=severity if severity_rank(severity) or classes else None)
     return Judged(row, risk.fingerprint, _body(identified, imitates, risk, tallies))
+
+
+def recognise(
+    knowledge: Knowledge, app: App, scopes: frozenset[str]
+) -> tuple[Identification, LookAlike | None]:
+    """Who an app is, and whom it imitates."""
+    facts = AppFacts(
+        provider=app.provider,
+        client_id=app.client_id,
+        name=app.name,
+        publisher=app.publisher,
+        domains=app.domains,
+        scopes=scopes,
+    )
+    identified = identify(facts, knowledge.catalog, knowledge.registrable)
+    return identified, lookalike(facts, knowledge.catalog, knowledge.registrable)
 
 
 def _row(

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lantern.domain.facts import ScopeSetView
+from lantern.domain.overlay import ProductCatalog
 from lantern.domain.rules.model import RuleSet, load_rules
 from lantern.domain.scopes import ScopeClass, worst
 from lantern.services.catalog import Catalog
@@ -14,9 +15,9 @@ from lantern.services.scopes import Scopes
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Catalog, scope tables and rules of one release."""
+    """Catalog, scope tables and rules: of one release, or with a tenant's view of the catalog."""
 
-    catalog: Catalog
+    catalog: ProductCatalog
     scopes: Scopes
     rules: RuleSet
 

@@ -29,6 +29,8 @@ from lantern.domain.rules.vocabulary import GroupBy
 from lantern.domain.tally import AppTally, StoredTally, UseView, stored
 from lantern.domain.tenancy import Connection, Run
 from lantern.domain.work import Work
+from lantern.services.catalog_layers import OperatorCatalog
+from lantern.services.scoring import catalogs
 from lantern.services.scoring.assess import Judged, judge, save, stored_tallies, views
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.store.tenant import TenantStore
@@ -37,15 +39,21 @@ log = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 4
 _BATCH: Final = 100
+_APPS: Final = 20
+"""Apps judged together after a change of the catalog: their holders are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """One message's tools: the tenant's store, the release's knowledge, and time."""
+    """One message's tools: the tenant's store, the release's knowledge, time, the operators' entries.
+
+    Where `operators` is None there are none beside the tenant's own.
+    """
 
     store: TenantStore
     knowledge: Knowledge
     clock: Clock
+    operators: OperatorCatalog | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +72,23 @@ class Slice:
 
 
 def handle(task: Scoring, work: Work) -> int:
-    """Do one message's work; returns how many findings changed."""
+    """Do one message's work under the catalog as the tenant sees it; returns how many findings changed."""
+    if work.kind == "score.catalog":
+        return follow_catalog(task, int(work.body.get("operators", "0")))
+    seen = catalogs.view(task.store, task.knowledge, task.operators)
+    under = replace(task, knowledge=seen.knowledge)
     verbs: Mapping[str, Callable[[], int]] = {
-        "score.run": lambda: score_run(task, _required(work.connection_id)),
+        "score.run": lambda: score_run(under, _required(work.connection_id)),
         "score.bundle": lambda: score_bundle(
-            task, _required(work.connection_id), work.body["principal"], _apps(work)
+            under, _required(work.connection_id), work.body["principal"], _apps(work)
         ),
-        "score.app": lambda: score_app(task, work.body["app_id"]),
+        "score.app": lambda: score_app(under, work.body["app_id"]),
     }
-    return verbs[work.kind]()
+    changed = verbs[work.kind]()
+    if work.kind == "score.run" and _moved(task, seen):
+        # A run is long: what it judged by the catalog as it was may have been judged anew before.
+        changed += follow_catalog(task, seen.operators, again=True)
+    return changed
 
 
 def score_run(task: Scoring, connection_id: str) -> int:
@@ -117,16 +133,57 @@ def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: fro
 
 def score_app(task: Scoring, app_id: str) -> int:
     """Judge one app again and evaluate its rules over all its holders, at every connection."""
+    return score_apps(task, frozenset({app_id}))
+
+
+def score_apps(task: Scoring, apps: frozenset[str]) -> int:
+    """Judge some apps again and evaluate their rules over all their holders, at every connection."""
     store, changed = task.store, 0
     for connection in store.connections.list():
-        judged = _recount(task, connection, frozenset({app_id}))
-        bundles = tuple(_holders(store, connection.id, app_id))
+        judged = _recount(task, connection, apps)
+        held = {b.principal.id: b for app_id in sorted(apps) for b in _holders(store, connection.id, app_id)}
+        bundles = tuple(held.values())
         shards = sorted({ids.shard_of(b.principal.id, connection.shards) for b in bundles})
-        part = Slice(connection, bundles, _use(store, connection, shards), frozenset({app_id}))
+        part = Slice(connection, bundles, _use(store, connection, shards), apps)
         persons = {b.principal.person_id for b in bundles}
-        existing = store.findings.batch_get(_candidates(task.knowledge, {app_id}, persons)).values()
+        existing = store.findings.batch_get(_candidates(task.knowledge, apps, persons)).values()
         changed += _follow(task, part, judged, existing)
     return changed
+
+
+def follow_catalog(task: Scoring, operators: int, *, again: bool = False) -> int:
+    """Judge again what the catalog, as it is now, tells otherwise than when it was judged; nothing else.
+
+    What is done shows in what is stored: a repetition goes on where the last attempt ended. Before it is
+    noted as done, the catalog must have stood still meanwhile.
+
+    Args:
+        task: the message's tools.
+        operators: the version of the operators' entries that must be applied, or a later one.
+        again: look even if this catalog is noted as applied.
+
+    Raises:
+        RevisionConflictError: the catalog keeps changing; the message is delivered again.
+    """
+    changed = 0
+    for _ in range(_ATTEMPTS):
+        seen = catalogs.view(task.store, task.knowledge, task.operators, least=operators, consistent=True)
+        if seen.is_applied and not again:
+            return changed
+        again = False
+        under = replace(task, knowledge=seen.knowledge)
+        touched = catalogs.touched(task.store, seen.knowledge)
+        log.info("the catalog changed", extra={"apps": len(touched), "operators": seen.operators})
+        for start in range(0, len(touched), _APPS):
+            changed += score_apps(under, frozenset(touched[start : start + _APPS]))
+        catalogs.note_applied(task.store, seen, task.clock.now())
+    raise RevisionConflictError("the catalog keeps changing; it is applied again later")
+
+
+def _moved(task: Scoring, seen: catalogs.TenantView) -> bool:
+    """Whether the catalog is another one than that which was seen."""
+    now = catalogs.view(task.store, task.knowledge, task.operators, consistent=True)
+    return now.knowledge.catalog.revision != seen.knowledge.catalog.revision
 
 
 # --- judging apps -----------------------------------------------------------------------------------
