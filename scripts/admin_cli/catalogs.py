@@ -1,4 +1,4 @@
-"""`catalog show`."""
+"""`catalog show`; publications are in a module of their own."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,17 +13,15 @@ from lantern.domain.catalog import Product
 from lantern.domain.inventory import Provider
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
+from scripts.admin_cli import overlays
 from scripts.admin_cli.errors import CliError
 from scripts.admin_cli.terminal import inert
 from scripts.admin_cli.verbs import Desk, verb
 from scripts.build.compile_catalog import FILE_NAME, compile_to
 
 app = typer.Typer(no_args_is_help=True, help="The catalog of products and vendors.")
-
-
-@app.callback()
-def _noun() -> None:
-    """Keep `show` a verb of its own: Typer would make a single one disappear."""
+app.add_typer(overlays.app, name="overlay")
+verb(app, "publish")(overlays.publish)
 
 
 @verb(app, "show")

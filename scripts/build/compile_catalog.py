@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import lantern.content
-from lantern.domain.catalog_listing import brands, contradictions, name_keys, natives
+from lantern.domain.catalog_listing import brands, contradictions, name_keys, names, natives
 from lantern.domain.catalog_schema import product_of
 from lantern.domain.names import deletions
 from lantern.services.catalog import SCHEMA_VERSION, STRENGTHS
@@ -59,6 +59,10 @@ class Row:
     def namesake(self) -> bool:
         """Whether another product is known to have its name as well."""
         return self.entry.namesake
+
+    def names(self) -> tuple[str, ...]:
+        """Return the product's own names: its name and aliases."""
+        return names(self)
 
     @property
     def where(self) -> str:

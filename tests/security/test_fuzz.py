@@ -107,7 +107,10 @@ OPERATIONS = _operations()
 
 def _body_schema(operation: Mapping[str, Any]) -> Mapping[str, Any] | None:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    return SCHEMAS[content["schema"]["$ref"].rsplit("/", 1)[-1]] if content else None
+    if not content:
+        return None
+    # With all schemas beside it, so that what it refers to is found.
+    return {**SCHEMAS[content["schema"]["$ref"].rsplit("/", 1)[-1]], "components": DOCUMENT["components"]}
 
 
 GOOD: dict[str, Any] = {
@@ -191,6 +194,7 @@ def _bodies(base: Sent, operation: Mapping[str, Any]) -> Iterator[Sent]:
     if schema is None:
         return
     whole = jsonschema.Draft202012Validator(schema)
+    yield from _nested(base, schema, whole)
     for name in schema["properties"]:
         for wrong in WRONG:
             body = {**base.body, name: wrong}
@@ -205,6 +209,20 @@ def _bodies(base: Sent, operation: Mapping[str, Any]) -> Iterator[Sent]:
         yield replace(base, body={**base.body, extra: 1}, broken=f"/{extra}")
     for text in TEXTS:
         yield replace(base, body=None, raw=text)
+
+
+def _nested(base: Sent, schema: Mapping[str, Any], whole: jsonschema.Draft202012Validator) -> Iterator[Sent]:
+    """Every member of an object inside the body, replaced in its turn."""
+    for name, declared in schema["properties"].items():
+        inner = next((o["$ref"] for o in declared.get("anyOf", ()) if "$ref" in o), None)
+        for member in SCHEMAS[inner.rsplit("/", 1)[-1]]["properties"] if inner else ():
+            for wrong in WRONG:
+                body = {**base.body, name: {**base.body[name], member: wrong}}
+                pointer = "" if wrong == LONE else f"/{name}/{member}"
+                yield replace(base, body=body, broken=None if whole.is_valid(body) else pointer)
+        if inner:
+            extra = {**base.body, name: {**base.body[name], "tenant_id": "x"}}
+            yield replace(base, body=extra, broken=f"/{name}/tenant_id")
 
 
 def _requests(
@@ -276,7 +294,8 @@ def test_every_body_of_the_document_has_a_request_that_works() -> None:
     bodies = {schema["title"] for _, _, op in OPERATIONS if (schema := _body_schema(op))}
     assert bodies == set(GOOD)
     for title in bodies:
-        jsonschema.Draft202012Validator(SCHEMAS[title]).validate(GOOD[title])
+        schema = {**SCHEMAS[title], "components": DOCUMENT["components"]}
+        jsonschema.Draft202012Validator(schema).validate(GOOD[title])
 
 
 def _paged(own: Planted) -> Iterator[tuple[str, str, dict[str, Any]]]:

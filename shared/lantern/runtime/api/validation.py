@@ -12,6 +12,8 @@ from lantern.runtime.problems import FieldError, ProblemError, sentence
 M = TypeVar("M", bound=BaseModel)
 
 MAX_BODY_BYTES: Final = 262_144
+MAX_ERRORS: Final = 50
+"""Faults named in one answer: whoever sends a thousand gets no larger answer for it."""
 
 
 class Strict(BaseModel):
@@ -111,7 +113,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 def from_validation(error: ValidationError, *, body: bool) -> ProblemError:
     """The problem for a request that does not fit its schema; the input itself is never repeated."""
     fields = []
-    for item in error.errors(include_url=False, include_input=False):
+    for item in error.errors(include_url=False, include_input=False)[:MAX_ERRORS]:
         remedy = _REMEDIES.get(item["type"], sentence(item["msg"].removeprefix("Value error, ")))
         for place in _places(item):
             if body:
