@@ -10,6 +10,7 @@ from lantern.domain import ids
 from lantern.domain.findings import Finding
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
+from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.discovery import handle as discovery
 from lantern.services.discovery.context import Discovery
 from lantern.services.remediation.run import Remediation, run_job
@@ -37,6 +38,7 @@ class Bench:
     seconds: float = 600.0
     sent: list[Work] = field(default_factory=list)
     messages: int = 0
+    operators: OperatorCatalog | None = None
     wrap: Callable[[Connector], Any] = lambda connector: connector
 
     @property
@@ -81,7 +83,7 @@ class Bench:
                 )
                 discovery.handle(task, self.platform, lambda p, c: f"https://lantern.example/{p}/{c}", work)
             case "scoring":
-                score.handle(score.Scoring(self.store, self.knowledge, self.clock), work)
+                score.handle(score.Scoring(self.store, self.knowledge, self.clock, self.operators), work)
             case "remediation":
                 run_job(
                     Remediation(self.store, self.connector, self.clock, self.deadline(), self.send, message),
