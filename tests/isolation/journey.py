@@ -1,8 +1,16 @@
 """Everything the product does, once, so that every call it makes to AWS is seen."""
 
+from datetime import UTC, datetime
+from typing import Any
+
+from lantern.domain.catalog_schema import ProductEntry, listing_of
+from lantern.domain.overlay import OverlayEntry, Publication, Published
+from lantern.store.platform_catalog import OperatorCatalogStore
 from tests.isolation.account import Account, Customer
 from tests.simulators.google.receiver import Receiver
+from tests.support import rendered
 
+PRODUCT: dict[str, Any] = {"category": "ai_test_category", "kind": "ai"}
 RISKY = "https://www.googleapis.com/auth/drive"
 
 
@@ -19,11 +27,13 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     _push(account, hooks, people[4], client)
     _read(acme)
     _decide(account, acme)
+    _correct(account, acme)
     tenant = acme.get("/v1/tenant")["id"]
     (connection,) = [c["id"] for c in acme.get("/v1/connections")["data"]]
     for kind in ("connection.full", "connection.changes", "connection.use"):
         account.send("Runs", tenant_id=tenant, kind=kind, connection_id=connection, cause="schedule")
         account.settle()
+    assert _app(acme)["category"] == PRODUCT["category"], "operators' entries reach the tenant by its poll"
     _repair(account, acme, first["admin"], connection)
     for queue in ("Hints", "Runs"):
         account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
@@ -120,6 +130,29 @@ def _decide(account: Account, acme: Customer) -> None:
     assert acme("DELETE", f"/v1/keys/{issued.json['id']}").status in (200, 204)
     assert acme("POST", f"/v1/connections/{connection}/sync").status == 202
     account.settle()
+
+
+def _correct(account: Account, acme: Customer) -> None:
+    """A tenant corrects the catalog; operators publish, and the next poll follows."""
+    added = acme("POST", "/v1/catalog/entries", {"product": {**PRODUCT, "name": "Humata"}})
+    assert added.status == 201, added.json
+    account.settle()
+    assert _app(acme)["category"] == PRODUCT["category"]
+    acme.get("/v1/catalog/entries?limit=5")
+    path = f"/v1/catalog/entries/{added.json['id']}"
+    changed = {"product": {**PRODUCT, "name": "Humata", "kind": "embedded_ai"}}
+    assert acme.decide("PUT", path, path, changed).status == 200
+    assert acme.get("/v1/catalog/products?name=Humata")["data"][0]["source"] == "tenant"
+    assert acme.decide("DELETE", path, path).status == 200
+    account.settle()
+    listing = listing_of("humata-too", ProductEntry(**PRODUCT, name="Humata"))
+    entry = OverlayEntry("humata-too", listing, None, "", "opr_x", datetime.now(UTC))
+    published = OperatorCatalogStore(account.aws("dynamodb"), rendered.physical_name("PlatformTable"))
+    published.publish(Published(1, (entry,)), Publication(1, "note", "opr_x", datetime.now(UTC)))
+
+
+def _app(acme: Customer) -> Any:
+    return next(a for a in acme.get("/v1/apps?limit=100")["data"] if a["name"] == "Humata")
 
 
 def _repair(account: Account, acme: Customer, admin: str, connection: str) -> None:

@@ -117,7 +117,30 @@ def attacks() -> list[Access]:
         *(replace(opened, role=f"{name}FunctionRole", tag=None) for name in FUNCTIONS),
         *(replace(sealed, role=f"{name}FunctionRole") for name in FUNCTIONS if name != "Onboarding"),
     ]
-    return found + _assumptions()
+    return found + _assumptions() + _publications()
+
+
+def _publications() -> list[Access]:
+    """What operators publish holds for all tenants: nobody else may write it, judges may read it alone."""
+    table = arn("PlatformTable")
+    written = [
+        Access(f"{name}FunctionRole", f"dynamodb:{verb}Item", table, ("CATALOG",))
+        for name in FUNCTIONS
+        for verb in ("Put", "Update", "Delete")
+    ]
+    mixed = [replace(one, keys=("CATALOG", "KEY#any#")) for one in written]
+    unnamed = [replace(one, keys=None) for one in written]
+    read = [
+        Access(f"{name}FunctionRole", "dynamodb:GetItem", table, keys)
+        for name in ("Discovery", "Scoring")
+        for keys in (("KEY#any#",), ("TENANT",), ("CATALOGX",), ("CATALOG", "TENANT"), None)
+    ]
+    queried = [
+        Access(f"{name}FunctionRole", "dynamodb:Query", table, ("CATALOG",))
+        for name in FUNCTIONS
+        if name != "Housekeeping"
+    ]
+    return [*written, *mixed, *unnamed, *read, *queried]
 
 
 _MAY_ASSUME = {
@@ -281,6 +304,19 @@ def _any_principal(resources: dict[str, Any]) -> None:
     statement["Principal"] = {"AWS": f"arn:aws:iam::{rendered.ACCOUNT}:root"}
 
 
+def _of_function(function: str, action: str, operator: str) -> Weaken:
+    """One condition less in a function's statement on the platform table."""
+
+    def weaken(resources: dict[str, Any]) -> None:
+        target = arn("PlatformTable")
+        for inline in resources[f"{function}FunctionRole"]["Properties"]["Policies"]:
+            for statement in inline["PolicyDocument"]["Statement"]:
+                if action in _listed(statement["Action"]) and target in _listed(statement["Resource"]):
+                    del statement["Condition"][operator]
+
+    return weaken
+
+
 _LIKE = "ForAllValues:StringLike"
 MUTATIONS: dict[str, Weaken] = {
     **{
@@ -315,6 +351,16 @@ MUTATIONS: dict[str, Weaken] = {
             "any tenant": (_LIKE, KEYS, ["T#*"]),
             "no separator after the tenant": (_LIKE, KEYS, ["T#${aws:PrincipalTag/tenant}*"]),
         }.items()
+    },
+    **{
+        f"{function} publishes: no {operator}": _of_function(function, "dynamodb:PutItem", operator)
+        for function in ("Api", "Onboarding", "Webhooks", "Discovery")
+        for operator in ("ForAllValues:StringNotEquals", "Null")
+    },
+    **{
+        f"{function} reads more: no {operator}": _of_function(function, "dynamodb:GetItem", operator)
+        for function in ("Scoring", "Discovery")
+        for operator in ("ForAllValues:StringEquals", "Null")
     },
     "key: any context to open": _key_policy("Open", "StringEquals"),
     "key: no connection to open": _key_policy("Open", "Null", "kms:EncryptionContext:connection"),
