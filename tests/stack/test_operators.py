@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -81,6 +82,31 @@ def test_a_key_of_an_operator_works_and_a_revoked_one_does_not(admin: Admin, cus
     newest = next(row["id"] for row in listed["data"] if row["id"].removeprefix("key_") in revoked.key)
     assert admin("key", "revoke", _tenant(customer), newest)[0] == 0
     assert revoked.send("GET", "/v1/tenant").status_code == 401
+
+
+def test_operators_publish_and_whoever_looks_sees_it(
+    admin: Admin, customer: Customer, backend: Backend, tmp_path: Path
+) -> None:
+    name = f"Harbour {uuid.uuid4().hex[:8]}"
+    file = tmp_path / "update.yaml"
+    file.write_text(
+        f"note: Seen this week\nentries:\n  harbour: {{name: {name}, category: ai_agent, kind: ai}}\n"
+    )
+    code, told = admin("catalog", "publish", str(file))
+    assert (code, told["published"]) == (0, True)
+    assert admin("catalog", "overlay", "list")[1]["version"] == told["version"]
+    # Nobody has asked this function's environment before, or it shows within five minutes.
+    answer = customer.send("GET", f"/v1/catalog/products?name={name.replace(' ', '%20')}")
+    assert answer.status_code == 200, answer.text
+    version = str(told["version"])
+    backend.queue.send(Work(_tenant(customer), "score.catalog", body={"operators": version}))
+    wait_for(lambda: _applied(backend, customer) == told["version"], "the tenant follows the operators")
+    assert admin("catalog", "overlay", "retract", "harbour", "--note", "over")[0] == 0
+
+
+def _applied(backend: Backend, customer: Customer) -> int | None:
+    applied = backend.tenant(_tenant(customer)).catalog.applied()
+    return applied.operators if applied else None
 
 
 def _with_new_key(admin: Admin, customer: Customer, *scopes: str) -> Customer:

@@ -105,3 +105,18 @@ def test_a_sweep_reads_each_bundle_once(lab: Lab) -> None:
     # Apps, scope sets and findings do not grow with people; bundles do.
     fixed = sweep.read_units - bundles.read_units
     assert fixed + bundles.read_units * 10_000 / PEOPLE < 2_000
+
+
+def test_following_the_catalog_costs_a_look_at_the_apps_and_a_mark(lab: Lab) -> None:
+    lab.do(Work(lab.store.tenant_id, "connection.full", lab.connection_id))
+    lab.settle()
+    apps = len(lab.store.apps.summary())
+    looked = used(lab, "score.catalog")
+    assert looked.write_units == 1, "nothing is told otherwise: the mark alone"
+    assert looked.read_units < apps, "half a unit for each app's facts and judgement, and the scope sets"
+    again = used(lab, "score.catalog")
+    assert (again.write_units, again.read_units) == (0, 1)
+    assert lab.meter is not None
+    with lab.meter.measured() as poll:
+        lab.store.catalog.applied()
+    assert poll.read_units == 0.5
