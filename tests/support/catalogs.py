@@ -1,6 +1,10 @@
 """Catalogs for tests."""
 
+from datetime import UTC, datetime
+
 from lantern.domain.catalog import BrandHit, NameHit, Product
+from lantern.domain.catalog_schema import ProductEntry, listing_of
+from lantern.domain.overlay import OverlayCatalog, OverlayEntry
 
 
 class Nothing:
@@ -22,3 +26,23 @@ class Nothing:
 
     def brands_near(self, skeleton: str) -> tuple[BrandHit, ...]:
         return ()
+
+
+CHATGPT = ProductEntry(
+    name="ChatGPT",
+    vendor="OpenAI",
+    category="ai_assistant",
+    kind="ai",
+    protected=True,
+    domains=("chatgpt.com",),
+    ids={"google": ("chatgpt-client",)},
+)
+"""The one product that the release ships here."""
+
+
+def shipped() -> OverlayCatalog:
+    """A catalog of one product."""
+    entry = OverlayEntry(
+        "chatgpt", listing_of("chatgpt", CHATGPT), None, "", "release", datetime(2026, 3, 1, tzinfo=UTC)
+    )
+    return OverlayCatalog(Nothing(), [entry])

@@ -174,6 +174,8 @@ def _commit(
 
 
 def _entry(entry_id: str, draft: Draft, author: Author) -> OverlayEntry:
+    if draft.product is None and draft.replaces is None:
+        raise InvalidInputError("product", "Send the product, or in replaces the one to take back.")
     product_id = draft.replaces or entry_id
     said = listing_of(product_id, draft.product) if draft.product else None
     return OverlayEntry(entry_id, said, draft.replaces, draft.note, author.by, author.now)
@@ -188,8 +190,6 @@ def _found(catalog: TenantCatalog, entry_id: str) -> OverlayEntry:
 
 def _check_ids(entry_id: str, draft: Draft, below: ProductCatalog) -> None:
     if draft.replaces is None:
-        if draft.product is None:
-            raise InvalidInputError("product", "Send the product, or in replaces the one to take back.")
         if below.by_product(entry_id) is not None:
             raise InvalidInputError("id", "The catalog has a product with this id: send it as replaces.")
     elif below.by_product(draft.replaces) is None:

@@ -128,6 +128,8 @@ def test_a_write_says_which_revision_and_what_is_the_same_changes_nothing(
     path, etag = f"{PATH}/acme-notes", made.headers["ETag"]
     body = {"product": {**NOTES, "kind": "not_ai"}}
     assert api("PUT", path, body).status == 428
+    nothing = api("PUT", path, {}, headers={"If-Match": etag})
+    assert (nothing.status, nothing.json["errors"][0]["pointer"]) == (400, "/product")
     # Another entry's change is no reason to refuse this one.
     assert api("POST", PATH, {"product": {**NOTES, "name": "Other", "domains": [], "ids": {}}}).status == 201
     changed = api("PUT", path, body, headers={"If-Match": etag})

@@ -16,7 +16,7 @@ from lantern.domain.audit import AuditEvent
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.inventory import App, Bundle, Grant, Principal
-from lantern.domain.overlay import OverlayCatalog, OverlayEntry, TenantCatalog
+from lantern.domain.overlay import OverlayEntry, TenantCatalog
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
 from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
@@ -29,7 +29,7 @@ from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
-from tests.support.catalogs import Nothing
+from tests.support.catalogs import shipped
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
 _LOADER = Session().get_component("data_loader")
@@ -80,24 +80,6 @@ class Queue:
 
     def send(self, work: Work, delay_s: int = 0) -> None:
         self.sent.append(work)
-
-
-CHATGPT = ProductEntry(
-    name="ChatGPT",
-    vendor="OpenAI",
-    category="ai_assistant",
-    kind="ai",
-    protected=True,
-    domains=("chatgpt.com",),
-    ids={"google": ("chatgpt-client",)},
-)
-"""The one product that the release ships here."""
-
-
-def shipped() -> OverlayCatalog:
-    """A catalog of one product."""
-    entry = OverlayEntry("chatgpt", listing_of("chatgpt", CHATGPT), None, "", "release", NOW)
-    return OverlayCatalog(Nothing(), [entry])
 
 
 @dataclass
