@@ -83,7 +83,7 @@ def create(
             raise ConflictError("There is an entry with this id; change it with PUT.")
         if len(catalog.entries) >= MAX_ENTRIES:
             raise ConflictError(f"A tenant has at most {MAX_ENTRIES} entries.")
-        _check_ids(chosen, draft, below)
+        _check_ids(chosen, draft, below, "id")
         return _entry(chosen, draft, author)
 
     return _write(store, change, author, "catalog.added")
@@ -103,7 +103,7 @@ def update(
         old = _found(catalog, entry_id)
         check(old)
         if draft.replaces != old.replaces:
-            _check_ids(entry_id, draft, below)
+            _check_ids(entry_id, draft, below, "replaces")
         fresh = _entry(entry_id, draft, author)
         same = (old.listing, old.replaces, old.note) == (fresh.listing, fresh.replaces, fresh.note)
         return None if same else fresh
@@ -188,10 +188,11 @@ def _found(catalog: TenantCatalog, entry_id: str) -> OverlayEntry:
     return found
 
 
-def _check_ids(entry_id: str, draft: Draft, below: ProductCatalog) -> None:
+def _check_ids(entry_id: str, draft: Draft, below: ProductCatalog, field: str) -> None:
+    """Refuse a product that is not there, or one that is there already; `field` is where the latter is said."""
     if draft.replaces is None:
         if below.by_product(entry_id) is not None:
-            raise InvalidInputError("id", "The catalog has a product with this id: send it as replaces.")
+            raise InvalidInputError(field, "The catalog has a product with this id: send it as replaces.")
     elif below.by_product(draft.replaces) is None:
         raise InvalidInputError("replaces", "The catalog has no product with this id.")
 

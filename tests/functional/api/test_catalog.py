@@ -199,6 +199,12 @@ def test_two_entries_do_not_contradict_each_other(api: Client, facts: Any, point
     assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, pointer), answer.text
 
 
+def test_a_correction_does_not_become_a_new_product_of_the_same_id(api: Client) -> None:
+    assert api("POST", PATH, {"id": "chatgpt", "replaces": "chatgpt"}).status == 201
+    answer = api("PUT", f"{PATH}/chatgpt", {"product": NOTES}, headers={"If-Match": "*"})
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, "/replaces")
+
+
 def test_one_product_has_one_entry(api: Client) -> None:
     assert api("POST", PATH, {"replaces": "chatgpt"}).status == 201
     answer = api("POST", PATH, {"replaces": "chatgpt"})
