@@ -189,7 +189,7 @@ def _found(catalog: TenantCatalog, entry_id: str) -> OverlayEntry:
 
 
 def _check_ids(entry_id: str, draft: Draft, below: ProductCatalog, field: str) -> None:
-    """Refuse a product that is not there, or one that is there already; `field` is where the latter is said."""
+    """Refuse a product that is not there, or one that is there already, which is said of `field`."""
     if draft.replaces is None:
         if below.by_product(entry_id) is not None:
             raise InvalidInputError(field, "The catalog has a product with this id: send it as replaces.")
