@@ -96,7 +96,8 @@ def test_the_unknown_is_said_and_never_low(scopes: Scopes, scope: str) -> None:
 
 
 def test_a_provider_without_a_table_is_unknown(scopes: Scopes) -> None:
-    assert scopes.classify("okta", "okta.users.read").known is False
+    found = scopes.classify("nobody", "users.read")
+    assert (found.known, found.severity) == (False, "high")
     table = scopes.table("google")
     assert table is not None
     with pytest.raises(ValueError, match="google's, not okta's"):
@@ -135,10 +136,23 @@ def test_damaged_table(tmp_path: Path) -> None:
             "rows: {mail: {a: {access: read, says: Read}}, files: {a: {access: read, says: Read}}}",
             "a is in two groups",
         ),
+        (
+            "rows: {mail: {a: {access: read, says: Read}, A/: {access: read, says: Read}}}",
+            "A/ is in two groups",
+        ),
+        ("rows: {mail: {a: {access: read, says: Read, delegated: low}}}", "a: delegated is for tables"),
+        (
+            "scales: {odd: {read: high, write: low}}\nrows: {}",
+            "scale odd: read is worse than write",
+        ),
+        (
+            "rows: {}\nfamilies: [{patterns: [a.*], data: mail, noun: mail, scale: none}]",
+            "a.*: scale none is not there",
+        ),
     ],
 )
 def test_errors_name_file_scope_and_field(tmp_path: Path, body: str, said: str) -> None:
-    head = "provider: t\nlabels: [restricted]\nsuffixes: {.read: read}\ndefault_access: write\n"
+    head = "provider: t\ncounts: person\nlabels: [restricted]\noperations: {read: ['*.read']}\n"
     (tmp_path / "t.yaml").write_text(head + body, encoding="utf-8")
     with pytest.raises(SourceError) as caught:
         compile_scopes.compile_to(tmp_path / "out", tmp_path)
