@@ -18,8 +18,6 @@ from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
-LEAVING: Final = frozenset({"disconnecting", "disconnected"})
-"""States in which a connection is read no more: messages about it are done."""
 OUTBOX_OVERDUE: Final = timedelta(minutes=5)
 REMEDY: Final = "Have an administrator connect again with a link from POST /v1/connections."
 
@@ -33,7 +31,7 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
     Raises:
         ConnectorError: the provider cannot be reached or is throttling; try again later.
     """
-    if task.connection.status in LEAVING:
+    if task.connection.leaving:
         log.info("the connection is being given up", extra={"connection": task.connection.id})
         return
     verbs: Mapping[WorkKind, Callable[[], object]] = {

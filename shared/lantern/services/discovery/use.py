@@ -87,7 +87,10 @@ def _plan(task: Discovery) -> Plan | None:
     if stored and _stands(stored, window):
         return stored
     longest = timedelta(seconds=stored.longest_s) if stored else LONGEST
-    found = _missing(window, task.connection.connected_at - HISTORY, task.clock.now(), longest)
+    now = task.clock.now()
+    # What the provider has forgotten by now is not read: its silence would pass for knowledge.
+    floor = max(task.connection.connected_at, now - timedelta(days=1)) - HISTORY
+    found = _missing(window, floor, now, longest)
     if found is None:
         return None
     plan = Plan(*found, longest.total_seconds())
