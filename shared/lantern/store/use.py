@@ -23,6 +23,7 @@ from lantern.store.keys import Key, ttl
 from lantern.store.records import Records
 
 WEEK_DAYS: Final = 400
+CONSENT_DAYS: Final = 3
 _BATCH_BYTES: Final = 8
 _BATCHES_KEPT: Final = 8
 _ATTEMPTS: Final = 8
@@ -129,6 +130,26 @@ class UseRepository:
         self._documents.put(Doc(key, kind, body, rev=rev + 1, ttl=expires), rev)
         return 1
 
+    def note_consents(self, cid: str, shards: int, rows: Iterable[UseRow], now: datetime) -> None:
+        """Keep the latest day of each consent until full runs have taken it over; twice does it once."""
+        parts: dict[int, list[UseRow]] = defaultdict(list)
+        for row in rows:
+            parts[ids.shard_of(row.principal_id, shards)].append(row)
+        for shard, fresh in parts.items():
+            key = self._keys.consents(cid, shard, shards)
+            doc = self._documents.get(key, consistent=True)
+            merged = grouped([*(decode_use(doc.body) if doc else ()), *fresh])
+            ordered = sorted(merged.values(), key=lambda row: (row.principal_id, row.app_id))
+            # Its only writer holds the lease of the chain that reads use.
+            body = encode_use([replace(row, events=0) for row in ordered])
+            self._documents.put(Doc(key, "consents", body, ttl=ttl(now, CONSENT_DAYS)), None)
+
+    def consents(self, cid: str) -> Mapping[str, Mapping[str, date]]:
+        """Principal id → app id → day of the latest consent, of those noted in the last days."""
+        partition = self._keys.consents(cid, 0, 1).pk
+        docs = self._documents.query(partition)
+        return _last_days(row for doc in docs for row in decode_use(doc.body))
+
     # --- reads ----------------------------------------------------------------------------------
     def last_use(self, cid: str, shard: int, shards: int = 1) -> Mapping[str, Mapping[str, date]]:
         """Principal id → app id → last day of seen use, for the principals of a shard."""
@@ -140,7 +161,7 @@ class UseRepository:
         for shard in wanted:
             where = _Slice(cid, None, shard, shards)
             doc = self._documents.get(self._key(where))
-            packed[shard] = partial(_rows_of, doc) if doc else partial(self._inherited, where)
+            packed[shard] = partial(_rows_of, doc) if doc else partial(tuple, self._inherited(where))
         return LastUse(shards, packed)
 
     def week(

@@ -112,3 +112,24 @@ def test_an_absence_longer_than_the_provider_remembers_starts_anew(bench: Bench,
     behind = bench.clock.now() - SETTLED - window.complete_until
     assert behind < timedelta(seconds=1)
     assert timedelta(0) <= bench.clock.now() - HISTORY - window.complete_from < timedelta(days=1, seconds=1)
+
+
+def test_grants_older_than_the_connection_are_dated_once_the_past_is_read(bench: Bench) -> None:
+    bench.world.add("u1", "app")
+    given = bench.clock.now().date()
+    bench.clock.forward(days=30)
+    bench.full()
+    (grant,) = bench.bundle("u1").grants
+    assert (grant.granted_on, grant.first_seen) == (given, bench.clock.now().date())
+    revisions = bench.bundle("u1").rev
+    bench.full()
+    assert bench.bundle("u1").rev == revisions
+
+
+def test_a_consent_seen_since_is_not_undone_by_an_older_one(bench: Bench) -> None:
+    bench.world.add("u1", "app")
+    bench.clock.forward(days=30)
+    bench.world.consent("u1", "app", "openid", "email")
+    bench.full()
+    (grant,) = bench.bundle("u1").grants
+    assert grant.granted_on == bench.clock.now().date()

@@ -78,9 +78,12 @@ def _may(task: Discovery, feature: Feature) -> bool:
 
 
 def _use(task: Discovery) -> None:
-    if _may(task, "activity") and use.read_use(task):
-        work = Work(task.store.tenant_id, "score.run", task.connection.id, cause="activity")
-        task.send(work, 0)
+    """Read use, then judge by it. Once the past is read, one more full run dates the grants by it."""
+    read = use.read_use(task) if _may(task, "activity") else "nothing"
+    if read in {"days", "history"}:
+        kind: WorkKind = "connection.full" if read == "history" else "score.run"
+        task.send(Work(task.store.tenant_id, kind, task.connection.id, cause="activity"), 0)
+        use.told(task)
 
 
 def resend_overdue(task: Discovery) -> int:
