@@ -82,8 +82,7 @@ def _use(task: Discovery) -> None:
     read = use.read_use(task) if _may(task, "activity") else "nothing"
     if read in {"days", "history"}:
         kind: WorkKind = "connection.full" if read == "history" else "score.run"
-        task.send(Work(task.store.tenant_id, kind, task.connection.id, cause="activity"), 0)
-        use.told(task)
+        use.tell(task, Work(task.store.tenant_id, kind, task.connection.id, cause="activity"))
 
 
 def resend_overdue(task: Discovery) -> int:

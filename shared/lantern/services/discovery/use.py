@@ -83,11 +83,12 @@ def read_use(task: Discovery) -> Reading:
     return "history" if stored.back else "days"
 
 
-def told(task: Discovery) -> None:
-    """What was read has been passed on; without this the next message says it again."""
-    stored = _stored(task)
-    if stored:
-        _keep(task, replace(stored, told=True))
+def tell(task: Discovery, work: Work) -> None:
+    """Pass on that something was read, once: the message and the note that it was sent are one write."""
+    stored, cid, now = _stored(task), task.connection.id, task.clock.now()
+    if stored is not None:
+        raw = msgspec.json.encode(replace(stored, told=True)).decode()
+        task.store.transact(now).put(task.store.cursors.op(cid, CHAIN, raw, now)).outbox(work).commit()
 
 
 def _stored(task: Discovery) -> Plan | None:
