@@ -1,4 +1,4 @@
-"""`catalog show`; publications are in a module of their own."""
+"""`catalog show`; publications and `catalog scopes` are in modules of their own."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,13 +13,14 @@ from lantern.domain.catalog import Product
 from lantern.domain.inventory import Provider
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
-from scripts.admin_cli import overlays
+from scripts.admin_cli import catalog_scopes, overlays
 from scripts.admin_cli.errors import CliError
 from scripts.admin_cli.terminal import inert
 from scripts.admin_cli.verbs import Desk, verb
 from scripts.build.compile_catalog import FILE_NAME, compile_to
 
-app = typer.Typer(no_args_is_help=True, help="The catalog of products and vendors.")
+app = typer.Typer(no_args_is_help=True, help="The catalog of products and vendors, and of permissions.")
+app.command("scopes")(catalog_scopes.scopes)
 app.add_typer(overlays.app, name="overlay")
 verb(app, "publish")(overlays.publish)
 

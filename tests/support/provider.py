@@ -13,6 +13,7 @@ from lantern.connectors.protocol import (
     ChangePage,
     Channel,
     ChannelRequest,
+    Consent,
     Deadline,
     Hint,
     HistoryPage,
@@ -169,7 +170,8 @@ class MemoryConnector:
         self._guard()
         events = [e for e in self.world.events if since <= e.at < until]
         uses = tuple(Use(e.native_id, e.client_id, 1, e.at) for e in events if e.name == "activity")
-        yield HistoryPage(uses, (), len(events), last=True)
+        consents = tuple(Consent(e.native_id, e.client_id, e.at) for e in events if e.name == "authorize")
+        yield HistoryPage(uses, consents, (), len(events), last=True)
 
     def open_channel(self, request: ChannelRequest) -> Channel:
         self._guard()

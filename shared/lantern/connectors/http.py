@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -21,6 +22,7 @@ from lantern.domain.errors import ConnectorError
 
 log = logging.getLogger(__name__)
 
+_CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 _CHUNK = 64 * 1024
 _LEAST_S = 1.0  # what a call gets even when started at the very end
 
@@ -146,17 +148,20 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def error_codes(body: Any) -> frozenset[str]:
-    """The machine-readable words of an error body, in the shapes that providers use."""
+    """The machine-readable words of an error body, in the shapes that providers use.
+
+    They go into logs: what is no plain word (a sentence, an address, a token) is left out.
+    """
     if not isinstance(body, Mapping):
         return frozenset()
     error = body.get("error")
-    if isinstance(error, str):  # RFC 6749 section 5.2
-        return frozenset({error})
-    if not isinstance(error, Mapping):
-        return frozenset()
-    rows = [row for key in ("errors", "details") for row in error.get(key) or () if isinstance(row, Mapping)]
-    words = [error.get("status"), *(row.get("reason") for row in rows)]
-    return frozenset(word for word in words if isinstance(word, str))
+    words: list[Any] = [error]  # RFC 6749 section 5.2
+    if isinstance(error, Mapping):
+        rows = [
+            row for key in ("errors", "details") for row in error.get(key) or () if isinstance(row, Mapping)
+        ]
+        words = [error.get("status"), *(row.get("reason") for row in rows)]
+    return frozenset(word for word in words if isinstance(word, str) and _CODE.fullmatch(word))
 
 
 class HttpClient:

@@ -109,6 +109,15 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """An account (its native id) gave an app access, or more access, at this instant."""
+
+    native_id: str
+    client_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Delegation:
     """A domain-wide delegation (or its removal) that an administrator made."""
 
@@ -136,12 +145,13 @@ class ChangePage:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """A part of a past window, folded: what was used, what was delegated. Parts come in any order.
+    """A part of a past window, folded: what was used, granted and delegated. Parts come in any order.
 
     `last` says that the whole window has been read; without it nothing may be concluded from silence.
     """
 
     uses: tuple[Use, ...]
+    consents: tuple[Consent, ...]
     delegations: tuple[Delegation, ...]
     events: int
     last: bool

@@ -154,7 +154,7 @@ def merge(
         seen: what the provider answered.
         now: time of the write.
         cause: why it was read.
-        dates: when grants were given, by app id, as far as an audit feed said.
+        dates: when grants were given, by app id, as far as an audit feed said; the latest counts.
 
     Returns:
         The next bundle with its delta, or no bundle where the logical content is the same.
@@ -183,6 +183,10 @@ def merge(
     return Merge(bundle, tuple(g.app for g in observed), {g.scope_set: g.scopes for g in observed})
 
 
+def _latest(one: date | None, other: date | None) -> date | None:
+    return max(filter(None, (one, other)), default=None)
+
+
 def _fold(
     known: Mapping[str, Grant],
     observed: Iterable[ObservedGrant],
@@ -196,7 +200,7 @@ def _fold(
         app, after = item.app.id, item.scope_set
         seen.add(app)
         before = known.get(app)
-        granted_on = item.granted_on or dates.get(app) or (before.granted_on if before else None)
+        granted_on = item.granted_on or _latest(dates.get(app), before.granted_on if before else None)
         if before is None:
             grants.append(Grant(app, after, first_seen=today, granted_on=granted_on))
             delta.append(GrantDelta("added", app, None, after))

@@ -50,6 +50,11 @@ class Connection:
     last_changes_at: datetime | None = None
     rev: int = 0
 
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being given up: then it is read no more, and messages about it are done."""
+        return self.status in {"disconnecting", "disconnected"}
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:

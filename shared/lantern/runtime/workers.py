@@ -142,7 +142,7 @@ def discover(work: Work, context: Context) -> None:
     """What the discovery function does."""
     from lantern.services import connections
     from lantern.services.discovery.context import Discovery
-    from lantern.services.discovery.handle import LEAVING, handle, withdrawn
+    from lantern.services.discovery.handle import handle, withdrawn
 
     store = wiring.tenant_store(work.tenant_id)
     providers = Providers(work.tenant_id)
@@ -157,7 +157,7 @@ def discover(work: Work, context: Context) -> None:
         connections.disconnect(tools, str(work.connection_id), CLOCK.now())
         return
     connection = store.connections.get(work.connection_id or "")
-    if connection is None or connection.status in LEAVING:
+    if connection is None or connection.leaving:
         # What is still on the queue of a connection that is gone needs no token, and there is none.
         log.info("no such connection any more", extra={"connection": work.connection_id})
         return

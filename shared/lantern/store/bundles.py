@@ -5,8 +5,9 @@ new revision, then the main item that names them is switched in one write, then 
 reader sees the old bundle or the new one, never a mixture.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, cast
 
 from lantern.domain import codec, ids
@@ -20,6 +21,20 @@ _CUT: Final = "bundle_cut"
 _PART: Final = "bundle_part"
 _PART_BYTES: Final = 300_000
 _NAMED_APPS: Final = 50
+
+
+class PackedBundles:
+    """Bundles that stay packed (a twentieth of their size) and are unpacked each time one walks over them."""
+
+    def __init__(self, docs: Sequence[Doc], unpack: Callable[[Doc], Bundle]) -> None:
+        self._docs = docs
+        self._unpack = unpack
+
+    def __len__(self) -> int:
+        return len(self._docs)
+
+    def __iter__(self) -> Iterator[Bundle]:
+        return map(self._unpack, self._docs)
 
 
 class BundleRepository:
@@ -53,6 +68,11 @@ class BundleRepository:
     def all(self, cid: str) -> Iterator[Bundle]:
         """All bundles of a connection in the order of principal ids, page by page as consumed."""
         return self.shard(cid, 0, 1)
+
+    def packed(self, cid: str) -> PackedBundles:
+        """All bundles of a connection in the order of principal ids, read now."""
+        docs = self._documents.query(self._keys.bundles(cid))
+        return PackedBundles([doc for doc in docs if doc.kind != _PART], partial(self._bundle, cid))
 
     def page(self, cid: str, limit: int, cursor: str | None = None) -> Page[Bundle]:
         """Some bundles of a connection in the order of principal ids.

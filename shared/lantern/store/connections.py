@@ -109,8 +109,11 @@ class CursorRepository:
 
     def put(self, cid: str, stream: str, value: str, now: datetime) -> None:
         """Remember how far a feed was read."""
-        key = self._keys.cursor(cid, stream)
-        self._records.documents.put(self._records.doc(key, _Cursor(value, now)), None)
+        self._records.documents.put(self.op(cid, stream, value, now).doc, None)
+
+    def op(self, cid: str, stream: str, value: str, now: datetime) -> Put:
+        """The same write, for a transaction."""
+        return Put(self._records.doc(self._keys.cursor(cid, stream), _Cursor(value, now)), None)
 
     def delete(self, cid: str, stream: str) -> None:
         """Start anew next time."""

@@ -142,6 +142,10 @@ class Keys:
         """Use of one ISO week in one shard."""
         return Key(self._pk("C", part(cid), "USE", part(week)), shard_name(shard, shards))
 
+    def consents(self, cid: str, shard: int, shards: int) -> Key:
+        """When grants of one shard were given, as far as past events said."""
+        return Key(self._pk("C", part(cid), "CONSENT"), shard_name(shard, shards))
+
     def last_use(self, cid: str, shard: int, shards: int) -> Key:
         """Last use in one shard."""
         return Key(self._pk("C", part(cid), "LAST"), shard_name(shard, shards))

@@ -8,9 +8,10 @@ When the number of shards doubles, a new shard's first item starts from its pare
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Final
 
 from lantern.domain import ids
@@ -22,6 +23,7 @@ from lantern.store.keys import Key, ttl
 from lantern.store.records import Records
 
 WEEK_DAYS: Final = 400
+CONSENT_DAYS: Final = 3
 _BATCH_BYTES: Final = 8
 _BATCHES_KEPT: Final = 8
 _ATTEMPTS: Final = 8
@@ -35,6 +37,33 @@ class _Slice:
     week: str | None
     shard: int
     shards: int
+
+
+class LastUse(Mapping[str, Mapping[str, date]]):
+    """Principal id → app id → last day of seen use, of many shards, of which one at a time is unpacked.
+
+    Ask for principals in the order of their ids, which is that of shards.
+    """
+
+    def __init__(self, shards: int, packed: Mapping[int, Callable[[], Iterable[UseRow]]]) -> None:
+        self._shards = shards
+        self._packed = packed
+        self._at: tuple[int, Mapping[str, Mapping[str, date]]] = (-1, {})
+
+    def __getitem__(self, principal_id: str) -> Mapping[str, date]:
+        return self._shard(ids.shard_of(principal_id, self._shards))[principal_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return (principal for shard in self._packed for principal in self._shard(shard))
+
+    def __len__(self) -> int:
+        return sum(len(self._shard(shard)) for shard in self._packed)
+
+    def _shard(self, shard: int) -> Mapping[str, Mapping[str, date]]:
+        if self._at[0] != shard:
+            unpack = self._packed.get(shard)
+            self._at = (shard, _last_days(unpack()) if unpack else {})
+        return self._at[1]
 
 
 class UseRepository:
@@ -101,13 +130,39 @@ class UseRepository:
         self._documents.put(Doc(key, kind, body, rev=rev + 1, ttl=expires), rev)
         return 1
 
+    def note_consents(self, cid: str, shards: int, rows: Iterable[UseRow], now: datetime) -> None:
+        """Keep the latest day of each consent until full runs have taken it over; twice does it once."""
+        parts: dict[int, list[UseRow]] = defaultdict(list)
+        for row in rows:
+            parts[ids.shard_of(row.principal_id, shards)].append(row)
+        for shard, fresh in parts.items():
+            key = self._keys.consents(cid, shard, shards)
+            doc = self._documents.get(key, consistent=True)
+            merged = grouped([*(decode_use(doc.body) if doc else ()), *fresh])
+            ordered = sorted(merged.values(), key=lambda row: (row.principal_id, row.app_id))
+            # Its only writer holds the lease of the chain that reads use.
+            body = encode_use([replace(row, events=0) for row in ordered])
+            self._documents.put(Doc(key, "consents", body, ttl=ttl(now, CONSENT_DAYS)), None)
+
+    def consents(self, cid: str) -> Mapping[str, Mapping[str, date]]:
+        """Principal id → app id → day of the latest consent, of those noted in the last days."""
+        partition = self._keys.consents(cid, 0, 1).pk
+        docs = self._documents.query(partition)
+        return _last_days(row for doc in docs for row in decode_use(doc.body))
+
     # --- reads ----------------------------------------------------------------------------------
     def last_use(self, cid: str, shard: int, shards: int = 1) -> Mapping[str, Mapping[str, date]]:
         """Principal id → app id → last day of seen use, for the principals of a shard."""
-        result: dict[str, dict[str, date]] = defaultdict(dict)
-        for row in self._rows(_Slice(cid, None, shard, shards)):
-            result[row.principal_id][row.app_id] = row.last_day
-        return result
+        return _last_days(self._rows(_Slice(cid, None, shard, shards)))
+
+    def last_use_of(self, cid: str, wanted: Iterable[int], shards: int) -> LastUse:
+        """Last use in the shards `wanted`, read now and unpacked when asked for."""
+        packed: dict[int, Callable[[], Iterable[UseRow]]] = {}
+        for shard in wanted:
+            where = _Slice(cid, None, shard, shards)
+            doc = self._documents.get(self._key(where))
+            packed[shard] = partial(_rows_of, doc) if doc else partial(tuple, self._inherited(where))
+        return LastUse(shards, packed)
 
     def week(
         self, cid: str, iso_week: str, shard: int, shards: int = 1
@@ -120,10 +175,7 @@ class UseRepository:
 
     def decode_last(self, doc: Doc) -> Mapping[str, Mapping[str, date]]:
         """Last use in an item of a shard: principal id → app id → day."""
-        result: dict[str, dict[str, date]] = defaultdict(dict)
-        for row in _open(doc)[0]:
-            result[row.principal_id][row.app_id] = row.last_day
-        return result
+        return _last_days(_rows_of(doc))
 
     def decode_window(self, doc: Doc) -> UseWindow:
         """The window of an item."""
@@ -145,7 +197,7 @@ class UseRepository:
 
     def _rows(self, where: _Slice) -> list[UseRow]:
         doc = self._documents.get(self._key(where))
-        return _open(doc)[0] if doc else self._inherited(where)
+        return _rows_of(doc) if doc else self._inherited(where)
 
     def _inherited(self, where: _Slice) -> list[UseRow]:
         """What the parent shard knows of this one, from the time when there were fewer shards."""
@@ -155,8 +207,19 @@ class UseRepository:
             parent = replace(parent, shard=parent.shard >> 1, shards=parent.shards >> 1)
             doc = self._documents.get(self._key(parent), consistent=True)
             if doc is not None:
-                return [row for row in _open(doc)[0] if first <= row.principal_id <= last]
+                return [row for row in _rows_of(doc) if first <= row.principal_id <= last]
         return []
+
+
+def _last_days(rows: Iterable[UseRow]) -> Mapping[str, Mapping[str, date]]:
+    result: dict[str, dict[str, date]] = defaultdict(dict)
+    for row in rows:
+        result[row.principal_id][row.app_id] = row.last_day
+    return result
+
+
+def _rows_of(doc: Doc) -> list[UseRow]:
+    return _open(doc)[0]
 
 
 def _open(doc: Doc) -> tuple[list[UseRow], list[bytes]]:

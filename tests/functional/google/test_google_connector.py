@@ -210,6 +210,13 @@ def test_history_tells_use_once_in_parts_read_side_by_side(rig: GoogleRig) -> No
     assert {pair: n for pair, n in after.items() if n} == {(native_id, client_id): 1200}
 
 
+def test_history_tells_when_grants_were_given(rig: GoogleRig) -> None:
+    now = rig.io.clock.now()
+    pages = list(rig.connector.history(now - timedelta(days=180), now, rig.deadline()))
+    given = {(one.native_id, one.client_id) for page in pages for one in page.consents}
+    assert {(k, c) for k, v in rig.truth().items() for c in v["grants"]} & given
+
+
 def counted(rig: GoogleRig, since: datetime, until: datetime) -> Counter[tuple[str, str]]:
     """Uses of a window by account and client."""
     found: Counter[tuple[str, str]] = Counter()

@@ -348,6 +348,11 @@ def test_next_links_to_elsewhere_are_refused(link: str) -> None:
             {"PERMISSION_DENIED", "rateLimitExceeded", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"},
         ),
         ({"error": 7}, set()),
+        ({"error": "the token ya29.secret of jo@example.com"}, set()),
+        (
+            {"error": {"status": "jo@example.com", "errors": [{"reason": "x" * 65}, {"reason": "ok.word"}]}},
+            {"ok.word"},
+        ),
         ([], set()),
         (None, set()),
     ],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from lantern.connectors.protocol import Delegation, Hint, Use
+from lantern.connectors.protocol import Consent, Delegation, Hint, Use
 from lantern.domain import ids
 from lantern.domain.inventory import App, AppKind, ObservedGrant, Principal, PrincipalStatus
 
@@ -251,6 +251,16 @@ class UseCount:
     def all(self) -> tuple[Use, ...]:
         """Everything counted so far."""
         return tuple(Use(*key, *counted) for key, counted in self._found.items())
+
+
+def consents(seen: Iterable[Event]) -> tuple[Consent, ...]:
+    """Consents of accounts that have an id."""
+    found = ((event, event.first("client_id")) for event in seen if event.app == "token")
+    return tuple(
+        Consent(event.native_id, client, event.at)
+        for event, client in found
+        if event.name == "authorize" and event.native_id and client
+    )
 
 
 def delegations(seen: Iterable[Event]) -> tuple[Delegation, ...]:

@@ -20,7 +20,7 @@ from lantern.connectors.google.api import FILTERED_QUERY, QUERY, GoogleApi
 from lantern.connectors.google.cursor import FEEDS, Cursor, Walk
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED, HaltedError
-from lantern.connectors.protocol import ChangePage, Channel, ChannelRequest, Delegation, HistoryPage
+from lantern.connectors.protocol import ChangePage, Channel, ChannelRequest, Consent, Delegation, HistoryPage
 from lantern.connectors.resolution import CallError
 
 log = logging.getLogger(__name__)
@@ -147,13 +147,15 @@ def _folded(part: _Part, pages: Iterable[_Page]) -> HistoryPage:
     """What the pages of a part say, each event once."""
     counted: set[str] = set()
     uses, events = normalize.UseCount(), 0
+    consents: list[Consent] = []
     delegations: list[Delegation] = []
     for page in pages:
         fresh = _once([e for e in page.events if part.start <= e.at < part.end], counted)
         uses.add(fresh)
+        consents += normalize.consents(fresh)
         delegations += normalize.delegations(fresh)
         events += len(page.events)
-    return HistoryPage(uses.all(), tuple(delegations), events, last=False)
+    return HistoryPage(uses.all(), tuple(consents), tuple(delegations), events, last=False)
 
 
 def _once(events: list[normalize.Event], counted: set[str]) -> list[normalize.Event]:

@@ -28,6 +28,7 @@ def renew_channels(task: Discovery, platform: PlatformStore, address: Address) -
 
     The new channel is known here before the provider is asked to deliver to it, so that its first
     message finds it. Deliveries of both overlap for a moment; they are hints and meet in one bundle.
+    A connection that is given up meanwhile keeps no channel: whoever sees the other's work last closes it.
 
     Returns:
         How many channels were opened.
@@ -41,14 +42,24 @@ def renew_channels(task: Discovery, platform: PlatformStore, address: Address) -
         mine = [c for c in current if c.event == event]
         if any(c.resource_id and c.expires_at - now > RENEW_BEFORE for c in mine):
             continue
-        _open(task, platform, address, event, now)
+        fresh = _open(task, platform, address, event, now)
+        if _given_up(task):
+            close_channel(task, platform, fresh)
+            return opened
         opened += 1
         for old in mine:
             close_channel(task, platform, old)
     return opened
 
 
-def _open(task: Discovery, platform: PlatformStore, address: Address, event: str, now: datetime) -> None:
+def _given_up(task: Discovery) -> bool:
+    current = task.store.connections.get(task.connection.id)
+    return current is None or current.leaving
+
+
+def _open(
+    task: Discovery, platform: PlatformStore, address: Address, event: str, now: datetime
+) -> StoredChannel:
     connection = task.connection
     channel_id = ids.new_id("chn", task.random)
     secret = ids.new_id("whk", lambda _size: task.random(_SECRET_BYTES))
@@ -68,10 +79,9 @@ def _open(task: Discovery, platform: PlatformStore, address: Address, event: str
             ttl_s=int(TTL.total_seconds()),
         )
     )
-    task.store.channels.put(
-        connection.id,
-        StoredChannel(channel_id, channel.resource_id, "grants", event, channel.expires_at, hashed),
-    )
+    stored = StoredChannel(channel_id, channel.resource_id, "grants", event, channel.expires_at, hashed)
+    task.store.channels.put(connection.id, stored)
+    return stored
 
 
 def close_channel(task: Discovery, platform: PlatformStore, stored: StoredChannel) -> None:

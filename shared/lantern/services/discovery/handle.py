@@ -18,8 +18,6 @@ from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
-LEAVING: Final = frozenset({"disconnecting", "disconnected"})
-"""States in which a connection is read no more: messages about it are done."""
 OUTBOX_OVERDUE: Final = timedelta(minutes=5)
 REMEDY: Final = "Have an administrator connect again with a link from POST /v1/connections."
 
@@ -33,7 +31,7 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
     Raises:
         ConnectorError: the provider cannot be reached or is throttling; try again later.
     """
-    if task.connection.status in LEAVING:
+    if task.connection.leaving:
         log.info("the connection is being given up", extra={"connection": task.connection.id})
         return
     verbs: Mapping[WorkKind, Callable[[], object]] = {
@@ -81,9 +79,11 @@ def _may(task: Discovery, feature: Feature) -> bool:
 
 
 def _use(task: Discovery) -> None:
-    if _may(task, "activity") and use.read_use(task):
-        work = Work(task.store.tenant_id, "score.run", task.connection.id, cause="activity")
-        task.send(work, 0)
+    """Read use, then judge by it. Once the past is read, one more full run dates the grants by it."""
+    read = use.read_use(task) if _may(task, "activity") else "nothing"
+    if read in {"days", "history"}:
+        kind: WorkKind = "connection.full" if read == "history" else "score.run"
+        use.tell(task, Work(task.store.tenant_id, kind, task.connection.id, cause="activity"))
 
 
 def follow_operators(task: Discovery, platform: PlatformStore) -> bool:

@@ -121,6 +121,7 @@ class _Chain:
         self.run = run
         self._progress = progress
         self._pending = b""
+        self._dates = task.store.use.consents(task.connection.id)
         self._writer = BundleWriter(
             task.store,
             task.connector,
@@ -141,7 +142,7 @@ class _Chain:
         """Read one page of the listing; False when the deadline cut it short."""
         task, progress, now = self._task, self._progress, self._task.clock.now()
         page = task.connector.principals(progress.page)
-        tally = self._writer.refresh(page.principals, task.deadline, now)
+        tally = self._writer.refresh(page.principals, task.deadline, now, dates=self._dates)
         if len(tally.reached) < len(page.principals):
             # The page is read again from its start: what was written is met as unchanged.
             return False

@@ -10,13 +10,13 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from lantern.domain import ids
 from lantern.domain.errors import LeaseLostError
-from lantern.domain.use import UseTally, UseWindow
+from lantern.domain.use import UseRow, UseTally, UseWindow
 from lantern.domain.work import Work
 from lantern.services.discovery.context import Discovery
 from lantern.services.discovery.feeds import note_delegations
@@ -32,18 +32,24 @@ LONGEST: Final = timedelta(days=7)
 SHORTEST: Final = timedelta(minutes=15)
 _LEASE_TTL_S: Final = 960
 
+Reading = Literal["unfinished", "nothing", "days", "history"]
+"""What a message read: more is to come, nothing was missing, days gone by, or the past to its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The slice to be read next, and how long slices may be.
 
-    `shards` is set when folding begins: from then on the slice must stay as it is, whatever happens.
+    `back` says that it lies before what is known. `shards` is set when folding begins: from then on the
+    slice must stay as it is, whatever happens. `told`: it was the last, and its message has been sent.
     """
 
     since: datetime
     until: datetime
     longest_s: float = LONGEST.total_seconds()
+    back: bool = False
     shards: int | None = None
+    told: bool = False
 
 
 def use_is_due(task: Discovery) -> bool:
@@ -52,17 +58,13 @@ def use_is_due(task: Discovery) -> bool:
     return window is not None and task.clock.now() - SETTLED - window.complete_until >= DUE
 
 
-def read_use(task: Discovery) -> bool:
-    """Read what is missing, slice by slice, until the deadline; then the chain hands itself on.
-
-    Returns:
-        Whether everything is read, and something was.
-    """
+def read_use(task: Discovery) -> Reading:
+    """Read what is missing, slice by slice, until the deadline; then the chain hands itself on."""
     store, connection = task.store, task.connection
     try:
         lease = store.leases.acquire(connection.id, CHAIN, task.message_id, _LEASE_TTL_S, task.clock.now())
     except LeaseLostError:
-        return False
+        return "unfinished"
     read = 0
     try:
         while (plan := _plan(task)) is not None:
@@ -70,27 +72,45 @@ def read_use(task: Discovery) -> bool:
                 hand_on = Work(store.tenant_id, "connection.use", connection.id, hop=task.hop + 1)
                 store.leases.release(connection.id, CHAIN, lease)
                 task.send(hand_on, 0)
-                return False
+                return "unfinished"
             read += 1
     finally:
         # Also after a failure: this message may come again late, the next one must not find the door shut.
         store.leases.release(connection.id, CHAIN, lease)
-    return read > 0
+    stored = _stored(task)
+    if stored is None or stored.told:
+        return "nothing"
+    return "history" if stored.back else "days"
+
+
+def tell(task: Discovery, work: Work) -> None:
+    """Pass on that something was read, once: the message and the note that it was sent are one write."""
+    stored, cid, now = _stored(task), task.connection.id, task.clock.now()
+    if stored is not None:
+        raw = msgspec.json.encode(replace(stored, told=True)).decode()
+        task.store.transact(now).put(task.store.cursors.op(cid, CHAIN, raw, now)).outbox(work).commit()
+
+
+def _stored(task: Discovery) -> Plan | None:
+    raw = task.store.cursors.get(task.connection.id, CHAIN)
+    return msgspec.json.decode(raw, type=Plan) if raw else None
 
 
 def _plan(task: Discovery) -> Plan | None:
     """What to read next; None when nothing is missing."""
     store, cid = task.store, task.connection.id
-    raw = store.cursors.get(cid, CHAIN)
-    stored = msgspec.json.decode(raw, type=Plan) if raw else None
+    stored = _stored(task)
     window = store.use.window(cid)
     if stored and _stands(stored, window):
         return stored
     longest = timedelta(seconds=stored.longest_s) if stored else LONGEST
-    found = _missing(window, task.connection.connected_at - HISTORY, task.clock.now(), longest)
+    now = task.clock.now()
+    # What the provider has forgotten by now is not read: its silence would pass for knowledge.
+    floor = max(task.connection.connected_at, now - timedelta(days=1)) - HISTORY
+    found = _missing(window, floor, now, longest)
     if found is None:
         return None
-    plan = Plan(*found, longest.total_seconds())
+    plan = Plan(*found, longest.total_seconds(), back=window is None or found[1] <= window.complete_from)
     _keep(task, plan)
     return plan
 
@@ -123,6 +143,7 @@ def _missing(
 def _read(task: Discovery, plan: Plan, *, alone: bool) -> bool:
     """Read and fold one slice; False when time ran out. One that had all the time will be shorter."""
     connection, tally, complete = task.connection, UseTally(), False
+    consents: list[UseRow] = []
     principal = cache(
         lambda native: ids.principal_id(connection.provider, connection.organisation_id, native)
     )
@@ -130,17 +151,20 @@ def _read(task: Discovery, plan: Plan, *, alone: bool) -> bool:
     for page in task.connector.history(plan.since, plan.until, task.deadline):
         for use in page.uses:
             tally.add(principal(use.native_id), app(use.client_id), use.events, use.last_at.date())
+        consents += (
+            UseRow(principal(one.native_id), app(one.client_id), 0, one.at.date()) for one in page.consents
+        )
         note_delegations(task, page.delegations)
         complete = page.last
     if not complete:
         if alone and plan.shards is None:
             _shorten(task, plan)
         return False
-    _fold(task, plan, tally)
+    _fold(task, plan, tally, consents)
     return True
 
 
-def _fold(task: Discovery, plan: Plan, tally: UseTally) -> None:
+def _fold(task: Discovery, plan: Plan, tally: UseTally, consents: list[UseRow]) -> None:
     store, cid = task.store, task.connection.id
     if plan.shards is None:
         plan = replace(plan, shards=task.connection.shards)
@@ -148,6 +172,7 @@ def _fold(task: Discovery, plan: Plan, tally: UseTally) -> None:
     shards = plan.shards or 1
     for rows in tally.by_shard(shards):
         store.use.fold(cid, shards, rows, batch=f"{plan.since.isoformat()} {plan.until.isoformat()}")
+    store.use.note_consents(cid, shards, consents, task.clock.now())
     window = store.use.window(cid)
     joined = window.widened(plan.since, plan.until) if window else None
     store.use.set_window(cid, joined or UseWindow(plan.since, plan.until))
@@ -158,11 +183,9 @@ def _shorten(task: Discovery, plan: Plan) -> None:
     half = (plan.until - plan.since) / 2
     if half < SHORTEST:
         return
-    window = task.store.use.window(task.connection.id)
-    forward = window is not None and plan.since == window.complete_until
-    since, until = (plan.since, plan.since + half) if forward else (plan.until - half, plan.until)
+    since, until = (plan.until - half, plan.until) if plan.back else (plan.since, plan.since + half)
     log.info("use of a shorter time is read", extra={"hours": half.total_seconds() / 3600})
-    _keep(task, Plan(since, until, half.total_seconds()))
+    _keep(task, replace(plan, since=since, until=until, longest_s=half.total_seconds()))
 
 
 def _keep(task: Discovery, plan: Plan) -> None:

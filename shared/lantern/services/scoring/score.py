@@ -5,9 +5,9 @@ changed, a decision the slice of one app's holders. What lies outside the slice 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from lantern.connectors.protocol import Clock
@@ -33,6 +33,7 @@ from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.scoring import catalogs
 from lantern.services.scoring.assess import Judged, judge, save, stored_tallies, views
 from lantern.services.scoring.knowledge import Knowledge
+from lantern.store.bundles import PackedBundles
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
@@ -58,10 +59,13 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What is evaluated: these holders at one connection, and these apps (None: all of theirs)."""
+    """What is evaluated: these holders at one connection, and these apps (None: all of theirs).
+
+    Bundles are walked more than once, in the order of principal ids; those of a whole connection stay packed.
+    """
 
     connection: Connection
-    bundles: tuple[Bundle, ...]
+    bundles: Sequence[Bundle] | PackedBundles
     use: UseView
     apps: frozenset[str] | None = None
     run: Run | None = None
@@ -97,7 +101,7 @@ def score_run(task: Scoring, connection_id: str) -> int:
     connection = store.connections.get(connection_id)
     if connection is None:
         return 0
-    bundles = tuple(store.bundles.all(connection_id))
+    bundles = store.bundles.packed(connection_id)
     run = store.runs.get(connection_id, connection.last_full_run) if connection.last_full_run else None
     part = Slice(connection, bundles, _use(store, connection, range(connection.shards)), None, run)
     tallies = _tally(part, task.clock.now())
@@ -328,16 +332,14 @@ def _all_findings(store: TenantStore) -> tuple[Finding, ...]:
 
 
 def _holders(store: TenantStore, connection_id: str, app_id: str) -> Iterator[Bundle]:
-    holders = store.footprints.holders(connection_id, app_id)
+    holders = sorted(store.footprints.holders(connection_id, app_id))
     for start in range(0, len(holders), _BATCH):
         found = store.bundles.batch_get(connection_id, holders[start : start + _BATCH])
-        yield from (bundle for bundle in found.values() if bundle.grant(app_id))
+        yield from (found[pid] for pid in sorted(found) if found[pid].grant(app_id))
 
 
 def _use(store: TenantStore, connection: Connection, shards: Iterable[int]) -> UseView:
-    last: dict[str, Mapping[str, date]] = {}
-    for shard in shards:
-        last.update(store.use.last_use(connection.id, shard, connection.shards))
+    last = store.use.last_use_of(connection.id, shards, connection.shards)
     return UseView(last, store.use.window(connection.id))
 
 
