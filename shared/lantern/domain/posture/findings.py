@@ -44,7 +44,6 @@ class RuleOutcome:
     """How one rule fared: for how many grants or apps it holds, and for how many nobody can tell."""
 
     rule: str
-    title: str
     findings: int
     holds: int
     unknown: int
@@ -104,10 +103,13 @@ class Findings:
             if rules:
                 self._see_grant(held, rules, outcomes)
         self._see_people()
+        for rule in self._rules.connection_rules:
+            # There is no connection: how complete a listing was is in no export.
+            self._tallies[rule.id].unknown += 1
         found = [one for tally in self._tallies.values() for one in _findings(tally)]
         ordered = sorted(found, key=lambda one: (-one.severity.rank, one.rule, -one.grants, one.name))
         fared = [
-            RuleOutcome(rule.id, _plain(rule), len(tally.groups), tally.holds, tally.unknown)
+            RuleOutcome(rule.id, len(tally.groups), tally.holds, tally.unknown)
             for rule in self._rules.rules
             for tally in (self._tallies[rule.id],)
         ]
@@ -250,11 +252,6 @@ def _findings(tally: _Tally) -> Iterator[PostureFinding]:
             rule.id, group.title, group.severity, group.certain, rule.group_by, group.name, group.app_id,
             group.grants, rule.why, rule.runbook, rule.respond,
         )  # fmt: skip
-
-
-def _plain(rule: Rule) -> str:
-    """The rule's name for people, without a place for an app's name."""
-    return rule.id.replace("-", " ").capitalize()
 
 
 def summary_of(app: JudgedApp) -> AppSummary:

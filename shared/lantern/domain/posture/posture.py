@@ -162,6 +162,13 @@ class Posture:
         """Apps that are AI or have AI inside, the riskiest first."""
         return tuple(app for app in self.apps if app.verdict in AI_VERDICTS)
 
+    @property
+    def risky_others(self) -> tuple[AppPosture, ...]:
+        """Apps of high risk that are not known to be AI."""
+        return tuple(
+            app for app in self.apps if app.verdict not in AI_VERDICTS and app.level in ("high", "critical")
+        )
+
     def document(self) -> dict[str, Any]:
         """The posture as plain data; days are `date` objects."""
         return {"format": FORMAT, **asdict(self)}
