@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, cast, get_args
@@ -79,8 +80,7 @@ def assess(
 
 def _print_json(posture: Posture, bad: list[BadLine]) -> None:
     document = posture.document()
-    document["bad_rows"] = [{"file": one.file, "line": one.line, "reason": one.reason} for one in bad]
-    # Straight to the stream: the text as a whole would be the largest thing in memory.
+    document["bad_rows"] = bad
     for part in json.JSONEncoder(indent=2, default=_plain).iterencode(document):
         sys.stdout.write(part)
     sys.stdout.write("\n")
@@ -89,6 +89,9 @@ def _print_json(posture: Posture, bad: list[BadLine]) -> None:
 def _plain(value: object) -> Any:
     if isinstance(value, date):
         return value.isoformat()
+    if is_dataclass(value):
+        # One level at a time: a copy of everything would be the largest thing in memory.
+        return {part.name: getattr(value, part.name) for part in fields(value)}
     raise TypeError(type(value).__name__)
 
 

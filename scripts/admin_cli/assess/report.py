@@ -20,7 +20,8 @@ from scripts.admin_cli.terminal import inert
 
 _HERE: Final = Path(__file__).parent
 _FORMULA: Final = ("=", "+", "-", "@", "\t")
-MOST: Final = 200
+MOST: Final = 100
+FEW: Final = 25
 """Rows of a table; what is more is counted and stands in --json."""
 LEVELS: Final = ("critical", "high", "medium", "low")
 VERDICTS: Final = (
@@ -80,6 +81,7 @@ def render(posture: Posture, bad: Sequence[BadLine]) -> str:
         accesses=accesses(posture.reach),
         bad=bad,
         most=MOST,
+        few=FEW,
     )
 
 

@@ -14,7 +14,7 @@ STYLES: Final = {
     "critical": "bold red", "high": "red", "medium": "yellow", "low": "green", "none": "dim", "info": "dim",
 }  # fmt: skip
 _BAR: Final = 12
-_NUMBERS: Final = frozenset({"risk", "people", "grants", "apps", "findings", "cannot tell"})
+_NUMBERS: Final = frozenset({"risk", "people", "grants", "apps", "findings", "cannot tell", "to AI"})
 
 
 class Screen:

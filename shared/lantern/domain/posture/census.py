@@ -18,7 +18,8 @@ from lantern.domain.posture.rows import AccountRow, AppRow, GrantRow, Permission
 NOT_TOLD: Final = -1
 """Instead of a set of permissions: the export does not tell them."""
 _EVERYONE: Final = "\0everyone"
-_KIND_BITS: Final = 32
+_APP_BITS: Final = 32
+_APP: Final = (1 << _APP_BITS) - 1
 _MAX_DOMAINS: Final = 20
 
 
@@ -104,14 +105,21 @@ class Census:
 
     def grants(self) -> Iterator[Held]:
         """Every grant once."""
-        for key, row in self._grant_of.items():
-            yield Held(
-                key >> _KIND_BITS,
-                key & 0xFFFFFFFF,
-                self._permissions[row],
-                _day(self._granted[row]),
-                _day(self._used[row]),
-            )
+        return (self._held(key, row) for key, row in self._grant_of.items())
+
+    def grants_by_app(self) -> Iterator[Held]:
+        """Every grant once, those of one app one after the other."""
+        for key in sorted(self._grant_of, key=lambda key: key & _APP):
+            yield self._held(key, self._grant_of[key])
+
+    def _held(self, key: int, row: int) -> Held:
+        return Held(
+            key >> _APP_BITS,
+            key & _APP,
+            self._permissions[row],
+            _day(self._granted[row]),
+            _day(self._used[row]),
+        )
 
     @property
     def grant_count(self) -> int:
@@ -228,7 +236,7 @@ class Census:
                 app.domains = _with(app.domains, row.domains)
         granted = row.granted_on.toordinal() if row.granted_on else 0
         used = row.last_used.toordinal() if row.last_used else 0
-        self._put(person << _KIND_BITS | number, row.permissions, granted, used)
+        self._put(person << _APP_BITS | number, row.permissions, granted, used)
 
     def _put(self, key: int, held: frozenset[Permission] | None, granted: int, used: int) -> None:
         row = self._grant_of.get(key)
@@ -263,7 +271,7 @@ class Census:
         self._grant_of = {}
         self._permissions, self._granted, self._used = array("i"), array("i"), array("i")
         for key, row in old.items():
-            moved = people[key >> _KIND_BITS] << _KIND_BITS | apps[key & 0xFFFFFFFF]
+            moved = people[key >> _APP_BITS] << _APP_BITS | apps[key & _APP]
             number, granted, used = (column[row] for column in columns)
             self._put(moved, None if number == NOT_TOLD else self.sets[number], granted, used)
         self._joined, self._merged = {}, {}

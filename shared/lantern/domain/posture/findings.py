@@ -19,7 +19,7 @@ from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity
 from lantern.domain.scopes import ScopeClass, severity_rank, worst
 
 Facts = Mapping[str, Any]
-_Signature = tuple[int, int, bool | None, bool | None, str | None, str, int | None, int | None]
+_Signature = tuple[int, bool | None, bool | None, str | None, str, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,13 @@ class Findings:
         """Every finding, worst first, and how each rule fared."""
         bound = {number: self._see_app(app) for number, app in self._judged.items()}
         outcomes: dict[_Signature, tuple[tuple[BoundRule, bool | None, Grade], ...]] = {}
-        for held in self._census.grants():
+        app: int | None = None
+        for held in self._census.grants_by_app():
             rules = bound.get(held.app)
             if rules:
+                if held.app != app:
+                    app = held.app
+                    outcomes.clear()
                 self._see_grant(held, rules, outcomes)
         self._see_people()
         for rule in self._rules.connection_rules:
@@ -144,7 +148,7 @@ class Findings:
         granted = (self._as_of - held.granted_on).days if held.granted_on else None
         idle = idle_days(held.last_used, self._as_of)
         about = (person.departed, person.admin, person.status, person.kind)
-        signature = (held.app, held.permissions, *about, granted, idle)
+        signature = (held.permissions, *about, granted, idle)
         known = outcomes.get(signature)
         if known is None:
             facts = self._grant_facts(held, person, granted, idle)

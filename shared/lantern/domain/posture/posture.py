@@ -1,7 +1,7 @@
 """The posture of an organisation as one document: counts, apps, reach, findings, and what is not known."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
 
@@ -170,8 +170,8 @@ class Posture:
         )
 
     def document(self) -> dict[str, Any]:
-        """The posture as plain data; days are `date` objects."""
-        return {"format": FORMAT, **asdict(self)}
+        """The posture by its parts; what is inside them stays records, for whoever writes it to convert."""
+        return {"format": FORMAT, **{part.name: getattr(self, part.name) for part in fields(self)}}
 
 
 def posture_of(
