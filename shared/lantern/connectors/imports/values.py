@@ -17,6 +17,7 @@ _YES: Final = frozenset({"true", "yes", "y", "1", "x", "t", "enabled", "on"})
 _NO: Final = frozenset({"false", "no", "n", "0", "f", "disabled", "off", "-"})
 _NEVER: Final = frozenset({"", "never", "never logged in", "none", "null", "n/a", "na", "-", "unknown"})
 _EPOCH: Final = re.compile(r"\d{9,11}(?:\.\d+)?|\d{12,14}")
+_YEARS: Final = range(1990, 2200)
 _ISO: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:$|[T\s])")
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:$|[T\s,])")
 
@@ -58,16 +59,23 @@ def day(value: str | int | float | None) -> date | None:
     if written.casefold() in _NEVER:
         return None
     try:
-        if _EPOCH.fullmatch(written):
-            seconds = float(written)
-            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC).date()
-        if found := _ISO.match(written):
-            return date(int(found[1]), int(found[2]), int(found[3]))
-        if found := _DAY_FIRST.match(written):
-            return _ambiguous(int(found[1]), int(found[3]), int(found[4]), dotted=found[2] == ".")
+        found = _read_day(written)
     except (ValueError, OverflowError, OSError):
-        pass
-    raise ValueProblemError(f"{written[:40]!r} is no date; write 2026-03-31")
+        found = None
+    if found is None or found.year not in _YEARS:
+        raise ValueProblemError(f"{written[:40]!r} is no date; write 2026-03-31")
+    return found
+
+
+def _read_day(written: str) -> date | None:
+    if _EPOCH.fullmatch(written):
+        seconds = float(written)
+        return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC).date()
+    if found := _ISO.match(written):
+        return date(int(found[1]), int(found[2]), int(found[3]))
+    if found := _DAY_FIRST.match(written):
+        return _ambiguous(int(found[1]), int(found[3]), int(found[4]), dotted=found[2] == ".")
+    return None
 
 
 def _ambiguous(first: int, second: int, year: int, *, dotted: bool) -> date:

@@ -23,7 +23,7 @@ _PRODUCTS: Final = frozenset(
         "huginn", "stackstorm", "latenode", "albato", "integrately", "pabbly", "snaplogic", "torq", "tines",
     }
 )  # fmt: skip
-# Names as their makers write them, for what the catalog does not have; whole names or first parts only.
+# Names as their makers write them, for what the catalog does not have; whole names or their beginnings only.
 _NAMES: Final = {
     key(name): name
     for name in (
@@ -89,9 +89,11 @@ def _platform(name: str, identified: Identification, held: tuple[str, ...]) -> t
     if script:
         short = script.rpartition("/")[2]
         return "Google Apps Script", f"It holds {short}, which only an Apps Script can ask for."
-    for part in (name, *segments(name)[:1]):
-        if known := _NAMES.get(key(part)):
-            return known, f"Its name is {known}."
+    tokens = words(name)
+    beginnings = ("".join(tokens[:length]) for length in range(_LONGEST_NAME, 0, -1))
+    for part in (key(name), *map(key, segments(name)[:1]), *beginnings):
+        if known := _NAMES.get(part):
+            return known, f"Its name begins with {known}."
     return None
 
 
