@@ -13,7 +13,10 @@ GAM = (
     f"ada@x.example,1.apps.googleusercontent.com,ChatGPT,False,False,101,{DRIVE} openid\n"
     f"ben@x.example,1.apps.googleusercontent.com,ChatGPT,False,True,102,{MAIL}\n"
 )
-USERS = "primaryEmail,id,suspended,archived,isAdmin\nada@x.example,101,False,False,True\nben@x.example,102,True,False,False\n"
+USERS = (
+    "primaryEmail,id,suspended,archived,isAdmin\n"
+    "ada@x.example,101,False,False,True\nben@x.example,102,True,False,False\n"
+)
 TOKEN = {
     "kind": "admin#directory#token", "clientId": "1.apps.googleusercontent.com", "displayText": "ChatGPT",
     "userKey": "101", "anonymous": False, "nativeApp": False, "scopes": [DRIVE, "openid"],
@@ -39,7 +42,8 @@ ASSIGNMENT = {
 }  # fmt: skip
 MSUSER = {"id": "u-1", "userPrincipalName": "ada@x.example", "accountEnabled": False, "displayName": "Ada"}
 OKTA_APP = {
-    "id": "0oa1", "name": "oidc_client", "label": "Otter.ai", "status": "ACTIVE", "signOnMode": "OPENID_CONNECT",
+    "id": "0oa1", "name": "oidc_client", "label": "Otter.ai", "status": "ACTIVE",
+    "signOnMode": "OPENID_CONNECT",
     "credentials": {"oauthClient": {"client_id": "0oa1"}},
     "settings": {"oauthClient": {"redirect_uris": ["https://otter.ai/callback"]}},
 }  # fmt: skip
@@ -49,14 +53,18 @@ OKTA_GRANT = {
 }  # fmt: skip
 OKTA_USER = {"id": "00u1", "status": "SUSPENDED", "profile": {"login": "ada@x.example", "firstName": "Ada"}}
 SLACK_APP = {
-    "app": {"id": "A1", "name": "Otter.ai", "app_homepage_url": "https://otter.ai", "is_app_directory_approved": True},
+    "app": {"id": "A1", "name": "Otter.ai", "app_homepage_url": "https://otter.ai",
+            "is_app_directory_approved": True},
     "scopes": [{"name": "channels:history", "token_type": "bot"}], "date_updated": 1574296707,
 }  # fmt: skip
 SLACK_LOG = {
     "app_id": "A2", "app_type": "ChatGPT", "user_id": "U1", "user_name": "ada", "date": "1392163200",
     "change_type": "added", "scope": "channels:history,chat:write",
 }  # fmt: skip
-CSV = f"user,app,client_id,domain,scopes,granted_at,last_used\nada@x.example,ChatGPT,,chatgpt.com,{DRIVE},2025-01-02,2025-06-01\n"
+CSV = (
+    "user,app,client_id,domain,scopes,granted_at,last_used\n"
+    f"ada@x.example,ChatGPT,,chatgpt.com,{DRIVE},2025-01-02,2025-06-01\n"
+)
 
 SAMPLES: dict[str, tuple[str, str]] = {
     "gam": ("gam-tokens", GAM),
@@ -66,11 +74,13 @@ SAMPLES: dict[str, tuple[str, str]] = {
     "tokens lines": ("google-tokens", json.dumps(TOKEN) + "\n" + json.dumps(TOKEN) + "\n"),
     "tokens by user": ("google-tokens", json.dumps({"ada@x.example": {"items": [TOKEN]}})),
     "tokens by user, flat": ("google-tokens", json.dumps({"ada@x.example": [TOKEN], "ben@x.example": []})),
-    "service principals": ("graph", json.dumps({"@odata.context": "https://x", "value": [MSGRAPH, PRINCIPAL]})),
+    "service principals": ("graph", json.dumps({"@odata.context": "x", "value": [MSGRAPH, PRINCIPAL]})),
     "permission grants": ("graph", json.dumps({"value": [PERMISSION]})),
     "role assignments": ("graph", json.dumps([ASSIGNMENT])),
     "graph users": ("graph", json.dumps({"value": [MSUSER]})),
-    "graph in one": ("graph", json.dumps({"servicePrincipals": [PRINCIPAL], "oauth2PermissionGrants": [PERMISSION]})),
+    "graph in one": (
+        "graph", json.dumps({"servicePrincipals": [PRINCIPAL], "oauth2PermissionGrants": [PERMISSION]}),
+    ),
     "graph pages": ("graph", json.dumps({"value": [MSGRAPH]}) + json.dumps({"value": [PRINCIPAL]})),
     "okta apps": ("okta", json.dumps([OKTA_APP])),
     "okta grants": ("okta", json.dumps([OKTA_GRANT])),

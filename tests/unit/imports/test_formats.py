@@ -1,8 +1,9 @@
-"""What a file is, is found out, whatever its encoding, line ends and delimiter; and no bytes crash the reader."""
+"""What a file is, is found out, whatever its encoding, line ends and delimiter; no bytes crash the reader."""
 
 import gzip
 import io
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -93,12 +94,7 @@ def test_damaged_gzip_is_said_and_what_came_before_was_read() -> None:
     raw = gzip.compress(GAM.encode() * 2000)
     with pytest.raises(UnreadableError, match="cut off"):
         list(read([raw[:-20]]).rows)
-    found = read([raw[:-20]])
-    taken = []
-    with pytest.raises(UnreadableError):
-        for row in found.rows:
-            taken.append(row)  # noqa: PERF402
-    assert taken
+    assert isinstance(next(read([raw[:-20]]).rows), GrantRow)
     with pytest.raises(UnreadableError, match="damaged"):
         list(read([raw[:40] + b"\xff" * 40 + raw[80:]]).rows)
 
@@ -115,14 +111,12 @@ def test_gzip_of_many_members_and_a_limit() -> None:
 
 
 def _never_crashes(raw: bytes) -> None:
-    try:
+    with suppress(UnreadableError):
         for row in read([raw[: len(raw) // 2], raw[len(raw) // 2 :]]).rows:
             assert isinstance(row, GrantRow | AppRow | AccountRow | BadRow)
             if isinstance(row, BadRow):
                 assert row.line >= 1
                 assert row.reason
-    except UnreadableError as error:
-        assert str(error)
 
 
 @settings(max_examples=300, deadline=None)
@@ -149,10 +143,9 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
-        st.sampled_from(["clientId", "displayText", "userKey", "scopes", "value", "items", "appId", "appRoles", "id",
-                         "principalId", "appRoleId", "resourceId", "scope", "consentType", "createdDateTime", "status",
-                         "scopeId", "profile", "label", "app", "change_type", "app_id", "date", "approved_apps", "kind",
-                         "verifiedPublisher", "replyUrls", "credentials", "_links", "created", "userPrincipalName"]),
+        st.sampled_from(
+            ["clientId", "displayText", "userKey", "scopes", "value", "items", "appId", "appRoles", "id", "principalId", "appRoleId", "resourceId", "scope", "consentType", "createdDateTime", "status", "scopeId", "profile", "label", "app", "change_type", "app_id", "date", "kind", "approved_apps", "verifiedPublisher", "replyUrls", "credentials", "_links", "created", "userPrincipalName"]
+        ),
         inner, max_size=6,
     ),
     max_leaves=30,

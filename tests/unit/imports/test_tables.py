@@ -95,7 +95,8 @@ def test_google_users() -> None:
     head = "primaryEmail,id,name.fullName,suspended,archived,isAdmin\n"
     found = rows(
         head
-        + "a@x.example,1,Ada,True,False,False\nb@x.example,2,Ben,False,True,True\nc@x.example,3,C,False,False,\n"
+        + "a@x.example,1,Ada,True,False,False\nb@x.example,2,Ben,False,True,True\n"
+        + "c@x.example,3,C,False,False,\n"
     )
     assert found == [
         AccountRow("google", "1", "a@x.example", "Ada", "suspended", False),
@@ -110,7 +111,8 @@ def test_google_users() -> None:
 
 def test_inventory_with_everything() -> None:
     found = rows(
-        "Employee;Application Name;Client ID;URL;Permissions;Granted on;Last used;Vendor;User status;Is admin\n"
+        "Employee;Application Name;Client ID;URL;Permissions;Granted on;Last used;Vendor;"
+        "User status;Is admin\n"
         f"a@x.example;ChatGPT;c1;https://chatgpt.com/x;{DRIVE}, {MAIL};31.12.2025;2026/01/02;OpenAI;Left;no\n"
     )
     row, account = found
@@ -155,8 +157,10 @@ def test_whose_permissions_they_are_is_found_out(line: str, provider: str) -> No
     ("written", "day"),
     [
         ("2026-03-31", date(2026, 3, 31)), ("2026-03-31T10:00:00Z", date(2026, 3, 31)),
-        ("2026-03-31 10:00", date(2026, 3, 31)), ("2026/3/1", date(2026, 3, 1)), ("31/12/2025", date(2025, 12, 31)),
-        ("12/31/2025", date(2025, 12, 31)), ("01.02.2026", date(2026, 2, 1)), ("1774958400", date(2026, 3, 31)),
+        ("2026-03-31 10:00", date(2026, 3, 31)), ("2026/3/1", date(2026, 3, 1)),
+        ("31/12/2025", date(2025, 12, 31)),
+        ("12/31/2025", date(2025, 12, 31)), ("01.02.2026", date(2026, 2, 1)),
+        ("1774958400", date(2026, 3, 31)),
         ("1774958400000", date(2026, 3, 31)), ("never", None), ("", None), ("N/A", None),
     ],
 )  # fmt: skip
@@ -170,7 +174,7 @@ def test_days_are_read_as_people_and_programs_write_them(written: str, day: date
 def test_days_that_are_none_or_ambiguous_are_said(written: str) -> None:
     (fault,) = bad(f"user,app,last_used\nb@x.example,Tool,2026-01-01\na@x.example,Tool,{written}\n")
     assert fault.line == 3
-    assert written.split("/")[0][:4] in fault.reason
+    assert written.split("/", maxsplit=1)[0][:4] in fault.reason
 
 
 def test_lines_that_name_nobody_or_nothing_are_said() -> None:

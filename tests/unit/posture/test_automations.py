@@ -16,8 +16,8 @@ def automations(known: ExportKnowledge, name: str, *scopes: str) -> tuple[Automa
 
 @pytest.mark.parametrize(
     "name",
-    ["Zapier", "Make", "n8n", "Workato", "Power Automate", "Google Apps Script", "Workspace Studio", "IFTTT", "Tray.io",
-     "Pipedream", "n8n - mail triage", "Zapier | ChatGPT", "Google Workspace Flows"],
+    ["Zapier", "Make", "n8n", "Workato", "Power Automate", "Google Apps Script", "Workspace Studio", "IFTTT",
+     "Tray.io", "Pipedream", "n8n - mail triage", "Zapier | ChatGPT", "Google Workspace Flows"],
 )  # fmt: skip
 def test_platforms_are_recognised(known: ExportKnowledge, name: str) -> None:
     (one,) = automations(known, name, READ)

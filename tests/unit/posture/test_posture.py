@@ -187,7 +187,7 @@ def test_facts_are_words_of_the_rules(known: ExportKnowledge, monkeypatch: pytes
             held(BEN, "Tool")._replace(permissions=None),
         ]
     )
-    judged = {number: app for number, app in enumerate(judge_apps(census, known, TODAY, 2))}
+    judged = dict(enumerate(judge_apps(census, known, TODAY, 2)))
     findings = Findings(census, judged, known, known.rules, TODAY)
     for one in census.grants():
         person = census.people[one.person]

@@ -22,7 +22,7 @@ HOSTILE = (
     'a@x.example,1.apps.googleusercontent.com,"<img src=x onerror=alert(1)> ChatGPT",,,1,{drive}\n'
     'a@x.example,2.apps.googleusercontent.com,"=HYPERLINK(""http://evil"",""Claude AI"")",,,1,{drive}\n'
     'b@x.example,3.apps.googleusercontent.com,"AI \u202egnp.exe\u202c \x1b[31mred",,,2,{drive}\n'
-    '"<b>eve</b>@x.example",4.apps.googleusercontent.com,"AI writer\r\nSet-Cookie: x",,,3,evil.scope<script>\n'
+    '"<b>eve</b>@x.example",4.apps.googleusercontent.com,"AI writer\r\nSet-Cookie: x",,,3,evil<script>\n'
 ).format(drive="https://www.googleapis.com/auth/drive")
 
 
@@ -159,9 +159,10 @@ def test_hostile_names_are_inert_on_a_terminal(tmp_path: Path) -> None:
 
 def test_the_verb_starts_without_a_cloud_library(tmp_path: Path) -> None:
     script = (
-        "import sys; sys.argv = ['admin.py', 'assess', sys.argv[1], '--json'];"
-        "import runpy\ntry: runpy.run_path('scripts/admin.py', run_name='__main__')\nexcept SystemExit: pass\n"
-        "print([m for m in ('boto3', 'botocore', 'pynamodb', 'moto', 'requests') if m in sys.modules], file=sys.stderr)"
+        "import runpy, sys\nsys.argv = ['admin.py', 'assess', sys.argv[1], '--json']\n"
+        "try: runpy.run_path('scripts/admin.py', run_name='__main__')\nexcept SystemExit: pass\n"
+        "slow = {'boto3', 'botocore', 'pynamodb', 'moto', 'requests'} & set(sys.modules)\n"
+        "print(sorted(slow), file=sys.stderr)"
     )
     path = put(tmp_path, "t.csv", GAM)
     ran = subprocess.run(
@@ -172,7 +173,8 @@ def test_the_verb_starts_without_a_cloud_library(tmp_path: Path) -> None:
 
 _WATCH = """
 import resource, subprocess, sys
-code = subprocess.run([sys.executable, "scripts/admin.py", "assess", *sys.argv[1:]], stdout=subprocess.DEVNULL).returncode
+command = [sys.executable, "scripts/admin.py", "assess", *sys.argv[1:]]
+code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
 print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
@@ -180,8 +182,8 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 def _peak(path: Path, *options: str) -> float:
     """Peak memory of a run of its own, in MB."""
     ran = subprocess.run(
-        [sys.executable, "-c", _WATCH, str(path), *options], cwd=ROOT, capture_output=True, text=True, check=True,
-        env={**os.environ, "COLUMNS": "120"},
+        [sys.executable, "-c", _WATCH, str(path), *options], cwd=ROOT, capture_output=True, text=True,
+        check=True, env={**os.environ, "COLUMNS": "120"},
     )  # fmt: skip
     code, peak = ran.stdout.split()
     assert code == "0", ran.stderr
