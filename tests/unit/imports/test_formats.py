@@ -139,13 +139,17 @@ def test_no_damaged_sample_crashes_the_reader(name: str, data: st.DataObject) ->
     _never_crashes(bytes(raw))
 
 
+NAMES = [
+    "clientId", "displayText", "userKey", "scopes", "value", "items", "appId", "appRoles", "id",
+    "principalId", "appRoleId", "resourceId", "scope", "consentType", "createdDateTime", "status",
+    "scopeId", "profile", "label", "app", "change_type", "app_id", "date", "kind", "approved_apps",
+    "verifiedPublisher", "replyUrls", "credentials", "_links", "created", "userPrincipalName",
+]  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
-        st.sampled_from(
-            ["clientId", "displayText", "userKey", "scopes", "value", "items", "appId", "appRoles", "id", "principalId", "appRoleId", "resourceId", "scope", "consentType", "createdDateTime", "status", "scopeId", "profile", "label", "app", "change_type", "app_id", "date", "kind", "approved_apps", "verifiedPublisher", "replyUrls", "credentials", "_links", "created", "userPrincipalName"]
-        ),
+        st.sampled_from(NAMES),
         inner, max_size=6,
     ),
     max_leaves=30,
