@@ -25,14 +25,14 @@ _MAX_DOMAINS: Final = 20
 
 @dataclass(slots=True)
 class Person:
-    """An account. Facts are None while no export said them."""
+    """An account. Facts are None while no export said them; `listed` is the provider whose list names it."""
 
     label: str
     kind: PrincipalKind = "user"
     status: PrincipalStatus | None = None
     admin: bool | None = None
     name: str | None = None
-    listed: bool = False
+    listed: Provider | None = None
 
     @property
     def departed(self) -> bool | None:
@@ -135,7 +135,7 @@ class Census:
     def _add_account(self, row: AccountRow) -> None:
         person = self.people[self._person(row.provider, row.key, row.email)]
         person.kind = row.kind
-        person.listed = True
+        person.listed = row.provider
         person.status = row.status or person.status
         person.admin = person.admin if row.admin is None else row.admin
         person.name = row.name or person.name

@@ -44,6 +44,7 @@ INFO: Final[Schema] = {
 TAGS: Final[Mapping[str, str]] = {
     "Tenant": "The customer organisation that the key belongs to.",
     "Connections": "Organisations at identity providers, joined by consent, and their runs.",
+    "Imports": "Exports that are handed in as files, for what is not connected.",
     "Apps": "Software that holds access: who it is, whether it is AI, how risky it is, what was decided.",
     "Principals": "Accounts and what they have granted.",
     "Grants": "One app's access to one principal's data, and its revocation.",
@@ -125,6 +126,14 @@ def _operation(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
             "required": required,
             "content": {"application/json": {"schema": references[route.body]}},
         }
+    if route.upload:
+        schema = {"type": "string", "description": "The file, UTF-8."}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {
+                name: {"schema": schema if name.startswith("text/") else {}} for name in route.upload
+            },
+        }
     return operation
 
 
@@ -201,7 +210,7 @@ def problem_codes(route: Route) -> set[str]:
     codes = {*_ALWAYS, "tenant_suspended", "invalid_request", *route.problems}
     if route.parameters:
         codes.add("not_found")
-    if route.body is not None:
+    if route.body is not None or route.upload:
         codes |= {"body_too_large", "unsupported_media_type"}
     if route.if_match:
         codes |= {"precondition_required", "precondition_failed"}
