@@ -14,6 +14,7 @@ from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apps import AppSummary
 from lantern.domain.audit import AuditEvent
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
+from lantern.domain.imports import BadLine, ImportRecord
 from lantern.domain.inventory import App, Bundle, Grant, Principal
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
 from lantern.domain.work import Work
@@ -208,6 +209,7 @@ class Planted:
     finding_id: str
     job_id: str
     key_id: str
+    import_id: str
 
     def parameters(self) -> dict[str, str]:
         """Ids by the names that paths and queries give them."""
@@ -364,6 +366,19 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         last4="abcd",
     )
     store.keys.put(key)
+    imported = store.imports.put(
+        ImportRecord(
+            id=ids.time_id("imp", NOW, noise.randbytes),
+            state="done",
+            format="gam-tokens",
+            title="GAM tokens CSV",
+            size=1,
+            digest="d",
+            created_at=NOW,
+            created_by=f"key:{canary}",
+            bad=(BadLine(2, canary),),
+        )
+    )
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -377,4 +392,5 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         finding_id=finding.id,
         job_id=job.id,
         key_id=key.id,
+        import_id=imported.id,
     )

@@ -127,14 +127,18 @@ def _operation(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
             "content": {"application/json": {"schema": references[route.body]}},
         }
     if route.upload:
-        schema = {"type": "string", "description": "The file, UTF-8."}
         operation["requestBody"] = {
             "required": True,
-            "content": {
-                name: {"schema": schema if name.startswith("text/") else {}} for name in route.upload
-            },
+            "content": {name: {"schema": _file_schema(name)} for name in route.upload},
         }
     return operation
+
+
+def _file_schema(media_type: str) -> Schema:
+    if media_type == "application/json":
+        record: Schema = {"type": "object"}
+        return {"anyOf": [record, {"type": "array", "items": record}], "description": "The file."}
+    return {"type": "string", "description": "The file, UTF-8."}
 
 
 def _page(page: PublicRoute) -> Schema:

@@ -75,7 +75,8 @@ def read_import(task: Imports, work: Work) -> ImportRecord | None:
 
 
 def _read(content: bytes, options: Options) -> _Content:
-    census, bad, rows, bad_rows = Census(), [], 0, 0
+    census, rows, bad_rows = Census(), 0, 0
+    bad: list[BadLine] = []
     for row in read([content], options, limit=MAX_UNPACKED).rows:
         if isinstance(row, BadRow):
             bad_rows += 1
