@@ -19,6 +19,11 @@ def main() -> None:
         from scripts.admin_cli.catalog_scopes import app
 
         app(args=sys.argv[3:], prog_name="admin.py catalog scopes")
+    if sys.argv[1:2] == ["assess"]:
+        # Needs no cloud either.
+        from scripts.admin_cli.assess.command import app as assess
+
+        assess(args=sys.argv[2:], prog_name="admin.py assess")
     from scripts.admin_cli.app import app as whole
 
     whole()

@@ -5,6 +5,7 @@ from typing import Final
 import typer
 
 from scripts.admin_cli import audits, catalogs, keys, queues, syncs, tenants
+from scripts.admin_cli.assess import command
 
 _EPILOG: Final = (
     "Exit codes: 0 done · 1 it ran and the answer is bad, or the state does not allow it · "
@@ -26,3 +27,4 @@ app.add_typer(syncs.app, name="sync")
 app.add_typer(queues.app, name="queue")
 app.add_typer(audits.app, name="audit")
 app.add_typer(catalogs.app, name="catalog")
+app.command("assess")(command.assess)

@@ -41,7 +41,7 @@ def run(desk: Desk, tenant: TenantId, connection: ConnectionId = None) -> None:
     backend = desk.backend
     store = backend.tenant(tenant)
     chosen = _chosen(store, connection)
-    ready = [one for one in chosen if one.status in ("active", "needs_attention")]
+    ready = [one for one in chosen if one.status in ("active", "needs_attention") and one.kind == "consent"]
     if not ready:
         raise CliError(
             "There is no connection that could be read.",

@@ -40,11 +40,27 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     account.settle()
     account.run("Housekeeping", {})
     path = globex.get("/v1/connections")["data"][0]["id"]
+    _hand_in(account, globex)
     gone = globex.decide("DELETE", f"/v1/connections/{path}", f"/v1/connections/{path}")
     assert gone.status == 202
     account.settle()
     assert globex.get(f"/v1/connections/{path}")["status"] == "disconnected"
     return [acme, globex]
+
+
+def _hand_in(account: Account, customer: Customer) -> None:
+    """An export as a file, read by the tenant's worker; then what it said is disconnected."""
+    token = {"clientId": "c", "displayText": "Perplexity", "userKey": "1", "scopes": [RISKY]}
+    taken = customer("POST", "/v1/imports", {"items": [token]})
+    assert taken.status == 202, taken.json
+    account.settle()
+    done = customer.get(f"/v1/imports/{taken.json['id']}")
+    assert (done["state"], done["counts"]["added"]) == ("done", 1)
+    path = f"/v1/connections/{done['connections'][0]}"
+    assert customer.get(path)["kind"] == "import"
+    assert customer.decide("DELETE", path, path).status == 202
+    account.settle()
+    assert customer.get(path)["status"] == "disconnected"
 
 
 def _push(account: Account, hooks: Receiver, person: str, client: str) -> None:

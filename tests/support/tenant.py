@@ -13,6 +13,7 @@ from lantern.domain.work import Work
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.discovery import handle as discovery
 from lantern.services.discovery.context import Discovery
+from lantern.services.imports.run import Imports, read_import
 from lantern.services.remediation.run import Remediation, run_job
 from lantern.services.scoring import score
 from lantern.services.scoring.knowledge import Knowledge
@@ -69,6 +70,9 @@ class Bench:
         """Do one message as its worker would."""
         message = message_id or self.message_id()
         match work.worker:
+            case "discovery" if work.kind == "import.read":
+                tools = Imports(self.store, self.clock, self.deadline(), self.send, work.hop)
+                read_import(tools, work)
             case "discovery":
                 task = Discovery(
                     store=self.store,

@@ -227,6 +227,14 @@ class Deadline:
         return self.clock.monotonic() >= self.at
 
 
+class BundleReader(Protocol):
+    """Whatever can say what a principal holds."""
+
+    def read(self, principals: Sequence[Principal], deadline: Deadline) -> Iterator[Observation | Unread]:
+        """The bundles of these principals, in any order; stops quietly at the deadline."""
+        ...
+
+
 class Connector(Protocol):
     """One provider, for one connection, with credentials already in hand.
 

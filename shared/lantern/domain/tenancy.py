@@ -8,6 +8,7 @@ from lantern.domain.inventory import Provider
 
 TenantStatus = Literal["active", "suspended", "deleting"]
 ConnectionStatus = Literal["active", "needs_attention", "disconnecting", "disconnected"]
+ConnectionKind = Literal["consent", "import"]
 RunKind = Literal["full", "changes", "backfill"]
 RunState = Literal["running", "complete", "partial", "failed"]
 
@@ -28,6 +29,7 @@ class Connection:
     """One organisation at one provider, joined to a tenant by an administrator's consent.
 
     `organisation_id` is the provider's immutable id (Google: `customerId`); domains are only labels.
+    One of kind `import` holds what files said: there is no access behind it, nothing to read or to revoke.
     `shards` is the power of two by which footprints and freshness are cut; `baseline_at` is when the first
     full run ended: what appears later is new.
     """
@@ -48,6 +50,7 @@ class Connection:
     last_full_run: str | None = None
     last_full_at: datetime | None = None
     last_changes_at: datetime | None = None
+    kind: ConnectionKind = "consent"
     rev: int = 0
 
     @property

@@ -24,7 +24,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "request_in_progress": (409, "The same request is still being worked on"),
     "precondition_failed": (412, "It changed since it was read"),
     "body_too_large": (413, "The body is too large"),
-    "unsupported_media_type": (415, "The body must be JSON"),
+    "unsupported_media_type": (415, "The body is of another type than this takes"),
     "idempotency_key_reused": (422, "The idempotency key belongs to another request"),
     "precondition_required": (428, "If-Match is needed"),
     "rate_limited": (429, "Too many requests"),

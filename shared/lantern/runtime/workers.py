@@ -156,9 +156,15 @@ def discover(work: Work, context: Context) -> None:
         )
         connections.disconnect(tools, str(work.connection_id), CLOCK.now())
         return
+    if work.kind == "import.read":
+        from lantern.services.imports.run import Imports, read_import
+
+        read_import(Imports(store, CLOCK, deadline(context, work.queue), send, work.hop), work)
+        return
     connection = store.connections.get(work.connection_id or "")
-    if connection is None or connection.leaving:
-        # What is still on the queue of a connection that is gone needs no token, and there is none.
+    if connection is None or connection.leaving or connection.kind == "import":
+        # What is still on the queue of a connection that is gone needs no token, and there is none; nor has
+        # what came from a file.
         log.info("no such connection any more", extra={"connection": work.connection_id})
         return
     try:

@@ -30,8 +30,12 @@ def start(
         NotFoundError: no such connection.
         ConflictError: the connection is at another provider.
     """
-    if connection_id is not None and queries.connection(store, connection_id).provider != provider:
-        raise ConflictError("The connection is at another provider.")
+    if connection_id is not None:
+        connection = queries.connection(store, connection_id)
+        if connection.kind == "import":
+            raise ConflictError("This holds what files said: start without connection_id to connect.")
+        if connection.provider != provider:
+            raise ConflictError("The connection is at another provider.")
     return onboarding.create_link(store, provider, by=by, connection_id=connection_id, now=now, random=random)
 
 
@@ -45,6 +49,8 @@ def sync(store: TenantStore, queue: QueuePort, connection_id: str, *, by: str) -
     connection = queries.connection(store, connection_id)
     if connection.status in ("disconnecting", "disconnected"):
         raise ConflictError(f"The connection is {connection.status}.")
+    if connection.kind == "import":
+        raise ConflictError("This holds what files said: hand in a newer one with POST /v1/imports.")
     queue.send(Work(store.tenant_id, "connection.full", connection.id, cause=by))
 
 

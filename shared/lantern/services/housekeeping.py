@@ -76,7 +76,7 @@ def tenants(platform: PlatformStore) -> Iterator[TenantEntry]:
 
 def age_hours(connection: Connection, now: datetime) -> float:
     """Hours since a connection that should be read was last read completely; 0 for any other."""
-    if connection.status != "active":
+    if connection.status != "active" or connection.kind == "import":
         return 0.0
     since = connection.last_full_at or connection.connected_at
     return max(0.0, (now - since).total_seconds() / 3600)

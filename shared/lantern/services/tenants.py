@@ -20,6 +20,7 @@ from lantern.store.tenant import TenantStore
 
 NAME_LIMIT: Final = 200
 _BATCH: Final = 90
+_RECENT: Final = 100
 
 
 def create(store: TenantStore, platform: PlatformStore, *, name: str, by: str, now: datetime) -> Tenant:
@@ -88,7 +89,12 @@ def _catch_up(store: TenantStore, now: datetime) -> None:
     works = [
         Work(store.tenant_id, "connection.full", connection.id, cause="resume")
         for connection in store.connections.list()
-        if connection.status in ("active", "needs_attention")
+        if connection.status in ("active", "needs_attention") and connection.kind == "consent"
+    ]
+    works += [
+        Work(store.tenant_id, "import.read", body={"import_id": record.id}, cause="resume")
+        for record in store.imports.page(_RECENT).items
+        if record.open
     ]
     works += [
         Work(store.tenant_id, "connection.disconnect", connection.id, cause="resume")

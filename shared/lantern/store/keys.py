@@ -225,6 +225,22 @@ class Keys:
         """What became of one target of a job."""
         return Key(self.actions(job_id), part(grant_id))
 
+    def imports(self) -> str:
+        """Partition of all imports."""
+        return self._pk("IMPORT")
+
+    def import_(self, import_id: str) -> Key:
+        """An import."""
+        return Key(self.imports(), part(import_id))
+
+    def import_parts(self, import_id: str) -> str:
+        """Partition of the content of a file."""
+        return self._pk("IMPORT", part(import_id))
+
+    def import_part(self, import_id: str, number: int) -> Key:
+        """A part of the content of a file."""
+        return Key(self.import_parts(import_id), f"{number:04d}")
+
     # --- audit, outbox, access ------------------------------------------------------------------
     def audit(self) -> str:
         """Partition of the audit chain."""

@@ -25,6 +25,7 @@ from lantern.store.findings import FindingRepository
 from lantern.store.footprints import FootprintRepository
 from lantern.store.history import HistoryRepository
 from lantern.store.idempotency import AttemptRepository
+from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
@@ -73,6 +74,7 @@ class TenantStore:
         self.apps = AppRepository(documents)
         self.catalog = CatalogRepository(documents)
         self.jobs = JobRepository(documents)
+        self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)
         self.keys = ApiKeyRepository(documents)

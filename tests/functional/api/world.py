@@ -15,6 +15,7 @@ from lantern.domain.apps import AppSummary
 from lantern.domain.audit import AuditEvent
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
+from lantern.domain.imports import BadLine, ImportRecord
 from lantern.domain.inventory import App, Bundle, Grant, Principal
 from lantern.domain.overlay import OverlayEntry, TenantCatalog
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
@@ -217,6 +218,7 @@ class Planted:
     key_id: str
     entry_id: str
     client_id: str
+    import_id: str
 
     def parameters(self) -> dict[str, str]:
         """Ids by the names that paths and queries give them."""
@@ -379,6 +381,19 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
     entry_id = ids.new_id("ent", noise.randbytes)
     entry = OverlayEntry(entry_id, listing_of(entry_id, product), None, canary, "key:key_a", NOW, rev=1)
     store.transact(NOW).put(store.catalog.op(TenantCatalog((entry,)))).commit()
+    imported = store.imports.put(
+        ImportRecord(
+            id=ids.time_id("imp", NOW, noise.randbytes),
+            state="done",
+            format="gam-tokens",
+            title="GAM tokens CSV",
+            size=1,
+            digest="d",
+            created_at=NOW,
+            created_by=f"key:{canary}",
+            bad=(BadLine(2, canary),),
+        )
+    )
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -394,4 +409,5 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         key_id=key.id,
         entry_id=entry.id,
         client_id=f"catalogued-{canary}",
+        import_id=imported.id,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from lantern.domain.inventory import Provider
-from lantern.domain.tenancy import Connection, ConnectionStatus
+from lantern.domain.tenancy import Connection, ConnectionKind, ConnectionStatus
 from lantern.runtime.api.paging import ListOf
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict
@@ -20,6 +20,7 @@ class ConnectionAnswer(Answer):
 
     id: str
     provider: Provider
+    kind: ConnectionKind = Field(description="`consent`, or `import` for what files said.")
     organisation_id: str = Field(description="The provider's immutable id of the organisation.")
     name: str
     status: ConnectionStatus
@@ -63,6 +64,7 @@ def _answer(connection: Connection) -> ConnectionAnswer:
     return ConnectionAnswer(
         id=connection.id,
         provider=connection.provider,
+        kind=connection.kind,
         organisation_id=connection.organisation_id,
         name=connection.name,
         status=connection.status,

@@ -15,7 +15,7 @@ from lantern.domain.idempotency import KeptAnswer
 from lantern.runtime import idempotency, problems, ratelimit
 from lantern.runtime.api.routing import Call, Caller, Reply, Route, Router
 from lantern.runtime.api.tools import Tools
-from lantern.runtime.api.validation import read_body, read_query
+from lantern.runtime.api.validation import read_body, read_query, read_upload
 from lantern.runtime.preconditions import require_match
 from lantern.runtime.problems import ProblemError
 
@@ -130,9 +130,11 @@ def _call(
     route: Route, path: Mapping[str, str], request: HttpRequest, caller: Caller, tools: Tools
 ) -> Call[Any, Any]:
     query = read_query(route.query, request.query)
-    body = None
+    body: Any = None
     if route.body is not None:
         body = read_body(route.body, request.body, request.headers.get("content-type", ""))
+    elif route.upload:
+        body = read_upload(route.upload, request.body, request.headers.get("content-type", ""))
     if_match = request.headers.get("if-match")
     if route.if_match:
         require_match(if_match)

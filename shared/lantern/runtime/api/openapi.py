@@ -44,6 +44,7 @@ INFO: Final[Schema] = {
 TAGS: Final[Mapping[str, str]] = {
     "Tenant": "The customer organisation that the key belongs to.",
     "Connections": "Organisations at identity providers, joined by consent, and their runs.",
+    "Imports": "Exports that are handed in as files, for what is not connected.",
     "Apps": "Software that holds access: who it is, whether it is AI, how risky it is, what was decided.",
     "Catalog": "What is known of products: shipped entries, and the tenant's own, which win over them.",
     "Principals": "Accounts and what they have granted.",
@@ -126,7 +127,19 @@ def _operation(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
             "required": required,
             "content": {"application/json": {"schema": references[route.body]}},
         }
+    if route.upload:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {name: {"schema": _file_schema(name)} for name in route.upload},
+        }
     return operation
+
+
+def _file_schema(media_type: str) -> Schema:
+    if media_type == "application/json":
+        record: Schema = {"type": "object"}
+        return {"anyOf": [record, {"type": "array", "items": record}], "description": "The file."}
+    return {"type": "string", "description": "The file, UTF-8."}
 
 
 def _page(page: PublicRoute) -> Schema:
@@ -202,7 +215,7 @@ def problem_codes(route: Route) -> set[str]:
     codes = {*_ALWAYS, "tenant_suspended", "invalid_request", *route.problems}
     if route.parameters:
         codes.add("not_found")
-    if route.body is not None:
+    if route.body is not None or route.upload:
         codes |= {"body_too_large", "unsupported_media_type"}
     if route.if_match:
         codes |= {"precondition_required", "precondition_failed"}

@@ -111,6 +111,7 @@ class Route:
     """One operation of the API.
 
     `if_match`: the client must say which revision it read. `etag`: the answer carries one.
+    `upload`: media types of a body that is a file and is handed on as bytes.
     `dry_run`: asked only to plan, it answers 200 and stores nothing.
     `problems`: codes beyond those that every operation of its kind may answer with.
     """
@@ -125,6 +126,7 @@ class Route:
     scope: Scope
     query: type[BaseModel] = NoQuery
     body: type[BaseModel] | None = None
+    upload: tuple[str, ...] = ()
     answer: type[BaseModel] | None = None
     status: int = 200
     dry_run: bool = False

@@ -14,6 +14,8 @@ M = TypeVar("M", bound=BaseModel)
 MAX_BODY_BYTES: Final = 262_144
 MAX_ERRORS: Final = 50
 """Faults named in one answer: whoever sends a thousand gets no larger answer for it."""
+MAX_UPLOAD_BYTES: Final = 4_194_304
+"""Of a file as body: an event of Lambda has 6 MB, and JSON escapes in it cost room."""
 
 
 class Strict(BaseModel):
@@ -86,6 +88,23 @@ def read_body(model: type[M], body: bytes, content_type: str) -> M:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
         raise from_validation(error, body=True) from error
+
+
+def read_upload(media_types: Sequence[str], body: bytes, content_type: str) -> bytes:
+    """A body that is a file.
+
+    Raises:
+        ProblemError: too large, of another type, or empty.
+    """
+    if len(body) > MAX_UPLOAD_BYTES:
+        raise ProblemError(
+            "body_too_large", f"A file has at most {MAX_UPLOAD_BYTES} bytes; split it by person."
+        )
+    if content_type.split(";", maxsplit=1)[0].strip().lower() not in media_types:
+        raise ProblemError("unsupported_media_type", f"Send Content-Type: {' or '.join(media_types)}.")
+    if not body:
+        raise ProblemError("invalid_request", "The body is empty: send the file as the body.")
+    return body
 
 
 _REMEDIES: Final[Mapping[str, str]] = {

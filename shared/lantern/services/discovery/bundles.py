@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
-from lantern.connectors.protocol import Connector, Deadline, Unread
+from lantern.connectors.protocol import BundleReader, Deadline, Unread
 from lantern.domain import ids, inventory
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.history import ChangeEntry
@@ -59,7 +59,7 @@ class BundleWriter:
     def __init__(
         self,
         store: TenantStore,
-        connector: Connector,
+        connector: BundleReader,
         connection: Connection,
         *,
         cause: Cause,

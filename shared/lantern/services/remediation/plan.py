@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lantern.domain import ids
-from lantern.domain.errors import InvalidInputError, NotFoundError
+from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from lantern.domain.inventory import Bundle
 from lantern.domain.jobs import Guards, PlanSummary, Selector
 from lantern.store.tenant import TenantStore
@@ -46,6 +46,7 @@ def make_plan(
         InvalidInputError: nothing, or more than one thing, is selected.
     """
     found = {t for t in _targets(store, selector) if connection_id in (None, t.connection_id)}
+    found = _reachable(store, found)
     targets = tuple(sorted(found, key=lambda t: t.grant_id))
     principals = {t.principal_id for t in targets}
     percent = _percent(store, targets)
@@ -58,6 +59,19 @@ def make_plan(
         sample=tuple(t.grant_id for t in targets[:SAMPLE]),
     )
     return Plan(targets, summary)
+
+
+def _reachable(store: TenantStore, targets: set[Target]) -> set[Target]:
+    """Targets behind which there is access; what only files tell cannot be revoked from here.
+
+    Raises:
+        ConflictError: all of them are known from files only.
+    """
+    imported = {one.id for one in store.connections.list() if one.kind == "import"} if targets else set()
+    reachable = {target for target in targets if target.connection_id not in imported}
+    if targets and not reachable:
+        raise ConflictError("This access is known from a file only: connect the organisation to revoke it")
+    return reachable
 
 
 def _targets(store: TenantStore, selector: Selector) -> Iterator[Target]:

@@ -1,0 +1,1 @@
+"""The posture of an organisation from what it has already exported: pure, from rows to judgement."""
