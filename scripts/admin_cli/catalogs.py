@@ -1,4 +1,4 @@
-"""`catalog show`."""
+"""`catalog show`; `catalog scopes` is in a module of its own."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,17 +13,14 @@ from lantern.domain.catalog import Product
 from lantern.domain.inventory import Provider
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
+from scripts.admin_cli import catalog_scopes
 from scripts.admin_cli.errors import CliError
 from scripts.admin_cli.terminal import inert
 from scripts.admin_cli.verbs import Desk, verb
 from scripts.build.compile_catalog import FILE_NAME, compile_to
 
-app = typer.Typer(no_args_is_help=True, help="The catalog of products and vendors.")
-
-
-@app.callback()
-def _noun() -> None:
-    """Keep `show` a verb of its own: Typer would make a single one disappear."""
+app = typer.Typer(no_args_is_help=True, help="The catalog of products and vendors, and of permissions.")
+app.command("scopes")(catalog_scopes.scopes)
 
 
 @verb(app, "show")

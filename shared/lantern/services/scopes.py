@@ -1,20 +1,25 @@
 """The compiled scope tables: one JSON file a provider, read on first use."""
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lantern.domain.scopes import (
+    Access,
+    Grant,
+    Qualifier,
     ScopeClass,
     ScopeFamily,
     ScopeRow,
     ScopeTable,
+    Severity,
     classify,
     unknown_provider_scope,
 )
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class ScopeTableError(Exception):
@@ -33,13 +38,13 @@ class Scopes:
         self.table = lru_cache(maxsize=None)(self._read)
         self.classify = lru_cache(maxsize=8192)(self._classify)
 
-    def _classify(self, provider: str, scope: str) -> ScopeClass:
+    def _classify(self, provider: str, scope: str, grant: Grant | None = None) -> ScopeClass:
         """Return what `scope` reaches; without a table for the provider it is unknown, never low."""
         table = self.table(provider)
         return (
             unknown_provider_scope(provider, scope)
             if table is None
-            else classify(provider, scope, table=table)
+            else classify(provider, scope, table=table, grant=grant or Grant())
         )
 
     def _read(self, provider: str) -> ScopeTable | None:
@@ -69,9 +74,17 @@ def load_table(data: dict[str, Any]) -> ScopeTable:
     return ScopeTable(
         provider=data["provider"],
         revision=data["revision"],
-        prefixes=tuple(data["prefixes"]),
-        suffixes=tuple((suffix, access) for suffix, access in data["suffixes"]),
+        counts=data["counts"],
+        prefix=re.compile(data["prefix"]) if data["prefix"] else None,
+        rewrites=tuple((old, new) for old, new in data["rewrites"]),
+        qualifiers=tuple(Qualifier(*fields) for fields in data["qualifiers"]),
+        operations=tuple((pattern, access) for pattern, access in data["operations"]),
         default_access=data["default_access"],
         rows={scope: ScopeRow(*fields) for scope, fields in data["rows"].items()},
-        families=tuple(ScopeFamily(*fields) for fields in data["families"]),
+        families=tuple(_family(fields, data["scales"]) for fields in data["families"]),
     )
+
+
+def _family(fields: list[Any], scales: dict[str, dict[Access, Severity]]) -> ScopeFamily:
+    pattern, data_class, noun, access, severity, label, scale = fields
+    return ScopeFamily(pattern, data_class, noun, access, severity, label, scales.get(scale, {}))

@@ -15,17 +15,26 @@ _PREFIX = "https://www.googleapis.com/auth/"
 _RESTRICTED = """
     https://mail.google.com/ gmail.readonly gmail.modify gmail.compose gmail.insert gmail.metadata
     gmail.settings.basic gmail.settings.sharing drive drive.readonly drive.metadata drive.metadata.readonly
-    drive.activity drive.scripts drive.meet.readonly chat.messages chat.messages.readonly chat.delete
-    chat.import chat.admin.delete
+    drive.activity drive.activity.readonly drive.scripts drive.meet.readonly chat.messages
+    chat.messages.readonly chat.delete chat.import chat.admin.delete chat.app.delete
+    chat.app.messages.readonly
 """
 _SENSITIVE = """
-    gmail.send gmail.addons.current.message.readonly drive.apps.readonly documents documents.readonly
-    spreadsheets spreadsheets.readonly chat.messages.create chat.spaces chat.memberships
-    chat.admin.spaces.readonly meetings.space.created meetings.space.readonly calendar contacts.readonly
+    gmail.send gmail.addons.current.message.readonly gmail.addons.current.message.metadata drive.apps.readonly
+    documents documents.readonly spreadsheets spreadsheets.readonly chat.messages.create
+    chat.messages.reactions chat.messages.reactions.create chat.messages.reactions.readonly chat.spaces
+    chat.spaces.create chat.spaces.readonly chat.memberships chat.memberships.app chat.memberships.readonly
+    chat.admin.memberships chat.admin.memberships.readonly chat.admin.spaces chat.admin.spaces.readonly
+    chat.app.memberships chat.app.memberships.readonly chat.app.spaces chat.app.spaces.create
+    chat.app.spaces.readonly chat.customemojis chat.customemojis.readonly chat.users.readstate
+    chat.users.readstate.readonly chat.users.sections chat.users.sections.readonly chat.users.spacesettings
+    meetings.space.created meetings.space.readonly calendar contacts.readonly
+    admin.directory.user.readonly admin.directory.group.readonly
 """
 _PLAIN = """
-    openid email drive.file drive.appdata drive.install gmail.labels gmail.addons.current.action.compose
-    gmail.addons.current.message.action meetings.space.settings chat.bot userinfo.email
+    openid email profile drive.file drive.appdata drive.appfolder drive.install gmail.labels
+    gmail.addons.current.action.compose gmail.addons.current.message.action meetings.space.settings chat.bot
+    userinfo.email
 """
 
 
@@ -96,7 +105,8 @@ def test_the_unknown_is_said_and_never_low(scopes: Scopes, scope: str) -> None:
 
 
 def test_a_provider_without_a_table_is_unknown(scopes: Scopes) -> None:
-    assert scopes.classify("okta", "okta.users.read").known is False
+    found = scopes.classify("nobody", "users.read")
+    assert (found.known, found.severity) == (False, "high")
     table = scopes.table("google")
     assert table is not None
     with pytest.raises(ValueError, match="google's, not okta's"):
@@ -135,10 +145,23 @@ def test_damaged_table(tmp_path: Path) -> None:
             "rows: {mail: {a: {access: read, says: Read}}, files: {a: {access: read, says: Read}}}",
             "a is in two groups",
         ),
+        (
+            "rows: {mail: {a: {access: read, says: Read}, A/: {access: read, says: Read}}}",
+            "A/ is in two groups",
+        ),
+        ("rows: {mail: {a: {access: read, says: Read, delegated: low}}}", "a: delegated is for tables"),
+        (
+            "scales: {odd: {read: high, write: low}}\nrows: {}",
+            "scale odd: read is worse than write",
+        ),
+        (
+            "rows: {}\nfamilies: [{patterns: [a.*], data: mail, noun: mail, scale: none}]",
+            "a.*: scale none is not there",
+        ),
     ],
 )
 def test_errors_name_file_scope_and_field(tmp_path: Path, body: str, said: str) -> None:
-    head = "provider: t\nlabels: [restricted]\nsuffixes: {.read: read}\ndefault_access: write\n"
+    head = "provider: t\ncounts: person\nlabels: [restricted]\noperations: {read: ['*.read']}\n"
     (tmp_path / "t.yaml").write_text(head + body, encoding="utf-8")
     with pytest.raises(SourceError) as caught:
         compile_scopes.compile_to(tmp_path / "out", tmp_path)
