@@ -1,5 +1,6 @@
 """What the holders of an app add up to, at one connection or over several."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,11 +10,34 @@ from lantern.domain.inventory import Bundle, Grant
 from lantern.domain.use import UseWindow
 
 STALE_DAYS: Final = 90
+GREW_DAYS: Final = 30
+MAX_GROUPS: Final = 40
+"""Kinds of grants kept of one app and connection; those of fewer holders are only counted."""
+
+Group = tuple[str, str]
+"""Grants that are alike: scope set and `flags`."""
+_Facts = tuple[str, bool | None, bool | None, bool | None, bool | None, bool]
+
+
+def flags(*facts: bool | None) -> str:
+    """Whether the holder is an administrator, has left, is idle, has a personal account; whether it grew.
+
+    One character each: `1`, `0`, or `?` where it is not known.
+    """
+    return "".join("?" if fact is None else "1" if fact else "0" for fact in facts)
+
+
+def unflagged(text: str) -> tuple[bool | None, ...]:
+    """The facts that `flags` wrote, in its order."""
+    return tuple({"1": True, "0": False}.get(character) for character in text)
 
 
 @dataclass(slots=True)
 class AppTally:
-    """Counts over the holders of one app. `stale` and `admins` are None where they cannot be told."""
+    """Counts over the holders of one app. `stale`, `admins`, `personal` are None where they cannot be told.
+
+    `groups` counts grants that are alike.
+    """
 
     holders: int = 0
     admins: int | None = 0
@@ -21,10 +45,33 @@ class AppTally:
     stale: int | None = 0
     scope_sets: set[str] = field(default_factory=set)
     last_used: date | None = None
+    personal: int | None = 0
+    groups: Counter[_Facts] = field(default_factory=Counter)
 
-    def count(self, bundle: Bundle, grant: Grant, last: date | None, idle_days: int | None) -> None:
-        """Add one holder's grant."""
+    def count(
+        self,
+        bundle: Bundle,
+        grant: Grant,
+        last: date | None,
+        idle_days: int | None,
+        *,
+        personal: bool | None = None,
+        today: date | None = None,
+    ) -> None:
+        """Add one holder's grant.
+
+        Args:
+            bundle: the holder.
+            grant: what it holds.
+            last: last day of seen use.
+            idle_days: days without use, None where not known.
+            personal: whether the account is known not to be the organisation's own.
+            today: for telling whether the grant grew lately.
+        """
         principal = bundle.principal
+        stale = None if idle_days is None else idle_days >= STALE_DAYS
+        grew = bool(grant.expanded_on and today and (today - grant.expanded_on).days <= GREW_DAYS)
+        self.groups[grant.scope_set, principal.admin, principal.departed, stale, personal, grew] += 1
         self.holders += 1
         self.scope_sets.add(grant.scope_set)
         self.departed += principal.departed
@@ -32,10 +79,8 @@ class AppTally:
             self.admins = None
         else:
             self.admins += principal.admin
-        if idle_days is None or self.stale is None:
-            self.stale = None
-        else:
-            self.stale += idle_days >= STALE_DAYS
+        self.personal = None if personal is None or self.personal is None else self.personal + personal
+        self.stale = None if stale is None or self.stale is None else self.stale + stale
         if last and (self.last_used is None or last > self.last_used):
             self.last_used = last
 
@@ -50,6 +95,8 @@ class StoredTally:
     stale: int | None
     scope_sets: tuple[str, ...]
     last_used: date | None = None
+    personal: int | None = None
+    groups: tuple[tuple[str, str, int], ...] = ()
 
 
 def stored(tally: AppTally) -> StoredTally:
@@ -61,7 +108,15 @@ def stored(tally: AppTally) -> StoredTally:
         tally.stale,
         tuple(sorted(tally.scope_sets)),
         tally.last_used,
+        tally.personal,
+        _ordered({(key[0], flags(*key[1:])): count for key, count in tally.groups.items()})[:MAX_GROUPS],
     )
+
+
+def _ordered(counts: Mapping[Group, int]) -> tuple[tuple[str, str, int], ...]:
+    """Kinds of grants with how many there are, the most common first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((*group, count) for group, count in ordered)
 
 
 def total(tallies: Iterable[StoredTally]) -> StoredTally:
@@ -75,7 +130,17 @@ def total(tallies: Iterable[StoredTally]) -> StoredTally:
         stale=_sum(t.stale for t in parts),
         scope_sets=tuple(sorted({s for t in parts for s in t.scope_sets})),
         last_used=max(days, default=None),
+        personal=_sum(t.personal for t in parts),
+        groups=_together(parts),
     )
+
+
+def _together(parts: Iterable[StoredTally]) -> tuple[tuple[str, str, int], ...]:
+    counts: Counter[Group] = Counter()
+    for part in parts:
+        for scope_set, told, count in part.groups:
+            counts[scope_set, told] += count
+    return _ordered(counts)
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

@@ -160,7 +160,7 @@ class Keys:
         return self._pk("APP")
 
     def app(self, app_id: str, aspect: str) -> Key:
-        """One aspect of an app: FACTS, RISK or POLICY."""
+        """One aspect of an app: FACTS, RISK, POLICY or OVERRIDE."""
         return Key(self.apps(), f"{part(app_id)}#{aspect}")
 
     def app_summaries(self) -> str:
@@ -174,6 +174,19 @@ class Keys:
     def scope_set(self, scope_set_id: str) -> Key:
         """A set of scopes by its content id."""
         return Key(self._pk("SCOPES"), part(scope_set_id))
+
+    # --- risk -----------------------------------------------------------------------------------
+    def risk_weights(self) -> Key:
+        """The weights that the tenant set."""
+        return Key(self._pk("RISK"), "WEIGHTS")
+
+    def posture_days(self) -> str:
+        """Partition of the daily posture."""
+        return self._pk("POSTURE")
+
+    def posture_day(self, day: date) -> Key:
+        """The posture of a day."""
+        return Key(self.posture_days(), f"{day:%Y-%m-%d}")
 
     # --- findings, jobs -------------------------------------------------------------------------
     def findings(self) -> str:

@@ -27,6 +27,7 @@ from lantern.store.idempotency import AttemptRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
 from lantern.store.trail import AuditRepository, OutboxRepository
 from lantern.store.use import UseRepository
@@ -70,6 +71,7 @@ class TenantStore:
         self.history = HistoryRepository(documents)
         self.use = UseRepository(documents)
         self.apps = AppRepository(documents)
+        self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)

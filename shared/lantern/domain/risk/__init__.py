@@ -17,6 +17,7 @@ from lantern.domain.risk.model import (
     FactorGroup,
     RiskInput,
     RiskLevel,
+    StoredWeights,
     Weights,
     level_of,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "GrantInput",
     "RiskInput",
     "RiskLevel",
+    "StoredWeights",
     "Weights",
     "assess",
     "assess_grant",

@@ -1,7 +1,9 @@
 """What a risk is computed from, and what it looks like."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Literal
 
 from lantern.domain.abuse import KnownAbuse
@@ -91,6 +93,20 @@ WEIGHT_NAMES: tuple[str, ...] = tuple(one.name for one in fields(Weights))
 """The factors in the order in which their shares are packed: new ones come last."""
 
 DEFAULT = Weights()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWeights:
+    """Weights that a tenant set: factor → points. What is not named has its default."""
+
+    values: Mapping[str, float]
+    by: str
+    at: datetime
+    rev: int = 0
+
+    def weights(self) -> Weights:
+        """The weights to use; names of factors that are gone do nothing."""
+        return Weights(**{name: self.values[name] for name in WEIGHT_NAMES if name in self.values})
 
 
 @dataclass(frozen=True, slots=True)
