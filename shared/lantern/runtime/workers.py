@@ -10,10 +10,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, Protocol
 
-import lantern.content
 from lantern.connectors.protocol import Connector, Deadline
 from lantern.domain.errors import ConnectorError, LanternError
 from lantern.domain.tenancy import Connection
@@ -84,12 +82,6 @@ def deadline(context: Context, queue: Queue) -> Deadline:
 def send(work: Work, delay_s: float = 0) -> None:
     """Enqueue a message."""
     wiring_platform.work_queue().send(work, int(delay_s))
-
-
-def content_directory() -> Path:
-    """Where the compiled knowledge of this release lies."""
-    chosen = wiring_platform.settings().content_dir
-    return Path(chosen) if chosen else Path(lantern.content.__path__[0]) / "_compiled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +185,7 @@ def score(work: Work, _context: Context) -> None:
     from lantern.services.scoring.knowledge import load_knowledge
     from lantern.services.scoring.score import Scoring, handle
 
-    knowledge = load_knowledge(content_directory())
+    knowledge = load_knowledge(wiring_platform.content_directory())
     handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK), work)
 
 

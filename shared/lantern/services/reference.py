@@ -1,4 +1,4 @@
-"""Lantern's knowledge of vendors, frameworks, abuse and APIs: compiled JSON, each file read on first use."""
+"""Compiled knowledge of vendors, frameworks, abuse, APIs and scopes: each file is read on first use."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +11,7 @@ from lantern.domain.abuse import AbuseList, AbuseReport
 from lantern.domain.compliance import Framework
 from lantern.domain.scopes import DataClass
 from lantern.domain.vendors import VendorProfile
+from lantern.services.scopes import Scopes
 
 FORMAT_VERSION: Final = 1
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Reference:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.scopes = Scopes(directory)
 
     @cached_property
     def risk(self) -> RiskData:

@@ -22,6 +22,7 @@ from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
 from lantern.services import remediation
 from lantern.services.links import ConsentLinks, Site
+from lantern.services.reference import Reference
 from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
@@ -96,6 +97,7 @@ class World:
     """One warm process that serves every tenant."""
 
     client: Any
+    reference: Reference
     seed: int = 1
     limit: int = 10_000
     stores: dict[str, TenantStore] = field(default_factory=dict)
@@ -117,6 +119,7 @@ class World:
             random=self.random,
             environment="test",
             requests_per_minute=self.limit,
+            reference=self.reference,
         )
 
     def store(self, tenant_id: str) -> TenantStore:
@@ -208,6 +211,7 @@ class Planted:
     finding_id: str
     job_id: str
     key_id: str
+    vendor_id: str = "openai"
 
     def parameters(self) -> dict[str, str]:
         """Ids by the names that paths and queries give them."""

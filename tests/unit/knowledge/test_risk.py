@@ -62,7 +62,9 @@ _vendors = st.builds(
     st.none() | st.sampled_from(("adequate", "partly", "other")),
     st.none() | st.integers(0, 60),
 )
-_abuse = st.just(KnownAbuse("x", 0.5, "name", "Its name is that of X, which was abused.", "https://x.example"))
+_abuse = st.just(
+    KnownAbuse("x", 0.5, "name", "Its name is that of X, which was abused.", "https://x.example")
+)
 _changes = st.builds(
     UseChange, st.sampled_from(("steady", "spike", "woke")), st.integers(0, 999), st.integers(0, 99)
 )
@@ -118,9 +120,7 @@ def test_adding_a_scope_never_lowers(app: RiskInput, weights: Weights, scope: Sc
     _apps,
     _weights,
     st.integers(1, 50),
-    st.sampled_from(
-        (None, "privileged_holders", "departed_holders", "stale_holders", "personal_holders")
-    ),
+    st.sampled_from((None, "privileged_holders", "departed_holders", "stale_holders", "personal_holders")),
 )
 def test_adding_a_holder_never_lowers(app: RiskInput, weights: Weights, more: int, kind: str | None) -> None:
     grown = replace(app, holders=app.holders + more)

@@ -16,8 +16,10 @@ from lantern.runtime.api import (
     keys,
     openapi,
     principals,
+    risk,
     runs,
     tenant,
+    vendors,
 )
 from lantern.runtime.api.gateway import Event, Response
 from lantern.runtime.api.gateway import handle as handle_event
@@ -30,6 +32,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *runs.ROUTES,
     *apps.ROUTES,
     *app_risk.ROUTES,
+    *vendors.ROUTES,
+    *risk.ROUTES,
     *principals.ROUTES,
     *grants.ROUTES,
     *findings.ROUTES,

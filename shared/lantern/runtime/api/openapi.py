@@ -45,6 +45,8 @@ TAGS: Final[Mapping[str, str]] = {
     "Tenant": "The customer organisation that the key belongs to.",
     "Connections": "Organisations at identity providers, joined by consent, and their runs.",
     "Apps": "Software that holds access: who it is, whether it is AI, how risky it is, what was decided.",
+    "Vendors": "What is publicly known of the makers of apps.",
+    "Risk": "How risk is weighed, and how the organisation stands.",
     "Principals": "Accounts and what they have granted.",
     "Grants": "One app's access to one principal's data, and its revocation.",
     "Findings": "What breaks a rule, grouped by app or person.",

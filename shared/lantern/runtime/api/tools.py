@@ -7,6 +7,7 @@ from datetime import datetime
 from lantern.domain.ids import RandomBytes
 from lantern.runtime.cursors import CursorCodec
 from lantern.services.ports import OnboardingPort, QueuePort, RemediationPort
+from lantern.services.reference import Reference
 from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
 
@@ -17,7 +18,7 @@ class Tools:
 
     `open_store` answers with a store bound to one tenant. `queue` and `cursors` are functions because few
     requests need them: a client is made, and a platform secret read, at first use. `environment` goes into
-    issued keys.
+    issued keys. `reference` is the release's knowledge, read at first use.
     """
 
     open_store: Callable[[str], TenantStore]
@@ -30,3 +31,4 @@ class Tools:
     random: RandomBytes
     environment: str
     requests_per_minute: int
+    reference: Reference

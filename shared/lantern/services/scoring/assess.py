@@ -114,6 +114,7 @@ def judge(
         "data": sorted({one.data_class for one in classes if one.data_class}),
         "access": sorted({one.access for one in classes if one.access}),
         "unused": _shown(trusted.unused),
+        "use_change": trusted.use_change,
         "grants": grant_groups(trusted, whole, by_set, around.weights, _GROUPS),
         "tallies": tallies,
     }
