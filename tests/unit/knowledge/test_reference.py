@@ -185,7 +185,7 @@ GRANTED = (_scope("mail", "m"), _scope("files", "f"), _scope("identity", "i"), _
 
 
 def _use(*apis: str, reported: tuple[str, ...] = ("gmail", "drive", "oauth2"), days: int = 90) -> ApiUse:
-    seen = {api: TODAY for api in apis}
+    seen = dict.fromkeys(apis, TODAY)
     return ApiUse(seen, frozenset(reported), NOW - timedelta(days=days), NOW)
 
 

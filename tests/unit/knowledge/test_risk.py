@@ -20,6 +20,7 @@ from lantern.domain.risk import (
     Weights,
     assess,
     assess_grant,
+    grant_scores,
     level_of,
     pack_shares,
     reweighed,
@@ -226,6 +227,16 @@ def test_a_grant_keeps_what_holds_for_apps(
         assert low <= middle <= high, name
     nothing, unknown = (assess_grant(replace(grant, scopes=value), weights) for value in ((), None))
     assert unknown.score >= nothing.score
+
+
+@given(_grants, _weights)
+def test_many_grants_score_as_each_alone(grant: GrantInput, weights: Weights) -> None:
+    kinds = [(grant.admin, grant.departed, grant.stale, grant.personal, grant.grew), (None,) * 5]
+    alone = [
+        assess_grant(grant, weights).score,
+        assess_grant(GrantInput(grant.app, grant.scopes, *kinds[1]), weights).score,
+    ]
+    assert grant_scores(grant.app, grant.scopes, kinds, weights) == alone
 
 
 def test_an_administrators_grant_of_everything_is_worse_than_a_sign_in() -> None:

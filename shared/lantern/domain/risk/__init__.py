@@ -6,7 +6,7 @@ score, approval never raises it, and order never matters. docs/risk.md explains 
 """
 
 from lantern.domain.risk.exposure import reach
-from lantern.domain.risk.grants import GrantInput, assess_grant
+from lantern.domain.risk.grants import GrantInput, assess_grant, grant_scores
 from lantern.domain.risk.model import (
     DEFAULT,
     LEVELS,
@@ -39,6 +39,7 @@ __all__ = [
     "assess",
     "assess_grant",
     "fingerprint",
+    "grant_scores",
     "level_of",
     "pack_shares",
     "reach",

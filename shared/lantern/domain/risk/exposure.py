@@ -1,6 +1,7 @@
 """Exposure: what an app can reach, at how many people, in how many systems."""
 
 import math
+from dataclasses import dataclass
 
 from lantern.domain.risk.model import Judgement, RiskInput
 from lantern.domain.scopes import ScopeClass, Severity, severity_rank
@@ -34,6 +35,20 @@ def damage(scopes: tuple[ScopeClass, ...] | None) -> float:
     return 0.2 + 0.8 * reach(scopes)
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An app to be judged, with what several judgements need: how far it reaches, and the harm in that."""
+
+    app: RiskInput
+    reach: float
+    harm: float
+
+    @classmethod
+    def of(cls, app: RiskInput) -> "Case":
+        """The case of an app."""
+        return cls(app, reach(app.scopes), damage(app.scopes))
+
+
 def counted(count: int | None, many: int) -> float:
     """Return 0-1 for a count of people, on a logarithmic scale where `many` is everything."""
     if count is None:
@@ -48,18 +63,20 @@ def told(scopes: tuple[ScopeClass, ...]) -> str:
     return said + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
 
 
-def judge_reach(app: RiskInput) -> Judgement:
+def judge_reach(case: Case) -> Judgement:
     """What it can reach."""
+    app = case.app
     remedy = "Ask for fewer permissions, or use an app that needs fewer"
     if app.scopes is None:
         return UNKNOWN_REACH, "The provider does not tell what it may reach", remedy
     if not app.scopes:
         return 0.0, "It has no permissions", None
-    return reach(app.scopes), told(app.scopes), remedy
+    return case.reach, told(app.scopes), remedy
 
 
-def judge_people(app: RiskInput) -> Judgement:
+def judge_people(case: Case) -> Judgement:
     """How many people hold it, absolutely and of all."""
+    app = case.app
     if app.holders == 0:
         return 0.0, "Nobody holds it", None
     size = math.log1p(app.holders) / math.log1p(_MANY_PEOPLE)
@@ -68,43 +85,47 @@ def judge_people(app: RiskInput) -> Judgement:
     of_all = f" of {app.org_size}" if app.org_size else ""
     people = "person holds" if app.holders == 1 else "people hold"
     return (
-        share * damage(app.scopes),
+        share * case.harm,
         f"{app.holders}{of_all} {people} it",
         "Revoke it from people who do not need it",
     )
 
 
-def judge_privileged(app: RiskInput) -> Judgement:
+def judge_privileged(case: Case) -> Judgement:
     """Administrators among the holders."""
+    app = case.app
     count = app.privileged_holders
     unknown = "It is not known whether administrators hold it"
     return (
-        counted(count, 10) * damage(app.scopes),
+        counted(count, 10) * case.harm,
         unknown if count is None else f"Administrators who hold it: {count}",
         "Revoke it from administrators, or use a separate account",
     )
 
 
-def judge_breadth(app: RiskInput) -> Judgement:
+def judge_breadth(case: Case) -> Judgement:
     """Systems it is connected to."""
+    app = case.app
     share = max(0, app.connections - 1) / (_MANY_CONNECTIONS - 1)
     said = f"Systems it is connected to: {app.connections}"
-    return min(1.0, share) * damage(app.scopes), said, "Disconnect it where it is not used"
+    return min(1.0, share) * case.harm, said, "Disconnect it where it is not used"
 
 
-def judge_personal(app: RiskInput) -> Judgement:
+def judge_personal(case: Case) -> Judgement:
     """Accounts that are not the organisation's."""
+    app = case.app
     count = app.personal_holders
     unknown = "It is not known whether personal accounts hold it"
     return (
-        counted(count, 20) * damage(app.scopes),
+        counted(count, 20) * case.harm,
         unknown if count is None else f"Personal or outside accounts that hold it: {count}",
         "Move the work to accounts of the organisation, and revoke the others",
     )
 
 
-def judge_unused(app: RiskInput) -> Judgement:
+def judge_unused(case: Case) -> Judgement:
     """Permissions that are held and never used; use that is not known is not held against it."""
+    app = case.app
     remedy = "Ask for the permissions that are used, and no more"
     if app.unused is None:
         return 0.0, "It is not known which of its permissions it uses", None

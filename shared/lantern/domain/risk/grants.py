@@ -4,12 +4,21 @@ The points are those of the app's factors (`Weights`), so that both scores are r
 become yes or no.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lantern.domain.risk import exposure, trust, use
 from lantern.domain.risk.exposure import UNKNOWN, damage
-from lantern.domain.risk.model import DEFAULT, Assessment, FactorGroup, Judgement, RiskInput, Weights
-from lantern.domain.risk.scoring import Row, assessed, factor, fingerprint
+from lantern.domain.risk.model import (
+    DEFAULT,
+    Assessment,
+    Factor,
+    FactorGroup,
+    Judgement,
+    RiskInput,
+    Weights,
+)
+from lantern.domain.risk.scoring import Row, assessed, factor, fingerprint, points, share_of, total
 from lantern.domain.scopes import ScopeClass
 
 
@@ -19,7 +28,7 @@ class GrantInput:
 
     `app` tells what the app is and what was decided; its scopes and counts do not count here. `scopes` is
     what this grant holds. `admin`, `departed` and `personal` are about its holder; `stale`: unused for long;
-    `grew`: it got more permissions within the last month; `new_days`: days since it was first seen.
+    `grew`: it got more permissions within the last month.
     """
 
     app: RiskInput
@@ -46,6 +55,7 @@ _APP: tuple[Row, ...] = (
     ("status", "status", "Your decision about the app", use.judge_status),
 )
 _Told = tuple[str, str, str]
+Flags = tuple[bool | None, bool | None, bool | None, bool | None, bool | None]
 # Attribute, factor, group, title; what is said where it holds, does not, is not known; the remedy.
 _HOLDER: tuple[tuple[str, str, FactorGroup, str, _Told, str], ...] = (
     ("admin", "privileged", "exposure", "Whether an administrator holds it",
@@ -71,21 +81,64 @@ _HOLDER: tuple[tuple[str, str, FactorGroup, str, _Told, str], ...] = (
 
 def assess_grant(grant: GrantInput, weights: Weights = DEFAULT) -> Assessment:
     """Return the risk of one grant with every factor that makes it, most points first."""
-    held = replace(grant.app, scopes=grant.scopes, unused=_unused(grant))
+    held = _held(grant)
+    factors = _of_app(held, weights)
     harm = damage(grant.scopes)
-    factors = [factor(name, group, title, judge(held), weights) for name, group, title, judge in _APP]
     for attribute, name, group, title, told, remedy in _HOLDER:
-        factors.append(
-            factor(name, group, title, _judge(getattr(grant, attribute), harm, told, remedy), weights)
-        )
-    mark = fingerprint(held, weights) + repr(
-        (grant.admin, grant.departed, grant.stale, grant.personal, grant.grew)
-    )
+        judgement = _judge(getattr(grant, attribute), harm, told, remedy)
+        factors.append(factor(name, group, title, judgement, weights))
+    mark = fingerprint(held, weights) + repr(_flags(grant))
     return assessed(factors, mark)
 
 
+def grant_scores(
+    app: RiskInput, scopes: tuple[ScopeClass, ...] | None, kinds: Iterable[Flags], weights: Weights = DEFAULT
+) -> list[int]:
+    """Return the scores of grants of the same permissions: the same as `assess_grant` would say, and cheaper.
+
+    Args:
+        app: what the app is and what was decided.
+        scopes: what these grants hold.
+        kinds: admin, departed, stale, personal and grew of each.
+        weights: how factors are weighed.
+    """
+    shared = [one.points for one in _of_app(_held(GrantInput(app, scopes)), weights)]
+    harm = damage(scopes)
+    names = [name for _, name, *_ in _HOLDER]
+    attributes = [attribute for attribute, *_ in _HOLDER]
+    found = []
+    for kind in kinds:
+        told = dict(zip(_FLAGS, kind, strict=True))
+        own = [
+            points(getattr(weights, name), share_of(_share(told[attribute]) * harm))
+            for attribute, name in zip(attributes, names, strict=True)
+        ]
+        found.append(total([*shared, *own]))
+    return found
+
+
+_FLAGS = ("admin", "departed", "stale", "personal", "grew")
+
+
+def _flags(grant: GrantInput) -> Flags:
+    return grant.admin, grant.departed, grant.stale, grant.personal, grant.grew
+
+
+def _held(grant: GrantInput) -> RiskInput:
+    return replace(grant.app, scopes=grant.scopes, unused=_unused(grant))
+
+
+def _of_app(held: RiskInput, weights: Weights) -> list[Factor]:
+    case = exposure.Case.of(held)
+    return [factor(name, group, title, judge(case), weights) for name, group, title, judge in _APP]
+
+
+def _share(holds: bool | None) -> float:  # noqa: FBT001 - one fact
+    return UNKNOWN if holds is None else float(holds)
+
+
 def _judge(holds: bool | None, harm: float, told: _Told, remedy: str) -> Judgement:  # noqa: FBT001 - one fact
-    share = UNKNOWN if holds is None else float(holds)
+    share = _share(holds)
     said = told[2] if holds is None else told[0] if holds else told[1]
     return share * harm, said, remedy if share else None
 

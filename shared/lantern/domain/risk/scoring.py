@@ -20,7 +20,7 @@ from lantern.domain.risk.model import (
 )
 from lantern.domain.scopes import ScopeClass
 
-Row = tuple[str, FactorGroup, str, Callable[[RiskInput], Judgement]]
+Row = tuple[str, FactorGroup, str, Callable[[exposure.Case], Judgement]]
 
 FACTORS: tuple[Row, ...] = (
     ("reach", "exposure", "What it can reach", exposure.judge_reach),
@@ -64,14 +64,15 @@ def assess(app: RiskInput, weights: Weights = DEFAULT) -> Assessment:
         value = getattr(app, name)
         if value is not None and value < 0:
             raise ValueError(f"{name} must not be negative")
-    factors = [factor(row[0], row[1], row[2], row[3](app), weights) for row in FACTORS]
+    case = exposure.Case.of(app)
+    factors = [factor(name, group, title, judge(case), weights) for name, group, title, judge in FACTORS]
     return assessed(factors, fingerprint(app, weights))
 
 
 def assessed(factors: Iterable[Factor], mark: str) -> Assessment:
     """Return what factors add up to."""
     ordered = tuple(sorted(factors, key=lambda one: (-one.points, one.id)))
-    score = _total(one.points for one in ordered)
+    score = total(one.points for one in ordered)
     return Assessment(score, level_of(score), ordered, mark)
 
 
@@ -79,17 +80,24 @@ def factor(name: str, group: FactorGroup, title: str, judgement: Judgement, weig
     """Return a judgement with its points."""
     share, evidence, remedy = judgement
     weight = float(getattr(weights, name))
-    part = round(min(1.0, max(0.0, share)), 3)
-    points = _points(weight, part)
-    return Factor(name, title, points, weight, weight, evidence, remedy if points else None, part, group)
+    part = share_of(share)
+    given = points(weight, part)
+    return Factor(name, title, given, weight, weight, evidence, remedy if given else None, part, group)
 
 
-def _points(weight: float, share: float) -> float:
+def share_of(share: float) -> float:
+    """Return a share within 0-1, in thousandths: that is how it is kept."""
+    return round(min(1.0, max(0.0, share)), 3)
+
+
+def points(weight: float, share: float) -> float:
+    """Return what a share of a weight gives, in hundredths of a point."""
     return min(weight, round(weight * share, 2))
 
 
-def _total(points: Iterable[float]) -> int:
-    return min(100, math.floor(math.fsum(points) + 0.5))
+def total(given: Iterable[float]) -> int:
+    """Return the score that points add up to."""
+    return min(100, math.floor(math.fsum(given) + 0.5))
 
 
 # --- other weights ------------------------------------------------------------------------------------------
@@ -108,8 +116,8 @@ def pack_shares(assessment: Assessment) -> str:
 def reweighed(shares: str, weights: Weights) -> int:
     """Return the score that packed shares give under `weights`: exactly what `assess` would say."""
     pairs = zip(WEIGHT_NAMES, range(0, len(shares), 2), strict=False)
-    return _total(
-        _points(float(getattr(weights, name)), int(shares[at : at + 2], 36) / 1000) for name, at in pairs
+    return total(
+        points(float(getattr(weights, name)), int(shares[at : at + 2], 36) / 1000) for name, at in pairs
     )
 
 

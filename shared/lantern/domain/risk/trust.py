@@ -6,7 +6,7 @@ what is held against the app itself (imitation, abuse) is not.
 
 import math
 
-from lantern.domain.risk.exposure import UNKNOWN, damage
+from lantern.domain.risk.exposure import UNKNOWN, Case
 from lantern.domain.risk.model import NEW_DAYS, Judgement, RiskInput
 
 _NO_KNOWN_INCIDENT = 0.2
@@ -21,8 +21,9 @@ def _what_it_is(app: RiskInput) -> float:
     return max(known_good, doubt)
 
 
-def judge_identity(app: RiskInput) -> Judgement:
+def judge_identity(case: Case) -> Judgement:
     """What it is: AI sends what it reads to a model."""
+    app = case.app
     found = app.identification
     name = found.product or found.vendor or "an AI tool"
     said = {
@@ -34,14 +35,15 @@ def judge_identity(app: RiskInput) -> Judgement:
     return _what_it_is(app), f"{said} (confidence {found.confidence:.2f})", _REVIEW
 
 
-def judge_publisher(app: RiskInput) -> Judgement:
+def judge_publisher(case: Case) -> Judgement:
     """Whether the provider has verified the publisher."""
+    app = case.app
     if app.verified_publisher is None:
         share, said = UNKNOWN, "It is not known whether the publisher is verified"
-        return share * damage(app.scopes), said, "Verify the publisher"
+        return share * case.harm, said, "Verify the publisher"
     if app.verified_publisher:
         return 0.0, "The provider has verified the publisher", None
-    return damage(app.scopes), "The provider has not verified the publisher", "Prefer a verified publisher"
+    return case.harm, "The provider has not verified the publisher", "Prefer a verified publisher"
 
 
 _TRAINING: dict[tuple[bool | None, bool | None], tuple[float, str]] = {
@@ -57,14 +59,15 @@ _TRAINING: dict[tuple[bool | None, bool | None], tuple[float, str]] = {
 }  # fmt: skip
 
 
-def judge_training(app: RiskInput) -> Judgement:
+def judge_training(case: Case) -> Judgement:
     """What the vendor does with the data, as far as the app is AI."""
+    app = case.app
     vendor = app.vendor
     business = vendor.trains_on_business_data if vendor else None
     consumer = vendor.trains_on_consumer_data if vendor else None
     share, said = _TRAINING[business, consumer]
     remedy = "Use a business plan whose terms exclude training, and get that in writing"
-    return share * _what_it_is(app) * damage(app.scopes), said, remedy
+    return share * _what_it_is(app) * case.harm, said, remedy
 
 
 # What assurance there may be: attribute, what it is worth, how it is called.
@@ -76,8 +79,9 @@ _ASSURANCE: tuple[tuple[str, float, str], ...] = (
 )
 
 
-def judge_assurance(app: RiskInput) -> Judgement:
+def judge_assurance(case: Case) -> Judgement:
     """What assurance the vendor gives: audits, agreements, sub-processors."""
+    app = case.app
     answers = {title: getattr(app.vendor, name, None) for name, _, title in _ASSURANCE}
     share = sum(
         worth * {True: 0.0, False: 1.0, None: UNKNOWN}[answers[title]] for _, worth, title in _ASSURANCE
@@ -89,24 +93,26 @@ def judge_assurance(app: RiskInput) -> Judgement:
         f"it has not: {', '.join(lacks)}" if lacks else "",
     )
     said = "; ".join(part for part in parts if part)
-    return share * damage(app.scopes), said, "Ask the vendor for its audit report and agreements"
+    return share * case.harm, said, "Ask the vendor for its audit report and agreements"
 
 
-def judge_incidents(app: RiskInput) -> Judgement:
+def judge_incidents(case: Case) -> Judgement:
     """What happened at the vendor in public; old incidents count less."""
+    app = case.app
     incidents = app.vendor.incidents if app.vendor else ()
     if not incidents:
         said = "No public incident of the vendor is known to Lantern"
-        return _NO_KNOWN_INCIDENT * damage(app.scopes), said, "Ask the vendor about past incidents"
+        return _NO_KNOWN_INCIDENT * case.harm, said, "Ask the vendor about past incidents"
     left = math.prod(1 - 0.7 * grave * max(0.3, 1 - 0.25 * years) for _, grave, years in incidents)
     latest = min(incidents, key=lambda one: (one[2], one[0]))[0]
     more = f" and {len(incidents) - 1} more" if len(incidents) > 1 else ""
     share = max(_NO_KNOWN_INCIDENT, 1 - left)
-    return share * damage(app.scopes), f"{latest}{more}", "Ask the vendor what was done since"
+    return share * case.harm, f"{latest}{more}", "Ask the vendor what was done since"
 
 
-def judge_ownership(app: RiskInput) -> Judgement:
+def judge_ownership(case: Case) -> Judgement:
     """Where the vendor has its seat, and how long it exists."""
+    app = case.app
     vendor = app.vendor
     transfer = vendor.transfer if vendor else None
     years = vendor.years if vendor else None
@@ -121,27 +127,30 @@ def judge_ownership(app: RiskInput) -> Judgement:
     where = f" ({vendor.country})" if vendor and vendor.country else ""
     age = "" if years is None else f"; the vendor exists for about {years} years"
     remedy = "Agree on standard contractual clauses, or on keeping data in the EU"
-    return (0.7 * seat + 0.3 * young) * damage(app.scopes), f"{said}{where}{age}", remedy
+    return (0.7 * seat + 0.3 * young) * case.harm, f"{said}{where}{age}", remedy
 
 
-def judge_look_alike(app: RiskInput) -> Judgement:
+def judge_look_alike(case: Case) -> Judgement:
     """Imitation of a known brand."""
+    app = case.app
     if app.look_alike is None:
         return 0.0, "It does not imitate a known brand", None
     remedy = "Revoke it and block it unless the vendor confirms it"
     return app.look_alike.confidence, app.look_alike.sentence, remedy
 
 
-def judge_abuse(app: RiskInput) -> Judgement:
+def judge_abuse(case: Case) -> Judgement:
     """Public reports of abuse."""
+    app = case.app
     if app.abuse is None:
         return 0.0, "It is not on the list of apps known to be abused", None
     remedy = "Find out who consented and when, revoke it, and reset the account if nobody can explain it"
     return app.abuse.confidence, app.abuse.sentence, remedy
 
 
-def judge_newness(app: RiskInput) -> Judgement:
+def judge_newness(case: Case) -> Judgement:
     """How new it is here."""
+    app = case.app
     if app.age_days is None:
         return UNKNOWN, "It is not known since when it is here", "Nothing to do: this passes with time"
     if app.age_days >= NEW_DAYS:

@@ -1,7 +1,7 @@
 """Use and decision: who still uses it, who left, what changed, what the organisation decided."""
 
-from lantern.domain.risk.exposure import counted, damage
-from lantern.domain.risk.model import AppStatus, Judgement, RiskInput
+from lantern.domain.risk.exposure import Case, counted
+from lantern.domain.risk.model import AppStatus, Judgement
 
 STATUS: dict[AppStatus, float] = {
     "approved": 0.0,
@@ -13,8 +13,9 @@ STATUS: dict[AppStatus, float] = {
 _UNKNOWN_CHANGE = 0.2
 
 
-def judge_status(app: RiskInput) -> Judgement:
+def judge_status(case: Case) -> Judgement:
     """Your decision about it."""
+    app = case.app
     said = {
         "approved": "It is approved",
         "restricted": "It is approved with restrictions",
@@ -26,29 +27,32 @@ def judge_status(app: RiskInput) -> Judgement:
     return STATUS[app.status], said, remedy
 
 
-def judge_departed(app: RiskInput) -> Judgement:
+def judge_departed(case: Case) -> Judgement:
     """People who left and still hold it."""
+    app = case.app
     count = app.departed_holders
     unknown = "It is not known whether leavers still hold it"
     said = unknown if count is None else f"People who left and still hold it: {count}"
-    return counted(count, 20) * damage(app.scopes), said, "Revoke the grants of people who left"
+    return counted(count, 20) * case.harm, said, "Revoke the grants of people who left"
 
 
-def judge_stale(app: RiskInput) -> Judgement:
+def judge_stale(case: Case) -> Judgement:
     """Grants nobody uses; all of them idle is a dormant app."""
+    app = case.app
     count = app.stale_holders
     said = "It is not known who still uses it" if count is None else f"Holders who do not use it: {count}"
     if count and count >= app.holders:
         said = f"It is dormant: none of its {app.holders} holders uses it"
-    return counted(count, 100) * damage(app.scopes), said, "Revoke grants that are not used"
+    return counted(count, 100) * case.harm, said, "Revoke grants that are not used"
 
 
-def judge_anomaly(app: RiskInput) -> Judgement:
+def judge_anomaly(case: Case) -> Judgement:
     """Whether its use changed."""
+    app = case.app
     change = app.use_change
     if change is None:
         share, said = _UNKNOWN_CHANGE, "It is not known whether its use has changed"
-        return share * damage(app.scopes), said, "Nothing to do: this passes once five weeks of use are known"
+        return share * case.harm, said, "Nothing to do: this passes once five weeks of use are known"
     if change.kind == "steady":
         return 0.0, f"Its use is as usual: {change.last_week} events in the last week", None
     now = f"{change.last_week} events in the last week"
@@ -57,4 +61,4 @@ def judge_anomaly(app: RiskInput) -> Judgement:
         "woke": f"It was not used for weeks and woke up: {now}",
     }[change.kind]
     share = {"spike": 1.0, "woke": 0.8}[change.kind]
-    return share * damage(app.scopes), said, "Find out what it was used for"
+    return share * case.harm, said, "Find out what it was used for"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
 from lantern.domain.abuse import KnownAbuse
 from lantern.domain.accounts import account_kind, is_personal
@@ -10,7 +11,16 @@ from lantern.domain.apps import AppDecision
 from lantern.domain.identification import Identification
 from lantern.domain.inventory import App, Principal
 from lantern.domain.lookalike import LookAlike
-from lantern.domain.risk import Assessment, GrantInput, RiskInput, Weights, assess_grant
+from lantern.domain.risk import (
+    Assessment,
+    GrantInput,
+    RiskInput,
+    Weights,
+    assess_grant,
+    grant_scores,
+    level_of,
+)
+from lantern.domain.risk.grants import Flags
 from lantern.domain.scopes import ScopeClass
 from lantern.domain.tally import StoredTally, unflagged
 from lantern.domain.vendors import trust
@@ -72,11 +82,19 @@ def grant_groups(
 ) -> tuple[GrantGroup, ...]:
     """The risk of every kind of grant, worst first, at most `limit`."""
     found = []
-    for scope_set, told, holders in whole.groups:
-        risk = assess_flagged(trusted, classes.get(scope_set), told, weights)
-        found.append(GrantGroup(scope_set, told, holders, risk.score, risk.level))
+    for scope_set, same in groupby(sorted(whole.groups), key=lambda group: group[0]):
+        kinds = list(same)
+        told = [_five(unflagged(flags)) for _, flags, _ in kinds]
+        scores = grant_scores(trusted, classes.get(scope_set), told, weights)
+        for (_, flags, holders), score in zip(kinds, scores, strict=True):
+            found.append(GrantGroup(scope_set, flags, holders, score, level_of(score)))
     found.sort(key=lambda one: (-one.score, -one.holders, one.scope_set, one.flags))
     return tuple(found[:limit])
+
+
+def _five(facts: tuple[bool | None, ...]) -> Flags:
+    admin, departed, stale, private, grew = facts
+    return admin, departed, stale, private, grew
 
 
 def assess_flagged(
