@@ -139,12 +139,14 @@ class HistoryPage:
     """A part of a past window, folded: what was used, what was delegated. Parts come in any order.
 
     `last` says that the whole window has been read; without it nothing may be concluded from silence.
+    `apis` are the provider's APIs that each client (by its id) called, where the provider names them.
     """
 
     uses: tuple[Use, ...]
     delegations: tuple[Delegation, ...]
     events: int
     last: bool
+    apis: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What the holders of an app add up to, at one connection or over several."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -36,7 +36,8 @@ def unflagged(text: str) -> tuple[bool | None, ...]:
 class AppTally:
     """Counts over the holders of one app. `stale`, `admins`, `personal` are None where they cannot be told.
 
-    `groups` counts grants that are alike.
+    `groups` counts grants that are alike; `untouched` are kinds of data whose API the app never called;
+    `weeks` are events in the last whole weeks, oldest first. Both are None where not known.
     """
 
     holders: int = 0
@@ -47,6 +48,8 @@ class AppTally:
     last_used: date | None = None
     personal: int | None = 0
     groups: Counter[_Facts] = field(default_factory=Counter)
+    untouched: frozenset[str] | None = None
+    weeks: tuple[int, ...] | None = None
 
     def count(
         self,
@@ -97,6 +100,8 @@ class StoredTally:
     last_used: date | None = None
     personal: int | None = None
     groups: tuple[tuple[str, str, int], ...] = ()
+    untouched: tuple[str, ...] | None = None
+    weeks: tuple[int, ...] | None = None
 
 
 def stored(tally: AppTally) -> StoredTally:
@@ -110,6 +115,8 @@ def stored(tally: AppTally) -> StoredTally:
         tally.last_used,
         tally.personal,
         _ordered({(key[0], flags(*key[1:])): count for key, count in tally.groups.items()})[:MAX_GROUPS],
+        None if tally.untouched is None else tuple(sorted(tally.untouched)),
+        tally.weeks,
     )
 
 
@@ -132,7 +139,26 @@ def total(tallies: Iterable[StoredTally]) -> StoredTally:
         last_used=max(days, default=None),
         personal=_sum(t.personal for t in parts),
         groups=_together(parts),
+        untouched=_untouched([t.untouched for t in parts if t.holders]),
+        weeks=_weeks([t.weeks for t in parts if t.holders]),
     )
+
+
+def _untouched(parts: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """What was touched at no connection; unknown where it is at one."""
+    known = [set(part) for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    return tuple(sorted(set.intersection(*known)))
+
+
+def _weeks(parts: Sequence[tuple[int, ...] | None]) -> tuple[int, ...] | None:
+    """Events at all connections in the last weeks that are known at each of them."""
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    length = min(map(len, known))
+    return tuple(sum(week) for week in zip(*(part[len(part) - length :] for part in known), strict=True))
 
 
 def _together(parts: Iterable[StoredTally]) -> tuple[tuple[str, str, int], ...]:

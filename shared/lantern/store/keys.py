@@ -146,6 +146,10 @@ class Keys:
         """Last use in one shard."""
         return Key(self._pk("C", part(cid), "LAST"), shard_name(shard, shards))
 
+    def app_use(self, cid: str, name: str) -> Key:
+        """Use of some apps as a whole, or the window in which it is known."""
+        return Key(self._pk("C", part(cid), "APPUSE"), part(name))
+
     def delegations(self, cid: str) -> str:
         """Partition of the delegation ledger."""
         return self._pk("C", part(cid), "DELEG")

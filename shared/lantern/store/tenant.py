@@ -8,6 +8,7 @@ from typing import Any
 
 from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
+from lantern.store.app_use import AppUseRepository
 from lantern.store.apps import AppRepository
 from lantern.store.bundles import BundleRepository
 from lantern.store.connections import (
@@ -70,6 +71,7 @@ class TenantStore:
         self.footprints = FootprintRepository(documents, self.bundles)
         self.history = HistoryRepository(documents)
         self.use = UseRepository(documents)
+        self.app_use = AppUseRepository(documents)
         self.apps = AppRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)

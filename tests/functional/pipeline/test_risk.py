@@ -118,3 +118,53 @@ def test_known_abuse_is_found_by_name(org: Bench) -> None:
     assert row.risk_level in {"high", "critical"}
     drivers = {one.id: one for one in risk.posture_now(org.store, 1, org.clock.now())[0].drivers}
     assert drivers["impostors"].apps == (row.app_id,)
+
+
+def _read_use(bench: Bench) -> None:
+    bench.do(Work(bench.store.tenant_id, "connection.use", bench.connection_id))
+    bench.full()
+
+
+def test_a_permission_that_is_never_used_is_told_once_that_is_known(bench: Bench) -> None:
+    mail = "https://mail.google.com/"
+    for person in ("u001", "u002"):
+        bench.world.add(person)
+        bench.world.consent(person, CHATGPT, "openid", DRIVE, mail)
+    bench.world.names[CHATGPT] = "ChatGPT"
+    bench.world.consent("u001", "mailer", mail)
+    bench.world.events.clear()
+    bench.full()
+    assert bench.store.apps.risk(APP).body["unused"] is None
+    for _ in range(10):
+        for day in range(7):
+            bench.clock.forward(days=1)
+            if day < 5:
+                bench.world.use("u001", CHATGPT, days_ago=0.5, api="drive")
+                bench.world.use("u001", "mailer", days_ago=0.5, api="gmail")
+        _read_use(bench)
+    body = bench.store.apps.risk(APP).body
+    assert body["unused"] == [mail]
+    factors = {one["id"]: one for one in body["assessment"]["factors"]}
+    assert factors["unused"]["points"] > 0
+    assert factors["anomaly"]["evidence"] == "Its use is as usual: 5 events in the last week"
+    grant = ids.grant_id(bench.bundle("u002").principal.id, APP)
+    found = risk.grant_risk(
+        bench.store, bench.knowledge.reference, grant, bench.connection_id, bench.clock.now()
+    )
+    assert any(one.id == "unused" and one.points > 0 for one in found.assessment.factors)
+
+
+def test_a_spike_of_use_is_told(bench: Bench) -> None:
+    bench.world.add("u001", CHATGPT)
+    bench.world.names[CHATGPT] = "ChatGPT"
+    bench.full()
+    for week in range(8):
+        for _ in range(7):
+            bench.clock.forward(days=1)
+            for _ in range(60 if week == 6 else 1):
+                bench.world.use("u001", CHATGPT, days_ago=0.5, api="drive")
+        _read_use(bench)
+        evidence = {f["id"]: f["evidence"] for f in bench.store.apps.risk(APP).body["assessment"]["factors"]}
+        if evidence["anomaly"].startswith("Its use rose"):
+            return
+    raise AssertionError(evidence["anomaly"])

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from lantern.domain.accounts import account_kind, is_personal
 from lantern.domain.compliance import ComplianceFacts, relevance
-from lantern.domain.privilege import ApiUse, unused
+from lantern.domain.privilege import ApiUse, untouched
+from lantern.domain.privilege import unused as unused_of
 from lantern.domain.scopes import ScopeClass
 from lantern.domain.use_change import use_change
 from lantern.domain.vendors import FACTS, trust
@@ -185,8 +186,11 @@ GRANTED = (_scope("mail", "m"), _scope("files", "f"), _scope("identity", "i"), _
 
 
 def _use(*apis: str, reported: tuple[str, ...] = ("gmail", "drive", "oauth2"), days: int = 90) -> ApiUse:
-    seen = dict.fromkeys(apis, TODAY)
-    return ApiUse(seen, frozenset(reported), NOW - timedelta(days=days), NOW)
+    return ApiUse(frozenset(apis), frozenset(reported), NOW - timedelta(days=days), NOW)
+
+
+def unused(granted, use, reaches):
+    return unused_of(granted, untouched(use, reaches))
 
 
 def test_what_is_held_and_never_seen_is_unused(reference: Reference) -> None:

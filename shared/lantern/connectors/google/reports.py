@@ -153,7 +153,7 @@ def _folded(part: _Part, pages: Iterable[_Page]) -> HistoryPage:
         uses.add(fresh)
         delegations += normalize.delegations(fresh)
         events += len(page.events)
-    return HistoryPage(uses.all(), tuple(delegations), events, last=False)
+    return HistoryPage(uses.all(), tuple(delegations), events, last=False, apis=uses.apis())
 
 
 def _once(events: list[normalize.Event], counted: set[str]) -> list[normalize.Event]:

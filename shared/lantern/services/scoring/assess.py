@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,11 +13,11 @@ from lantern.domain.facts import ScopeSetView
 from lantern.domain.identification import AppFacts, Identification, identify
 from lantern.domain.inventory import App
 from lantern.domain.lookalike import LookAlike, lookalike
-from lantern.domain.privilege import ApiUse, unused
+from lantern.domain.privilege import LEAST_DAYS, unused
 from lantern.domain.risk import DEFAULT, Assessment, RiskInput, Weights, assess, level_of, pack_shares
 from lantern.domain.scopes import ScopeClass, severity_rank, worst
 from lantern.domain.tally import StoredTally, total
-from lantern.domain.use_change import UseChange
+from lantern.domain.use_change import use_change
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.services.scoring.trusting import app_trust, grant_groups
 from lantern.store.apps import summary_part
@@ -31,15 +31,12 @@ _GROUPS: Final = 20
 class Around:
     """What an app is judged against: the weights, the size of the organisation, and the time.
 
-    `size` counts principals, None while not known. `api_use` and `changes` are by app id; an app that is
-    not there is not known.
+    `size` counts principals, None while not known.
     """
 
     now: datetime
     size: int | None = None
     weights: Weights = DEFAULT
-    api_use: Mapping[str, ApiUse] = field(default_factory=dict)
-    changes: Mapping[str, UseChange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +79,10 @@ def judge(
     identified = identify(facts, knowledge.catalog, knowledge.registrable)
     imitates = lookalike(facts, knowledge.catalog, knowledge.registrable)
     classes = knowledge.classes(app.provider, scopes)
-    apis = knowledge.reference.risk.apis.get(app.provider, {})
     trusted = replace(
         app_trust(knowledge.reference, app, identified, imitates, view.decision, around.now),
-        unused=unused(classes, around.api_use.get(app.id), apis),
-        use_change=around.changes.get(app.id),
+        unused=unused(classes, whole.untouched) if _known_long(app, around.now) else None,
+        use_change=use_change(whole.weeks) if whole.weeks is not None else None,
     )
     counted = replace(
         trusted,
@@ -119,6 +115,11 @@ def judge(
         "tallies": tallies,
     }
     return Judged(row, risk.fingerprint, msgspec.to_builtins(body))
+
+
+def _known_long(app: App, now: datetime) -> bool:
+    """Whether an app is here for long enough to have used what it may do."""
+    return app.first_seen is not None and (now - app.first_seen).days >= LEAST_DAYS
 
 
 def _shown(scopes: tuple[ScopeClass, ...] | None) -> list[str] | None:

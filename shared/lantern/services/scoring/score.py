@@ -24,10 +24,12 @@ from lantern.domain.facts import (
 )
 from lantern.domain.findings import Finding, Group, finding_id
 from lantern.domain.inventory import Bundle
+from lantern.domain.privilege import ApiUse, untouched
 from lantern.domain.rules.sweep import Sweep
 from lantern.domain.rules.vocabulary import GroupBy
 from lantern.domain.tally import AppTally, StoredTally, UseView, stored
 from lantern.domain.tenancy import Connection, Run
+from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
 from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies, views
 from lantern.services.scoring.knowledge import Knowledge
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 4
 _BATCH: Final = 100
+_WEEKS: Final = 9
+"""Weeks of use that tell whether it changed: two months and the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ def score_run(task: Scoring, connection_id: str) -> int:
     run = store.runs.get(connection_id, connection.last_full_run) if connection.last_full_run else None
     part = Slice(connection, bundles, _use(store, connection, range(connection.shards)), None, run)
     tallies = _tally(task, part)
+    _used(task, connection, tallies)
     known = {view.app_id: view for view in store.apps.all_views()}
     for app_id, view in known.items():
         # An app that lost its last holder here is judged again too.
@@ -149,6 +154,22 @@ def _tally(task: Scoring, part: Slice) -> dict[str, AppTally]:
     return tallies
 
 
+def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]) -> None:
+    """Add what is known of each app's use as a whole: events by week, kinds of data it never touches."""
+    window, uses = task.store.app_use.read(connection.id, tallies)
+    if window is None:
+        return
+    weeks = whole_weeks(window.since, window.until, _WEEKS)
+    reaches = task.knowledge.reference.risk.apis.get(connection.provider, {})
+    reported = frozenset(window.reported)
+    for app_id, tally in tallies.items():
+        use = uses.get(app_id, AppUse())
+        tally.weeks = tuple(use.weeks.get(week, 0) for week in weeks)
+        tally.untouched = untouched(
+            ApiUse(frozenset(use.apis), reported, window.since, window.until), reaches
+        )
+
+
 def _recount(task: Scoring, connection: Connection, apps: frozenset[str]) -> dict[str, AppSummary]:
     """Judge a few apps from their footprints."""
     tallies: dict[str, AppTally] = {}
@@ -157,6 +178,7 @@ def _recount(task: Scoring, connection: Connection, apps: frozenset[str]) -> dic
         shards = sorted({ids.shard_of(b.principal.id, connection.shards) for b in bundles})
         part = Slice(connection, bundles, _use(task.store, connection, shards), frozenset({app_id}))
         tallies[app_id] = _tally(task, part).get(app_id, AppTally())
+    _used(task, connection, tallies)
     known = {app_id: task.store.apps.view(app_id) for app_id in apps}
     return _judge(task, connection, known, tallies, _size(task.store, connection))
 
