@@ -49,6 +49,7 @@ class Event:
     native_id: str
     client_id: str
     name: str
+    api: str = ""
 
 
 class MemoryProvider:
@@ -77,10 +78,10 @@ class MemoryProvider:
         self.accounts[native_id].grants[client] = frozenset(scopes)
         self.events.append(Event(self.clock.now(), native_id, client, "authorize"))
 
-    def use(self, native_id: str, client: str, *, days_ago: float = 0) -> None:
-        """Record use."""
+    def use(self, native_id: str, client: str, *, days_ago: float = 0, api: str = "") -> None:
+        """Record use, of one of the provider's APIs."""
         at = self.clock.now() - timedelta(days=days_ago)
-        self.events.append(Event(at, native_id, client, "activity"))
+        self.events.append(Event(at, native_id, client, "activity", api))
 
     def connector(self, connection_id: str) -> "MemoryConnector":
         """A connector to this world."""
@@ -171,7 +172,12 @@ class MemoryConnector:
         events = [e for e in self.world.events if since <= e.at < until]
         uses = tuple(Use(e.native_id, e.client_id, 1, e.at) for e in events if e.name == "activity")
         consents = tuple(Consent(e.native_id, e.client_id, e.at) for e in events if e.name == "authorize")
-        yield HistoryPage(uses, consents, (), len(events), last=True)
+        apis: dict[str, set[str]] = {}
+        for e in events:
+            if e.name == "activity" and e.api:
+                apis.setdefault(e.client_id, set()).add(e.api)
+        called = {client: frozenset(names) for client, names in apis.items()}
+        yield HistoryPage(uses, consents, (), len(events), last=True, apis=called)
 
     def open_channel(self, request: ChannelRequest) -> Channel:
         self._guard()

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, cast, get_args
 import typer
 
 from lantern.connectors.imports.formats import Options
+from lantern.domain.exports.posture import Posture, posture_of
 from lantern.domain.inventory import Provider
-from lantern.domain.posture.posture import Posture, posture_of
 from scripts.admin_cli.assess.knowledge import knowledge
 from scripts.admin_cli.assess.reading import BadLine, Intake, take_in
 from scripts.admin_cli.terminal import Output, inert

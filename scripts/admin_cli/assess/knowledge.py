@@ -28,7 +28,7 @@ _KEEP: Final = 3
 
 @dataclass(frozen=True)
 class ExportKnowledge:
-    """What judgement looks things up in (see `lantern.domain.posture.judge.Knowledge`)."""
+    """What judgement looks things up in (see `lantern.domain.exports.judge.Knowledge`)."""
 
     directory: Path
 

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from lantern.connectors.imports.formats import Options, read
 from lantern.connectors.imports.text import UnreadableError
-from lantern.domain.posture.census import Census
-from lantern.domain.posture.posture import Source
-from lantern.domain.posture.rows import BadRow
+from lantern.domain.exports.census import Census
+from lantern.domain.exports.posture import Source
+from lantern.domain.exports.rows import BadRow
 from scripts.admin_cli.terminal import inert
 
 CHUNK: Final = 256 * 1024

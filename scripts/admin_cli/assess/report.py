@@ -13,8 +13,8 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lantern.domain.posture.posture import AppPosture, Posture
-from lantern.domain.posture.reach import ACCESSES, DATA_CLASSES, ReachCell
+from lantern.domain.exports.posture import AppPosture, Posture
+from lantern.domain.exports.reach import ACCESSES, DATA_CLASSES, ReachCell
 from scripts.admin_cli.assess.reading import BadLine
 from scripts.admin_cli.terminal import inert
 

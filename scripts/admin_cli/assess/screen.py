@@ -6,8 +6,8 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from lantern.domain.posture.posture import AppPosture, Posture
-from lantern.domain.posture.reach import ACCESSES, DATA_CLASSES, ReachCell
+from lantern.domain.exports.posture import AppPosture, Posture
+from lantern.domain.exports.reach import ACCESSES, DATA_CLASSES, ReachCell
 from scripts.admin_cli.terminal import Output, inert
 
 STYLES: Final = {

@@ -148,6 +148,7 @@ class HistoryPage:
     """A part of a past window, folded: what was used, granted and delegated. Parts come in any order.
 
     `last` says that the whole window has been read; without it nothing may be concluded from silence.
+    `apis` are the provider's APIs that each client (by its id) called, where the provider names them.
     """
 
     uses: tuple[Use, ...]
@@ -155,6 +156,7 @@ class HistoryPage:
     delegations: tuple[Delegation, ...]
     events: int
     last: bool
+    apis: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

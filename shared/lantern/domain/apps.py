@@ -1,11 +1,12 @@
 """What is known, judged and decided about an app, as kept per tenant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 from lantern.domain.inventory import App, AppKind, Provider
+from lantern.domain.risk.model import level_of
 
 AppStatus = Literal["approved", "restricted", "under_review", "not_allowed"]
 Verdict = Literal["ai", "embedded_ai", "not_ai", "unknown"]
@@ -37,6 +38,26 @@ class StoredRisk:
 
 
 @dataclass(frozen=True, slots=True)
+class RiskOverride:
+    """A risk that people set in place of the computed one, until a time; `score` None takes it back.
+
+    A taken-back override stays stored, so that its revision goes on counting.
+    """
+
+    app_id: str
+    score: int | None
+    note: str
+    by: str
+    at: datetime
+    until: datetime
+    rev: int = 0
+
+    def in_effect(self, now: datetime) -> int | None:
+        """The score that holds at `now`; None where the computed one does."""
+        return self.score if now < self.until else None
+
+
+@dataclass(frozen=True, slots=True)
 class AppView:
     """All that is stored of one app; each part is None while it is unknown."""
 
@@ -44,6 +65,7 @@ class AppView:
     facts: App | None
     risk: StoredRisk | None
     decision: AppDecision | None
+    override: RiskOverride | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +74,9 @@ class AppSummary:
 
     It holds whatever a list shows or filters on and whatever rules read of an app. `confidence` is that of
     the verdict, 0 to 1; `risk` is 0-100, None while not assessed; `holders` counts principals.
+    `shares` are the packed shares of the risk's factors (`risk.pack_shares`). While people set the risk,
+    `risk_computed` is what it would be, and `override_until` when theirs ends. `abused`: a public report
+    of abuse fits it.
     """
 
     app_id: str
@@ -74,3 +99,16 @@ class AppSummary:
     first_seen: datetime | None = None
     last_used: date | None = None
     connections: tuple[str, ...] = ()
+    shares: str | None = None
+    risk_computed: int | None = None
+    override_until: datetime | None = None
+    abused: bool = False
+
+    def at(self, now: datetime) -> "AppSummary":
+        """The row as it holds at `now`: an override that has ended gives way to the computed risk."""
+        if self.override_until is None or now < self.override_until:
+            return self
+        level = None if self.risk_computed is None else level_of(self.risk_computed)
+        return replace(
+            self, risk=self.risk_computed, risk_level=level, risk_computed=None, override_until=None
+        )

@@ -1,6 +1,7 @@
 """What the holders of an app add up to, at one connection or over several."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -9,11 +10,35 @@ from lantern.domain.inventory import Bundle, Grant
 from lantern.domain.use import UseWindow
 
 STALE_DAYS: Final = 90
+GREW_DAYS: Final = 30
+MAX_GROUPS: Final = 40
+"""Kinds of grants kept of one app and connection; those of fewer holders are only counted."""
+
+Group = tuple[str, str]
+"""Grants that are alike: scope set and `flags`."""
+_Facts = tuple[str, bool | None, bool | None, bool | None, bool | None, bool]
+
+
+def flags(*facts: bool | None) -> str:
+    """Whether the holder is an administrator, has left, is idle, has a personal account; whether it grew.
+
+    One character each: `1`, `0`, or `?` where it is not known.
+    """
+    return "".join("?" if fact is None else "1" if fact else "0" for fact in facts)
+
+
+def unflagged(text: str) -> tuple[bool | None, ...]:
+    """The facts that `flags` wrote, in its order."""
+    return tuple({"1": True, "0": False}.get(character) for character in text)
 
 
 @dataclass(slots=True)
 class AppTally:
-    """Counts over the holders of one app. `stale` and `admins` are None where they cannot be told."""
+    """Counts over the holders of one app. `stale`, `admins`, `personal` are None where they cannot be told.
+
+    `groups` counts grants that are alike; `untouched` are kinds of data whose API the app never called;
+    `weeks` are events in the last whole weeks, oldest first. Both are None where not known.
+    """
 
     holders: int = 0
     admins: int | None = 0
@@ -21,10 +46,35 @@ class AppTally:
     stale: int | None = 0
     scope_sets: set[str] = field(default_factory=set)
     last_used: date | None = None
+    personal: int | None = 0
+    groups: Counter[_Facts] = field(default_factory=Counter)
+    untouched: frozenset[str] | None = None
+    weeks: tuple[int, ...] | None = None
 
-    def count(self, bundle: Bundle, grant: Grant, last: date | None, idle_days: int | None) -> None:
-        """Add one holder's grant."""
+    def count(
+        self,
+        bundle: Bundle,
+        grant: Grant,
+        last: date | None,
+        idle_days: int | None,
+        *,
+        personal: bool | None = None,
+        today: date | None = None,
+    ) -> None:
+        """Add one holder's grant.
+
+        Args:
+            bundle: the holder.
+            grant: what it holds.
+            last: last day of seen use.
+            idle_days: days without use, None where not known.
+            personal: whether the account is known not to be the organisation's own.
+            today: for telling whether the grant grew lately.
+        """
         principal = bundle.principal
+        stale = None if idle_days is None else idle_days >= STALE_DAYS
+        grew = bool(grant.expanded_on and today and (today - grant.expanded_on).days <= GREW_DAYS)
+        self.groups[grant.scope_set, principal.admin, principal.departed, stale, personal, grew] += 1
         self.holders += 1
         self.scope_sets.add(grant.scope_set)
         self.departed += principal.departed
@@ -32,10 +82,8 @@ class AppTally:
             self.admins = None
         else:
             self.admins += principal.admin
-        if idle_days is None or self.stale is None:
-            self.stale = None
-        else:
-            self.stale += idle_days >= STALE_DAYS
+        self.personal = None if personal is None or self.personal is None else self.personal + personal
+        self.stale = None if stale is None or self.stale is None else self.stale + stale
         if last and (self.last_used is None or last > self.last_used):
             self.last_used = last
 
@@ -50,6 +98,10 @@ class StoredTally:
     stale: int | None
     scope_sets: tuple[str, ...]
     last_used: date | None = None
+    personal: int | None = None
+    groups: tuple[tuple[str, str, int], ...] = ()
+    untouched: tuple[str, ...] | None = None
+    weeks: tuple[int, ...] | None = None
 
 
 def stored(tally: AppTally) -> StoredTally:
@@ -61,7 +113,17 @@ def stored(tally: AppTally) -> StoredTally:
         tally.stale,
         tuple(sorted(tally.scope_sets)),
         tally.last_used,
+        tally.personal,
+        _ordered({(key[0], flags(*key[1:])): count for key, count in tally.groups.items()})[:MAX_GROUPS],
+        None if tally.untouched is None else tuple(sorted(tally.untouched)),
+        tally.weeks,
     )
+
+
+def _ordered(counts: Mapping[Group, int]) -> tuple[tuple[str, str, int], ...]:
+    """Kinds of grants with how many there are, the most common first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((*group, count) for group, count in ordered)
 
 
 def total(tallies: Iterable[StoredTally]) -> StoredTally:
@@ -75,7 +137,36 @@ def total(tallies: Iterable[StoredTally]) -> StoredTally:
         stale=_sum(t.stale for t in parts),
         scope_sets=tuple(sorted({s for t in parts for s in t.scope_sets})),
         last_used=max(days, default=None),
+        personal=_sum(t.personal for t in parts),
+        groups=_together(parts),
+        untouched=_untouched([t.untouched for t in parts if t.holders]),
+        weeks=_weeks([t.weeks for t in parts if t.holders]),
     )
+
+
+def _untouched(parts: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """What was touched at no connection; unknown where it is at one."""
+    known = [set(part) for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    return tuple(sorted(set.intersection(*known)))
+
+
+def _weeks(parts: Sequence[tuple[int, ...] | None]) -> tuple[int, ...] | None:
+    """Events at all connections in the last weeks that are known at each of them."""
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    length = min(map(len, known))
+    return tuple(sum(week) for week in zip(*(part[len(part) - length :] for part in known), strict=True))
+
+
+def _together(parts: Iterable[StoredTally]) -> tuple[tuple[str, str, int], ...]:
+    counts: Counter[Group] = Counter()
+    for part in parts:
+        for scope_set, told, count in part.groups:
+            counts[scope_set, told] += count
+    return _ordered(counts)
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

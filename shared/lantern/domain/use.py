@@ -1,9 +1,9 @@
 """Seen use of apps: who used what how often, and over which window that is known."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
 from lantern.domain import ids
 
@@ -26,6 +26,14 @@ class WeekUse:
 
     events: int
     last_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class AppUse:
+    """Use of one app by everybody: events by ISO week, and the provider's APIs that it called."""
+
+    weeks: Mapping[str, int] = field(default_factory=dict)
+    apis: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,27 @@ class UseTally:
                 for principal in members[shard]
                 for (app, _), cell in self._weeks[principal].items()
             ]
+
+    def by_app(self) -> dict[str, dict[str, int]]:
+        """App id → ISO week → events of everybody."""
+        totals: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        names: dict[int, str] = {}
+        for apps in self._weeks.values():
+            for (app, week), cell in apps.items():
+                name = names.setdefault(week, iso_week(date.fromordinal(week * 7 + 1)))
+                totals[app][name] += cell // _DAYS
+        return {app: dict(weeks) for app, weeks in totals.items()}
+
+
+def whole_weeks(since: datetime, until: datetime, most: int) -> list[str]:
+    """The last ISO weeks that lie whole within a window, oldest first, at most `most`."""
+    monday = until.date() - timedelta(days=until.date().weekday() + 7)
+    first = since.date() + timedelta(days=since.time() > since.time().min)
+    found: list[str] = []
+    while monday >= first and len(found) < most:
+        found.append(iso_week(monday))
+        monday -= timedelta(days=7)
+    return found[::-1]
 
 
 def iso_week(day: date) -> str:

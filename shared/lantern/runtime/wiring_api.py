@@ -13,6 +13,7 @@ from lantern.runtime.clock import CLOCK
 from lantern.runtime.cursors import CursorCodec
 from lantern.services.links import ConsentLinks, Site
 from lantern.services.ports import RemediationPort
+from lantern.services.reference import Reference
 
 
 class LazyService:
@@ -50,6 +51,7 @@ def api_tools() -> Tools:
         random=secrets.token_bytes,
         environment=chosen.stage,
         requests_per_minute=chosen.requests_per_minute,
+        reference=Reference(wiring_platform.content_directory()),
     )
 
 

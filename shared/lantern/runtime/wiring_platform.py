@@ -4,11 +4,13 @@ Light on purpose: webhooks and the authorizer import this, so no PynamoDB, pydan
 """
 
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from botocore.config import Config
 from botocore.session import Session
 
+import lantern.content
 from lantern.runtime import settings as environment
 from lantern.runtime.settings import Settings
 from lantern.services.queue import WorkQueue
@@ -24,6 +26,12 @@ CLIENT_CONFIG: Final = Config(
 def settings() -> Settings:
     """The settings of this process."""
     return environment.read()
+
+
+def content_directory() -> Path:
+    """Where the compiled knowledge of this release lies."""
+    chosen = settings().content_dir
+    return Path(chosen) if chosen else Path(lantern.content.__path__[0]) / "_compiled"
 
 
 @cache

@@ -188,11 +188,11 @@ def discover(work: Work, context: Context) -> None:
 
 def score(work: Work, _context: Context) -> None:
     """What the scoring function does."""
-    from lantern.runtime.wiring_catalog import content_directory, operator_catalog
+    from lantern.runtime.wiring_catalog import operator_catalog
     from lantern.services.scoring.knowledge import load_knowledge
     from lantern.services.scoring.score import Scoring, handle
 
-    knowledge = load_knowledge(content_directory())
+    knowledge = load_knowledge(wiring_platform.content_directory())
     handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog()), work)
 
 

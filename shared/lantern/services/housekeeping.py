@@ -1,4 +1,4 @@
-"""Chores of the platform, tenant by tenant: anchor the audit logs outside of the table, measure freshness.
+"""Chores of the platform, tenant by tenant: anchor audit logs, keep the day's posture, measure freshness.
 
 Consent states, seen messages and rate windows expire by themselves. An anchor is the end of a tenant's
 audit chain as it was at a time, in a bucket that keeps every version: whoever rewrites the chain later
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from lantern.domain.audit import AuditHead
 from lantern.domain.tenancy import Connection
+from lantern.services.risk import keep_posture
 from lantern.store.platform import PlatformStore, TenantEntry
 from lantern.store.tenant import TenantStore
 
@@ -40,27 +41,32 @@ class Chores:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was done: anchors written, tenants that failed, hours since the most stale full run."""
+    """What was done: anchors written, tenants that failed, hours since the most stale full run.
+
+    `postures` counts the tenants whose posture of the day was kept now.
+    """
 
     anchored: int
     failed: tuple[str, ...]
     oldest_sync_hours: float
+    postures: int = 0
 
 
 def run(chores: Chores, now: datetime) -> Report:
     """One round over all tenants; a tenant that fails does not stop the others."""
-    anchored, failed, oldest = 0, [], 0.0
+    anchored, failed, oldest, postures = 0, [], 0.0, 0
     for entry in tenants(chores.platform):
         try:
             store = chores.tenant(entry.id)
             anchored += _anchor(chores, store, now)
             if entry.status == "active":
+                postures += keep_posture(store, now)
                 oldest = max(oldest, *(age_hours(each, now) for each in store.connections.list()), 0.0)
         except Exception as error:
             # Whatever it is concerns this tenant; the caller raises once all the others are done.
             log.error("housekeeping failed: %s", type(error).__name__, extra={"tenant_id": entry.id})
             failed.append(entry.id)
-    return Report(anchored, tuple(failed), oldest)
+    return Report(anchored, tuple(failed), oldest, postures)
 
 
 def tenants(platform: PlatformStore) -> Iterator[TenantEntry]:

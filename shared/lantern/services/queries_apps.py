@@ -78,11 +78,11 @@ _SORTS: Final[Mapping[Sort, tuple[Callable[[AppSummary], Position], bool]]] = {
 
 
 def list_apps(
-    store: TenantStore, wanted: AppFilter, sort: Sort, after: Position | None, limit: int
+    store: TenantStore, wanted: AppFilter, sort: Sort, after: Position | None, limit: int, now: datetime
 ) -> Slice[AppSummary]:
-    """A page of the apps list: one request, filtered and sorted in memory."""
+    """A page of the apps list with the risks in effect: one request, filtered and sorted in memory."""
     key, descending = _SORTS[sort]
-    rows = [app for app in store.apps.summary() if wanted.matches(app)]
+    rows = [app for app in (row.at(now) for row in store.apps.summary()) if wanted.matches(app)]
     return slice_after(rows, key=key, after=after, limit=limit, descending=descending)
 
 
@@ -93,7 +93,7 @@ def app(store: TenantStore, app_id: str) -> AppView:
         NotFoundError: the app was never seen in this tenant.
     """
     view = store.apps.view(app_id)
-    if view.facts is None and view.risk is None and view.decision is None:
+    if view.facts is None and view.risk is None and view.decision is None and view.override is None:
         raise NotFoundError("app", app_id)
     return view
 
@@ -102,6 +102,12 @@ def score(risk: StoredRisk | None) -> int | None:
     """The score inside an assessment; None where there is none."""
     value = risk.body.get("assessment", {}).get("score") if risk else None
     return value if isinstance(value, int) else None
+
+
+def effective(view: AppView, now: datetime) -> int | None:
+    """The score that holds now: the one people set, while theirs lasts, else the computed one."""
+    given = view.override.in_effect(now) if view.override else None
+    return score(view.risk) if given is None else given
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from lantern.domain import ids
-from lantern.domain.apps import AppDecision, AppSummary, AppView, StoredRisk
+from lantern.domain.apps import AppDecision, AppSummary, AppView, RiskOverride, StoredRisk
 from lantern.domain.errors import ConflictError, RevisionConflictError
 from lantern.domain.inventory import App
 from lantern.store.documents import Doc, Documents, Put
 from lantern.store.records import Records, Versioned, pack, unpacked
 
-_FACTS, _RISK, _POLICY = "FACTS", "RISK", "POLICY"
+_FACTS, _RISK, _POLICY, _OVERRIDE = "FACTS", "RISK", "POLICY", "OVERRIDE"
 PARTS: Final = 16
 _ATTEMPTS: Final = 8
 _KNOWN_SETS: Final = 50_000
@@ -35,6 +35,7 @@ class AppRepository:
         self._facts = Records(documents, "app", App)
         self._risks = Versioned(documents, "app_risk", StoredRisk)
         self._decisions = Versioned(documents, "app_policy", AppDecision)
+        self._overrides = Versioned(documents, "risk_override", RiskOverride)
         self._rows = msgspec.json.Decoder(tuple[AppSummary, ...])
         self._scopes = msgspec.json.Decoder(frozenset[str])
         self._known_sets: dict[str, frozenset[str]] = {}
@@ -110,20 +111,24 @@ class AppRepository:
         """The write of a decision on `decision.rev`, for a transaction with its audit entry."""
         return self._decisions.op(self._keys.app(decision.app_id, _POLICY), decision)
 
+    def override_op(self, override: RiskOverride) -> Put:
+        """The write of a risk that people set, on `override.rev`, for a transaction with its audit entry."""
+        return self._overrides.op(self._keys.app(override.app_id, _OVERRIDE), override)
+
     # --- together -------------------------------------------------------------------------------
     def view(self, app_id: str) -> AppView:
-        """Facts, risk and decision of an app in one query."""
+        """Facts, risk, decision and override of an app in one query."""
         key = self._keys.app(app_id, "")
         return self._view(app_id, self._documents.query(key.pk, starts=key.sk))
 
     def all_views(self) -> Iterator[AppView]:
-        """Facts, risk and decision of all apps in the order of ids, page by page as consumed."""
+        """Facts, risk, decision and override of all apps in the order of ids, page by page as consumed."""
         docs = self._documents.query(self._keys.apps())
         for app_id, group in groupby(docs, key=lambda doc: doc.key.sk.split("#", 1)[0]):
             yield self._view(app_id, group)
 
     def _view(self, app_id: str, docs: Iterable[Doc]) -> AppView:
-        facts, risk, decision = None, None, None
+        facts, risk, decision, override = None, None, None, None
         for doc in docs:
             aspect = doc.key.sk.rsplit("#", 1)[1]
             if aspect == _FACTS:
@@ -132,7 +137,13 @@ class AppRepository:
                 risk = self._risks.decode(doc)
             elif aspect == _POLICY:
                 decision = self._decisions.decode(doc)
-        return AppView(app_id, facts, risk, decision)
+            elif aspect == _OVERRIDE:
+                override = self._overrides.decode(doc)
+        return AppView(app_id, facts, risk, decision, override)
+
+    def view_of(self, app_id: str, docs: Iterable[Doc]) -> AppView:
+        """Facts, risk, decision and override of an app out of its items."""
+        return self._view(app_id, docs)
 
     # --- list -----------------------------------------------------------------------------------
     def summary(self) -> tuple[AppSummary, ...]:

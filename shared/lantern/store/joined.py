@@ -6,7 +6,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from lantern.domain import ids
+from lantern.domain.apps import AppView
 from lantern.domain.inventory import App, Bundle
+from lantern.domain.risk import DEFAULT, Weights
 from lantern.domain.tenancy import Connection
 from lantern.domain.use import UseWindow
 
@@ -27,6 +29,17 @@ class Surroundings:
     bundles: Mapping[str, Bundle]
     last_use: Mapping[str, Mapping[str, date]]
     window: UseWindow | None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSurroundings:
+    """What the risk of one grant takes, besides its bundle; `scopes` None where the set is not stored."""
+
+    view: AppView
+    scopes: frozenset[str] | None
+    last_used: date | None
+    window: UseWindow | None
+    weights: Weights
 
 
 class JoinedReader:
@@ -87,4 +100,23 @@ class JoinedReader:
             },
             last_use=last_use,
             window=self._store.use.decode_window(found[window]) if window in found else None,
+        )
+
+    def grant_risk(self, connection: Connection, pid: str, app_id: str, scope_set: str) -> GrantSurroundings:
+        """What the risk of one grant takes, besides its bundle."""
+        keys, cid, shards = self._store.documents.keys, connection.id, connection.shards
+        aspects = [keys.app(app_id, name) for name in ("FACTS", "RISK", "POLICY", "OVERRIDE")]
+        held, window, weights = keys.scope_set(scope_set), keys.activity(cid), keys.risk_weights()
+        use = keys.last_use(cid, ids.shard_of(pid, shards), shards)
+        found = self._store.documents.batch_get([*aspects, held, use, window, weights])
+        repo = self._store.apps
+        last = self._store.use.decode_last(found[use]) if use in found else {}
+        return GrantSurroundings(
+            view=repo.view_of(app_id, (found[key] for key in aspects if key in found)),
+            scopes=repo.decode_scopes(found[held]) if held in found else None,
+            last_used=last.get(pid, {}).get(app_id),
+            window=self._store.use.decode_window(found[window]) if window in found else None,
+            weights=self._store.risk.decode_weights(found[weights]).weights()
+            if weights in found
+            else DEFAULT,
         )

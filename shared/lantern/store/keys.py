@@ -150,6 +150,10 @@ class Keys:
         """Last use in one shard."""
         return Key(self._pk("C", part(cid), "LAST"), shard_name(shard, shards))
 
+    def app_use(self, cid: str, name: str) -> Key:
+        """Use of some apps as a whole, or the window in which it is known."""
+        return Key(self._pk("C", part(cid), "APPUSE"), part(name))
+
     def delegations(self, cid: str) -> str:
         """Partition of the delegation ledger."""
         return self._pk("C", part(cid), "DELEG")
@@ -164,7 +168,7 @@ class Keys:
         return self._pk("APP")
 
     def app(self, app_id: str, aspect: str) -> Key:
-        """One aspect of an app: FACTS, RISK or POLICY."""
+        """One aspect of an app: FACTS, RISK, POLICY or OVERRIDE."""
         return Key(self.apps(), f"{part(app_id)}#{aspect}")
 
     def app_summaries(self) -> str:
@@ -191,6 +195,19 @@ class Keys:
     def catalog_applied(self) -> Key:
         """The catalog that was last applied to the tenant's apps."""
         return Key(self.catalog(), "APPLIED")
+
+    # --- risk -----------------------------------------------------------------------------------
+    def risk_weights(self) -> Key:
+        """The weights that the tenant set."""
+        return Key(self._pk("RISK"), "WEIGHTS")
+
+    def posture_days(self) -> str:
+        """Partition of the daily posture."""
+        return self._pk("POSTURE")
+
+    def posture_day(self, day: date) -> Key:
+        """The posture of a day."""
+        return Key(self.posture_days(), f"{day:%Y-%m-%d}")
 
     # --- findings, jobs -------------------------------------------------------------------------
     def findings(self) -> str:

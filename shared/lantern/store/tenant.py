@@ -8,6 +8,7 @@ from typing import Any
 
 from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
+from lantern.store.app_use import AppUseRepository
 from lantern.store.apps import AppRepository
 from lantern.store.bundles import BundleRepository
 from lantern.store.catalog import CatalogRepository
@@ -29,6 +30,7 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
 from lantern.store.trail import AuditRepository, OutboxRepository
 from lantern.store.use import UseRepository
@@ -71,8 +73,10 @@ class TenantStore:
         self.footprints = FootprintRepository(documents, self.bundles)
         self.history = HistoryRepository(documents)
         self.use = UseRepository(documents)
+        self.app_use = AppUseRepository(documents)
         self.apps = AppRepository(documents)
         self.catalog = CatalogRepository(documents)
+        self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
         self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lantern.domain import ids
 from lantern.domain.errors import RevisionConflictError, StorageError
 from lantern.domain.history import ChangeEntry, entries_of
-from lantern.domain.use import UseRow, UseTally, UseWindow, WeekUse, idle_days, iso_week
+from lantern.domain.use import AppUse, UseRow, UseTally, UseWindow, WeekUse, idle_days, iso_week, whole_weeks
 from lantern.store.footprints import ShardState
 from lantern.store.tenant import TenantStore
 from tests.contract.store.factories import CID, NOW, Organisation
@@ -321,3 +321,80 @@ def test_the_window_says_what_is_known(store: TenantStore) -> None:
     assert idle_days(None, window, NOW) == 30
     assert idle_days(None, None, NOW) is None
     assert idle_days(NOW.date() - timedelta(days=3), None, NOW) == 3
+
+
+# --- use of apps as a whole -------------------------------------------------------------------------
+
+
+def test_app_use_is_folded_once_and_adds_up(store: TenantStore) -> None:
+    first, second = (
+        UseWindow(NOW - timedelta(days=14), NOW - timedelta(days=7)),
+        UseWindow(NOW - timedelta(days=7), NOW),
+    )
+    for _ in range(2):
+        store.app_use.fold(CID, {APPS[0]: AppUse({"2026-W01": 5}, ("drive",))}, first, "a")
+    uses = {APPS[0]: AppUse({"2026-W01": 1, "2026-W02": 2}, ("gmail",)), APPS[1]: AppUse({"2026-W02": 3})}
+    store.app_use.fold(CID, uses, second, "b")
+
+    window, found = store.app_use.read(CID, APPS[:3])
+
+    assert window is not None
+    assert (window.since, window.until, window.reported) == (
+        first.complete_from,
+        second.complete_until,
+        ("drive", "gmail"),
+    )
+    assert found == {
+        APPS[0]: AppUse({"2026-W01": 6, "2026-W02": 2}, ("drive", "gmail")),
+        APPS[1]: AppUse({"2026-W02": 3}),
+    }
+
+
+def test_a_hole_starts_the_window_of_app_use_anew(store: TenantStore) -> None:
+    store.app_use.fold(CID, {}, UseWindow(NOW - timedelta(days=30), NOW - timedelta(days=20)), "a")
+    later = UseWindow(NOW - timedelta(days=7), NOW)
+    store.app_use.fold(CID, {}, later, "b")
+
+    window, found = store.app_use.read(CID, APPS)
+
+    assert window is not None
+    assert (window.since, window.until, found) == (later.complete_from, later.complete_until, {})
+    assert store.app_use.read("con_other", APPS) == (None, {})
+
+
+def test_twelve_weeks_are_kept(store: TenantStore) -> None:
+    weeks = {f"2026-W{number:02}": number for number in range(1, 21)}
+    for number, (week, events) in enumerate(weeks.items()):
+        window = UseWindow(NOW, NOW + timedelta(days=7))
+        store.app_use.fold(CID, {APPS[0]: AppUse({week: events})}, window, str(number))
+    _, found = store.app_use.read(CID, APPS[:1])
+    assert list(found[APPS[0]].weeks) == list(weeks)[-12:]
+
+
+def test_only_whole_weeks_count() -> None:
+    wednesday, monday = datetime(2026, 1, 7, 9, tzinfo=UTC), datetime(2026, 1, 26, tzinfo=UTC)
+    assert whole_weeks(wednesday, monday, 9) == ["2026-W03", "2026-W04"]
+    assert whole_weeks(wednesday, monday, 1) == ["2026-W04"]
+    assert whole_weeks(wednesday, wednesday + timedelta(days=4), 9) == []
+    assert whole_weeks(datetime(2026, 1, 5, tzinfo=UTC), monday, 9)[0] == "2026-W02"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(PEOPLE),
+            st.sampled_from(APPS),
+            st.integers(1, 9),
+            st.dates(date(2026, 1, 1), date(2026, 3, 1)),
+        ),
+        max_size=20,
+    )
+)
+def test_a_tally_adds_up_by_app(rows) -> None:
+    tally = UseTally()
+    expected: dict[str, dict[str, int]] = {}
+    for person, app, events, day in rows:
+        tally.add(person, app, events, day)
+        weeks = expected.setdefault(app, {})
+        weeks[iso_week(day)] = weeks.get(iso_week(day), 0) + events
+    assert tally.by_app() == expected

@@ -13,6 +13,9 @@ from tests.functional.api.world import Client, Planted, World, plant
 BODIES: dict[str, Any] = {
     "startConnection": {"provider": "google"},
     "setAppStatus": {"status": "approved"},
+    "setRiskOverride": {"score": 10, "note": "n", "until": "2026-04-01T00:00:00Z"},
+    "setRiskWeights": {"weights": {}},
+    "previewRiskWeights": {"weights": {"reach": 50}},
     "revokeGrants": {},
     "revokeGrant": {},
     "acknowledgeFinding": {},
@@ -26,6 +29,7 @@ NEEDED = {
     "listAppHolders": ("connection_id",),
     "listPrincipals": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),
+    "getGrantRisk": ("connection_id",),
 }
 
 
@@ -97,9 +101,22 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
 
 
 FILTERS = {("listApps", "connection_id"), ("findProducts", "client_id")}
+KNOWLEDGE = {"vendor_id"}
+"""Ids of what every tenant may know: the same for all, and never in a tenant's table."""
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[4]}")
+def test_knowledge_is_the_same_for_all_and_asks_no_table(world: World, planted: Planted, api: Client) -> None:
+    other = Client(world, plant(world, 2).tenant_id)
+    world.counted()
+    path = f"/v1/vendors/{planted.vendor_id}"
+    first, second = api("GET", path), other("GET", path)
+    assert (first.status, first.text) == (200, second.text)
+    assert world.counted() == {}
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c[4] not in KNOWLEDGE], ids=lambda case: f"{case[0]}-{case[4]}"
+)
 def test_a_foreign_id_is_answered_like_one_that_is_not_there(
     world: World, planted: Planted, api: Client, case: tuple[str, str, str, str, str]
 ) -> None:

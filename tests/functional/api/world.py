@@ -26,6 +26,7 @@ from lantern.runtime.cursors import CursorCodec
 from lantern.services import remediation
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.links import ConsentLinks, Site
+from lantern.services.reference import Reference
 from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
@@ -101,6 +102,7 @@ class World:
     """One warm process that serves every tenant."""
 
     client: Any
+    reference: Reference
     seed: int = 1
     limit: int = 10_000
     stores: dict[str, TenantStore] = field(default_factory=dict)
@@ -125,6 +127,7 @@ class World:
             random=self.random,
             environment="test",
             requests_per_minute=self.limit,
+            reference=self.reference,
         )
 
     def store(self, tenant_id: str) -> TenantStore:
@@ -219,6 +222,7 @@ class Planted:
     entry_id: str
     client_id: str
     import_id: str
+    vendor_id: str = "openai"
 
     def parameters(self) -> dict[str, str]:
         """Ids by the names that paths and queries give them."""

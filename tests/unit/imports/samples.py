@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from lantern.connectors.imports.formats import Options, Reading, read
-from lantern.domain.posture.rows import BadRow, Row
+from lantern.domain.exports.rows import BadRow, Row
 
 DRIVE = "https://www.googleapis.com/auth/drive.readonly"
 MAIL = "https://www.googleapis.com/auth/gmail.modify"

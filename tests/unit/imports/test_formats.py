@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lantern.connectors.imports.formats import UnrecognisedError, formats, read
 from lantern.connectors.imports.text import UnreadableError
-from lantern.domain.posture.rows import AccountRow, AppRow, BadRow, GrantRow
+from lantern.domain.exports.rows import AccountRow, AppRow, BadRow, GrantRow
 from tests.unit.imports.samples import GAM, SAMPLES, TOKENS, everything, reading
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252")

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from lantern.connectors.imports.jsonstream import MAX_RECORD, Element, elements
-from lantern.domain.posture.rows import AccountRow, AppRow, BadRow, GrantRow, Permission
+from lantern.domain.exports.rows import AccountRow, AppRow, BadRow, GrantRow, Permission
 from tests.unit.imports.samples import (
     ASSIGNMENT,
     DRIVE,

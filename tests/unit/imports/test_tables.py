@@ -6,7 +6,7 @@ import pytest
 
 from lantern.connectors.imports.formats import Options
 from lantern.connectors.imports.table import MAX_LINE
-from lantern.domain.posture.rows import AccountRow, GrantRow, Permission
+from lantern.domain.exports.rows import AccountRow, GrantRow, Permission
 from tests.unit.imports.samples import DRIVE, GAM, MAIL, bad, everything, rows
 
 HEAD = "user,clientId,displayText,anonymous,nativeApp,userKey,scopes\n"

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import date
 
-from lantern.domain.posture.census import Census
-from lantern.domain.posture.posture import AppPosture, Posture, Source, posture_of
-from lantern.domain.posture.rows import AccountRow, AppRow, GrantRow, Permission, Row
+from lantern.domain.exports.census import Census
+from lantern.domain.exports.posture import AppPosture, Posture, Source, posture_of
+from lantern.domain.exports.rows import AccountRow, AppRow, GrantRow, Permission, Row
 from scripts.admin_cli.assess.knowledge import ExportKnowledge
 
 TODAY = date(2026, 3, 31)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lantern.domain.posture.posture import AutomationPosture
+from lantern.domain.exports.posture import AutomationPosture
 from scripts.admin_cli.assess.knowledge import ExportKnowledge
 from tests.unit.posture.support import READ, held, posture
 

@@ -6,8 +6,8 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lantern.domain.posture.census import NOT_TOLD, Census
-from lantern.domain.posture.rows import AccountRow, AppRow, GrantRow, Permission, Row
+from lantern.domain.exports.census import NOT_TOLD, Census
+from lantern.domain.exports.rows import AccountRow, AppRow, GrantRow, Permission, Row
 from tests.unit.posture.support import READ, census_of, held
 
 ENTRA: list[Row] = [

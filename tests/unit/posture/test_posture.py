@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 import pytest
 
 from lantern.domain import ids
+from lantern.domain.exports.findings import Findings
+from lantern.domain.exports.judge import judge_apps
+from lantern.domain.exports.posture import Posture
+from lantern.domain.exports.rows import AccountRow, AppRow, GrantRow, Permission
 from lantern.domain.inventory import App
-from lantern.domain.posture.findings import Findings
-from lantern.domain.posture.judge import judge_apps
-from lantern.domain.posture.posture import Posture
-from lantern.domain.posture.rows import AccountRow, AppRow, GrantRow, Permission
 from lantern.domain.rules.vocabulary import problems_of_facts
 from lantern.domain.tally import StoredTally
 from lantern.services.scoring.assess import judge

@@ -1,6 +1,7 @@
 """Google's JSON as Lantern's records. Pure; whatever has not the documented shape is refused whole."""
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ from lantern.domain import ids
 from lantern.domain.inventory import App, AppKind, ObservedGrant, Principal, PrincipalStatus
 
 NAME_LIMIT: Final = 200
+_API_LIMIT: Final = 40
 _PLACEHOLDER_PROFILE: Final = "105250506097979753968"  # Reports API reference, `actor.profileId`
 _CHANGING: Final = frozenset({"authorize", "revoke"})
 _DELEGATION: Final = {"AUTHORIZE_API_CLIENT_ACCESS": False, "REMOVE_API_CLIENT_ACCESS": True}
@@ -237,6 +239,7 @@ class UseCount:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], tuple[int, datetime]] = {}
+        self._apis: dict[str, set[str]] = defaultdict(set)
 
     def add(self, seen: Iterable[Event]) -> None:
         """Count the `activity` events among these."""
@@ -247,10 +250,17 @@ class UseCount:
             key = (event.native_id, client)
             count, last = self._found.get(key, (0, event.at))
             self._found[key] = (count + 1, max(last, event.at))
+            api = event.first("api_name")
+            if api:
+                self._apis[client].add(label(api)[:_API_LIMIT].casefold())
 
     def all(self) -> tuple[Use, ...]:
         """Everything counted so far."""
         return tuple(Use(*key, *counted) for key, counted in self._found.items())
+
+    def apis(self) -> dict[str, frozenset[str]]:
+        """Client id → the APIs it called."""
+        return {client: frozenset(names) for client, names in self._apis.items()}
 
 
 def consents(seen: Iterable[Event]) -> tuple[Consent, ...]:

@@ -155,7 +155,7 @@ def _folded(part: _Part, pages: Iterable[_Page]) -> HistoryPage:
         consents += normalize.consents(fresh)
         delegations += normalize.delegations(fresh)
         events += len(page.events)
-    return HistoryPage(uses.all(), tuple(consents), tuple(delegations), events, last=False)
+    return HistoryPage(uses.all(), tuple(consents), tuple(delegations), events, last=False, apis=uses.apis())
 
 
 def _once(events: list[normalize.Event], counted: set[str]) -> list[normalize.Event]:

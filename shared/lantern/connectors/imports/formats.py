@@ -14,8 +14,8 @@ from typing import Final, Literal
 from lantern.connectors.imports.jsonstream import Element, elements, looks_like_json
 from lantern.connectors.imports.table import Line, Record, header_of, lines_of, records
 from lantern.connectors.imports.text import UnreadableError, text_of
+from lantern.domain.exports.rows import BadRow, Row
 from lantern.domain.inventory import Provider
-from lantern.domain.posture.rows import BadRow, Row
 
 _MODULES: Final = ("gam_tokens", "google_users", "graph", "okta", "google_tokens", "slack", "inventory_csv")
 _SAMPLE_LINES: Final = 5

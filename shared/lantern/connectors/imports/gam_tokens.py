@@ -10,8 +10,8 @@ from typing import Final
 from lantern.connectors.imports import values
 from lantern.connectors.imports.formats import Options, Rows, TableFormat
 from lantern.connectors.imports.table import Record
+from lantern.domain.exports.rows import BadRow, GrantRow, Permission
 from lantern.domain.inventory import AppKind
-from lantern.domain.posture.rows import BadRow, GrantRow, Permission
 
 _USER: Final = ("user", "primaryemail", "email", "owner")
 _APP: Final = ("displaytext", "appname")

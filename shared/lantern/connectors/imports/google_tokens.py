@@ -7,7 +7,7 @@ from lantern.connectors.imports import values
 from lantern.connectors.imports.formats import JsonFormat, Options, Rows
 from lantern.connectors.imports.gam_tokens import app_kind
 from lantern.connectors.imports.jsonstream import Element
-from lantern.domain.posture.rows import BadRow, GrantRow
+from lantern.domain.exports.rows import BadRow, GrantRow
 
 _USERS: Final = ("user", "userEmail", "primaryEmail", "email")
 

@@ -6,8 +6,8 @@ from typing import Final
 from lantern.connectors.imports import values
 from lantern.connectors.imports.formats import Options, Rows, TableFormat
 from lantern.connectors.imports.table import Record
+from lantern.domain.exports.rows import AccountRow, BadRow
 from lantern.domain.inventory import PrincipalStatus
-from lantern.domain.posture.rows import AccountRow, BadRow
 
 _FACTS: Final = frozenset(
     {"suspended", "archived", "isadmin", "isenforcedin2sv", "orgunitpath", "lastlogintime"}

@@ -11,7 +11,7 @@ from typing import Any, Final
 from lantern.connectors.imports import values
 from lantern.connectors.imports.formats import JsonFormat, Options, Rows
 from lantern.connectors.imports.jsonstream import Element
-from lantern.domain.posture.rows import NO_ROLES, AccountRow, AppRow, BadRow, GrantRow, Permission, Row
+from lantern.domain.exports.rows import NO_ROLES, AccountRow, AppRow, BadRow, GrantRow, Permission, Row
 
 _NO_ROLE: Final = "00000000-0000-0000-0000-000000000000"
 _MICROSOFT: Final = frozenset(

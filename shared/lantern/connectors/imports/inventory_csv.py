@@ -8,8 +8,8 @@ from typing import Final
 from lantern.connectors.imports import values
 from lantern.connectors.imports.formats import Options, Rows, TableFormat
 from lantern.connectors.imports.table import Record
+from lantern.domain.exports.rows import AccountRow, BadRow, GrantRow
 from lantern.domain.inventory import PrincipalStatus, Provider
-from lantern.domain.posture.rows import AccountRow, BadRow, GrantRow
 
 _ALIASES: Final = {
     "user": ("user", "useremail", "email", "emailaddress", "mail", "username", "userprincipalname", "upn",

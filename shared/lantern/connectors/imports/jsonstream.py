@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from lantern.domain.posture.rows import BadRow
+from lantern.domain.exports.rows import BadRow
 
 MAX_RECORD: Final = 1024 * 1024
 """A record longer than this is no record of any export."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 from lantern.connectors.imports import values
 from lantern.connectors.imports.formats import JsonFormat, Options, Rows
 from lantern.connectors.imports.jsonstream import Element
+from lantern.domain.exports.rows import AccountRow, AppRow, BadRow, GrantRow, Row
 from lantern.domain.inventory import PrincipalStatus
-from lantern.domain.posture.rows import AccountRow, AppRow, BadRow, GrantRow, Row
 from lantern.domain.scopes import Kind
 
 _GONE: Final = frozenset({"revoked", "expired", "inactive"})

@@ -7,7 +7,7 @@ from lantern.connectors.imports import values
 from lantern.connectors.imports.formats import JsonFormat, Options, Rows
 from lantern.connectors.imports.jsonstream import Element
 from lantern.domain.apps import AppStatus
-from lantern.domain.posture.rows import AppRow, BadRow, GrantRow, Permission, Row
+from lantern.domain.exports.rows import AppRow, BadRow, GrantRow, Permission, Row
 
 _GONE: Final = frozenset({"removed", "disabled"})
 _STATUS: Final[Mapping[str, AppStatus]] = {"approved_apps": "approved", "restricted_apps": "not_allowed"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lantern.domain.posture.rows import BadRow
+from lantern.domain.exports.rows import BadRow
 
 MAX_LINE: Final = 1024 * 1024
 MAX_COLUMNS: Final = 2_000

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from lantern.domain.posture.rows import Permission
+from lantern.domain.exports.rows import Permission
 from lantern.domain.scopes import Kind
 
 MAX_TEXT: Final = 1_000

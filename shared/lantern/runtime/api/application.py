@@ -18,8 +18,10 @@ from lantern.runtime.api import (
     keys,
     openapi,
     principals,
+    risk,
     runs,
     tenant,
+    vendors,
 )
 from lantern.runtime.api.gateway import Event, Response
 from lantern.runtime.api.gateway import handle as handle_event
@@ -34,6 +36,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *apps.ROUTES,
     *app_risk.ROUTES,
     *catalog.ROUTES,
+    *vendors.ROUTES,
+    *risk.ROUTES,
     *principals.ROUTES,
     *grants.ROUTES,
     *findings.ROUTES,

@@ -43,11 +43,13 @@ class AppRow(Answer):
     confidence: float = Field(description="How sure the verdict is, 0 to 1.")
     risk: int | None = Field(description="0 to 100; null while not assessed.")
     risk_level: str | None
+    risk_computed: int | None = Field(description="What the risk would be; null unless people set it.")
     category: str | None
     product: str | None
     vendor: str | None
     publisher: str | None
     lookalike_of: str | None = Field(description="Product whose name it imitates.")
+    abused: bool = Field(description="Whether a public report of abuse fits it; see its risk.")
     scope_severity: str | None = Field(description="Most sensitive scope any holder granted.")
     status: AppStatus | None
     holders: int = Field(description="Accounts that hold it.")
@@ -132,11 +134,13 @@ def _row(app: AppSummary) -> AppRow:
         confidence=app.confidence,
         risk=app.risk,
         risk_level=app.risk_level,
+        risk_computed=app.risk_computed,
         category=app.category,
         product=app.product,
         vendor=app.vendor,
         publisher=app.publisher,
         lookalike_of=app.lookalike_of,
+        abused=app.abused,
         scope_severity=app.scope_severity,
         status=app.status,
         holders=app.holders,
@@ -158,7 +162,7 @@ def _etag(decision: AppDecision | None) -> str:
     return revision_etag(decision.rev if decision else 0)
 
 
-def _app(view: AppView) -> AppAnswer:
+def _app(view: AppView, now: datetime) -> AppAnswer:
     facts = view.facts
     return AppAnswer(
         id=view.app_id,
@@ -170,7 +174,7 @@ def _app(view: AppView) -> AppAnswer:
         domains=list(facts.domains) if facts else [],
         verified_publisher=facts.verified_publisher if facts else None,
         first_seen=facts.first_seen if facts else None,
-        risk=queries_apps.score(view.risk),
+        risk=queries_apps.effective(view, now),
         decision=_decision(view.app_id, view.decision),
     )
 
@@ -190,7 +194,7 @@ def list_apps(call: Call[AppQuery, None]) -> Reply:
         first_seen_until=asked.first_seen_until,
     )
     after = load_position(call.position(asked.cursor))
-    page = queries_apps.list_apps(call.store, wanted, asked.sort, after, asked.limit)
+    page = queries_apps.list_apps(call.store, wanted, asked.sort, after, asked.limit, call.tools.now())
     cursor = call.cursor(dump_position(page.position))
     return Reply(AppList(data=[_row(app) for app in page.rows], next_cursor=cursor))
 
@@ -198,7 +202,7 @@ def list_apps(call: Call[AppQuery, None]) -> Reply:
 def get_app(call: Call[Any, None]) -> Reply:
     """One app."""
     view = queries_apps.app(call.store, call.path["app_id"])
-    return Reply(_app(view), etag=_etag(view.decision))
+    return Reply(_app(view, call.tools.now()), etag=_etag(view.decision))
 
 
 def put_status(call: Call[Any, DecisionBody]) -> Reply:

@@ -47,6 +47,8 @@ TAGS: Final[Mapping[str, str]] = {
     "Imports": "Exports that are handed in as files, for what is not connected.",
     "Apps": "Software that holds access: who it is, whether it is AI, how risky it is, what was decided.",
     "Catalog": "What is known of products: shipped entries, and the tenant's own, which win over them.",
+    "Vendors": "What is publicly known of the makers of apps.",
+    "Risk": "How risk is weighed, and how the organisation stands.",
     "Principals": "Accounts and what they have granted.",
     "Grants": "One app's access to one principal's data, and its revocation.",
     "Findings": "What breaks a rule, grouped by app or person.",

@@ -8,6 +8,7 @@ from lantern.domain.ids import RandomBytes
 from lantern.runtime.cursors import CursorCodec
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.ports import OnboardingPort, QueuePort, RemediationPort
+from lantern.services.reference import Reference
 from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
 
@@ -18,7 +19,7 @@ class Tools:
 
     `open_store` answers with a store bound to one tenant. `queue`, `catalog` and `cursors` are functions
     because few requests need them: a client is made, a file opened, and a platform secret read, at first
-    use. `environment` goes into issued keys.
+    use. `environment` goes into issued keys. `reference` is the release's knowledge, read at first use.
     """
 
     open_store: Callable[[str], TenantStore]
@@ -32,3 +33,4 @@ class Tools:
     random: RandomBytes
     environment: str
     requests_per_minute: int
+    reference: Reference

@@ -7,6 +7,8 @@ in a plan that is written before; a slice that proves too long for one worker is
 """
 
 import logging
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,7 +18,7 @@ import msgspec
 
 from lantern.domain import ids
 from lantern.domain.errors import LeaseLostError
-from lantern.domain.use import UseRow, UseTally, UseWindow
+from lantern.domain.use import AppUse, UseRow, UseTally, UseWindow
 from lantern.domain.work import Work
 from lantern.services.discovery.context import Discovery
 from lantern.services.discovery.feeds import note_delegations
@@ -148,31 +150,49 @@ def _read(task: Discovery, plan: Plan, *, alone: bool) -> bool:
         lambda native: ids.principal_id(connection.provider, connection.organisation_id, native)
     )
     app = cache(lambda client: ids.app_id(connection.provider, client))
+    apis: dict[str, set[str]] = defaultdict(set)
     for page in task.connector.history(plan.since, plan.until, task.deadline):
         for use in page.uses:
             tally.add(principal(use.native_id), app(use.client_id), use.events, use.last_at.date())
         consents += (
             UseRow(principal(one.native_id), app(one.client_id), 0, one.at.date()) for one in page.consents
         )
+        for client, names in page.apis.items():
+            apis[app(client)] |= names
         note_delegations(task, page.delegations)
         complete = page.last
     if not complete:
         if alone and plan.shards is None:
             _shorten(task, plan)
         return False
-    _fold(task, plan, tally, consents)
+    _fold(task, plan, _Read(tally, consents, apis))
     return True
 
 
-def _fold(task: Discovery, plan: Plan, tally: UseTally, consents: list[UseRow]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a slice said: use, consents, and the names of the APIs each app called."""
+
+    tally: UseTally
+    consents: list[UseRow]
+    apis: Mapping[str, set[str]]
+
+
+def _fold(task: Discovery, plan: Plan, read: _Read) -> None:
     store, cid = task.store, task.connection.id
     if plan.shards is None:
         plan = replace(plan, shards=task.connection.shards)
         _keep(task, plan)
     shards = plan.shards or 1
-    for rows in tally.by_shard(shards):
-        store.use.fold(cid, shards, rows, batch=f"{plan.since.isoformat()} {plan.until.isoformat()}")
-    store.use.note_consents(cid, shards, consents, task.clock.now())
+    batch = f"{plan.since.isoformat()} {plan.until.isoformat()}"
+    for rows in read.tally.by_shard(shards):
+        store.use.fold(cid, shards, rows, batch=batch)
+    store.use.note_consents(cid, shards, read.consents, task.clock.now())
+    uses = {
+        app: AppUse(weeks, tuple(sorted(read.apis.get(app, ()))))
+        for app, weeks in read.tally.by_app().items()
+    }
+    store.app_use.fold(cid, uses, UseWindow(plan.since, plan.until), batch)
     window = store.use.window(cid)
     joined = window.widened(plan.since, plan.until) if window else None
     store.use.set_window(cid, joined or UseWindow(plan.since, plan.until))

@@ -5,8 +5,8 @@ from typing import Final
 
 from lantern.connectors.protocol import Deadline, Unread
 from lantern.domain import ids
+from lantern.domain.exports.census import NOT_TOLD, Census, Held
 from lantern.domain.inventory import App, Bundle, Observation, ObservedGrant, Principal, Provider
-from lantern.domain.posture.census import NOT_TOLD, Census, Held
 from lantern.domain.tenancy import Connection
 from lantern.domain.use import UseRow
 from lantern.store.tenant import TenantStore

@@ -15,10 +15,10 @@ from lantern.connectors.protocol import Clock, Deadline
 from lantern.domain import ids
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import RevisionConflictError
+from lantern.domain.exports.census import Census
+from lantern.domain.exports.rows import BadRow
 from lantern.domain.imports import MAX_BAD, BadLine, ImportCounts, ImportRecord
 from lantern.domain.inventory import Provider
-from lantern.domain.posture.census import Census
-from lantern.domain.posture.rows import BadRow
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter, Tally

@@ -2,23 +2,41 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from lantern.domain.apps import AppDecision, AppSummary
+from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.facts import ScopeSetView
 from lantern.domain.identification import AppFacts, Identification, identify
 from lantern.domain.inventory import App
 from lantern.domain.lookalike import LookAlike, lookalike
-from lantern.domain.risk import Assessment, RiskInput, assess
-from lantern.domain.scopes import severity_rank, worst
+from lantern.domain.privilege import LEAST_DAYS, unused
+from lantern.domain.risk import DEFAULT, Assessment, RiskInput, Weights, assess, level_of, pack_shares
+from lantern.domain.scopes import ScopeClass, severity_rank, worst
 from lantern.domain.tally import StoredTally, total
+from lantern.domain.use_change import use_change
 from lantern.services.scoring.knowledge import Knowledge
+from lantern.services.scoring.trusting import app_trust, grant_groups
 from lantern.store.apps import summary_part
 from lantern.store.tenant import TenantStore
+
+_GROUPS: Final = 20
+"""Kinds of grants whose risk is kept with the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What an app is judged against: the weights, the size of the organisation, and the time.
+
+    `size` counts principals, None while not known.
+    """
+
+    now: datetime
+    size: int | None = None
+    weights: Weights = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,47 +51,70 @@ class Judged:
 def judge(
     knowledge: Knowledge,
     app: App,
+    view: AppView,
     tallies: Mapping[str, StoredTally],
     scope_sets: Mapping[str, frozenset[str]],
-    decision: AppDecision | None,
-    organisation_size: int | None,
-    now: datetime,
+    around: Around,
 ) -> Judged:
     """Identify and assess one app.
 
     Args:
-        knowledge: catalog and scope tables.
+        knowledge: what the release knows.
         app: what the provider said of it.
+        view: what is stored of it: what the tenant decided, and a risk that people set.
         tallies: its holders, by connection.
         scope_sets: the scope sets the tallies name.
-        decision: what the tenant decided.
-        organisation_size: principals of the tenant; None while not known.
-        now: the current time.
+        around: what it is judged against.
     """
     whole = total(tallies.values())
     scopes = frozenset(scope for key in whole.scope_sets for scope in scope_sets.get(key, frozenset()))
     identified, imitates = recognise(knowledge, app, scopes)
     classes = knowledge.classes(app.provider, scopes)
-    risk = assess(
-        RiskInput(
-            identification=identified,
-            scopes=classes,
-            holders=whole.holders,
-            org_size=organisation_size,
-            privileged_holders=whole.admins,
-            stale_holders=whole.stale,
-            departed_holders=whole.departed,
-            connections=sum(1 for t in tallies.values() if t.holders),
-            verified_publisher=app.verified_publisher,
-            look_alike=imitates,
-            status=decision.status if decision else "unreviewed",
-            age_days=(now - app.first_seen).days if app.first_seen else None,
-        )
+    trusted = replace(
+        app_trust(knowledge.reference, app, identified, imitates, view.decision, around.now),
+        unused=unused(classes, whole.untouched) if _known_long(app, around.now) else None,
+        use_change=use_change(whole.weeks) if whole.weeks is not None else None,
     )
+    counted = replace(
+        trusted,
+        scopes=classes,
+        holders=whole.holders,
+        org_size=around.size,
+        privileged_holders=whole.admins,
+        stale_holders=whole.stale,
+        departed_holders=whole.departed,
+        personal_holders=whole.personal,
+        connections=sum(1 for t in tallies.values() if t.holders),
+    )
+    risk = assess(counted, around.weights)
+    by_set = {
+        key: knowledge.classes(app.provider, scope_sets[key]) for key in whole.scope_sets if key in scope_sets
+    }
     severity = worst(classes)
-    row = _row(app, identified, imitates, risk, whole, tallies, decision)
+    row = _set_by_people(_row(app, identified, counted, risk, whole, tallies, view), view, around.now)
     row = replace(row, scope_severity=severity if severity_rank(severity) or classes else None)
-    return Judged(row, risk.fingerprint, _body(identified, imitates, risk, tallies))
+    body = {
+        "identification": identified,
+        "look_alike": imitates,
+        "abuse": trusted.abuse,
+        "assessment": risk,
+        "data": sorted({one.data_class for one in classes if one.data_class}),
+        "access": sorted({one.access for one in classes if one.access}),
+        "unused": _shown(trusted.unused),
+        "use_change": trusted.use_change,
+        "grants": grant_groups(trusted, whole, by_set, around.weights, _GROUPS),
+        "tallies": tallies,
+    }
+    return Judged(row, risk.fingerprint, msgspec.to_builtins(body))
+
+
+def _known_long(app: App, now: datetime) -> bool:
+    """Whether an app is here for long enough to have used what it may do."""
+    return app.first_seen is not None and (now - app.first_seen).days >= LEAST_DAYS
+
+
+def _shown(scopes: tuple[ScopeClass, ...] | None) -> list[str] | None:
+    return None if scopes is None else [one.scope for one in scopes]
 
 
 def recognise(
@@ -95,11 +136,11 @@ def recognise(
 def _row(
     app: App,
     identified: Identification,
-    imitates: LookAlike | None,
+    judged: RiskInput,
     risk: Assessment,
     whole: StoredTally,
     tallies: Mapping[str, StoredTally],
-    decision: AppDecision | None,
+    view: AppView,
 ) -> AppSummary:
     return AppSummary(
         app_id=app.id,
@@ -116,28 +157,29 @@ def _row(
         product_id=identified.product_id,
         vendor=identified.vendor,
         publisher=app.publisher,
-        lookalike_of=imitates.product if imitates else None,
-        status=decision.status if decision else None,
+        lookalike_of=_imitated(judged.look_alike),
+        status=view.decision.status if view.decision else None,
         first_seen=app.first_seen,
         last_used=whole.last_used,
         connections=tuple(sorted(c for c, t in tallies.items() if t.holders)),
+        shares=pack_shares(risk),
+        abused=judged.abuse is not None,
     )
 
 
-def _body(
-    identified: Identification,
-    imitates: LookAlike | None,
-    risk: Assessment,
-    tallies: Mapping[str, StoredTally],
-) -> Mapping[str, Any]:
-    body = {
-        "identification": asdict(identified),
-        "look_alike": asdict(imitates) if imitates else None,
-        "assessment": asdict(risk),
-        "tallies": {connection: asdict(tally) for connection, tally in tallies.items()},
-    }
-    built: dict[str, Any] = msgspec.to_builtins(body)
-    return built
+def _imitated(found: LookAlike | None) -> str | None:
+    return found.product if found else None
+
+
+def _set_by_people(row: AppSummary, view: AppView, now: datetime) -> AppSummary:
+    """The row with the risk that people set in place of the computed one, while theirs holds."""
+    override = view.override
+    score = override.in_effect(now) if override else None
+    if override is None or score is None:
+        return row
+    return replace(
+        row, risk=score, risk_level=level_of(score), risk_computed=row.risk, override_until=override.until
+    )
 
 
 def stored_tallies(body: Mapping[str, Any] | None) -> dict[str, StoredTally]:
@@ -165,8 +207,8 @@ def save(store: TenantStore, judged: Iterable[Judged]) -> int:
 
 
 def _fingerprint(judged: Judged) -> str:
-    """Covers the judgement and the tallies kept with it."""
-    return f"{judged.fingerprint}-{hash_of(judged.body['tallies'])}"
+    """Covers everything that is kept, so that an equal one need not be written."""
+    return hash_of(judged.body)
 
 
 def hash_of(value: Any) -> str:

@@ -10,16 +10,18 @@ from lantern.domain.rules.model import RuleSet, load_rules
 from lantern.domain.scopes import ScopeClass, worst
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
+from lantern.services.reference import Reference
 from lantern.services.scopes import Scopes
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Catalog, scope tables and rules: of one release, or with a tenant's view of the catalog."""
+    """Catalog, scope tables, rules and reference data: of one release, or with a tenant's own catalog."""
 
     catalog: ProductCatalog
     scopes: Scopes
     rules: RuleSet
+    reference: Reference
 
     def registrable(self, host: str) -> str | None:
         """The registrable domain of a host, by the public suffix list."""
@@ -48,4 +50,5 @@ def load_knowledge(directory: Path) -> Knowledge:
         catalog=Catalog(directory / "catalog.sqlite"),
         scopes=Scopes(directory),
         rules=load_rules(directory / "rules.json"),
+        reference=Reference(directory),
     )

@@ -7,7 +7,6 @@ changed, a decision the slice of one app's holders. What lies outside the slice 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from lantern.connectors.protocol import Clock
@@ -24,15 +23,18 @@ from lantern.domain.facts import (
 )
 from lantern.domain.findings import Finding, Group, finding_id
 from lantern.domain.inventory import Bundle
+from lantern.domain.privilege import ApiUse, untouched
 from lantern.domain.rules.sweep import Sweep
 from lantern.domain.rules.vocabulary import GroupBy
 from lantern.domain.tally import AppTally, StoredTally, UseView, stored
 from lantern.domain.tenancy import Connection, Run
+from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.scoring import catalogs
-from lantern.services.scoring.assess import Judged, judge, save, stored_tallies, views
+from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies, views
 from lantern.services.scoring.knowledge import Knowledge
+from lantern.services.scoring.trusting import personal
 from lantern.store.bundles import PackedBundles
 from lantern.store.tenant import TenantStore
 
@@ -42,6 +44,8 @@ _ATTEMPTS: Final = 4
 _BATCH: Final = 100
 _APPS: Final = 20
 """Apps judged together after a change of the catalog: their holders are in memory at once."""
+_WEEKS: Final = 9
+"""Weeks of use that tell whether it changed: two months and the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ def score_run(task: Scoring, connection_id: str) -> int:
     bundles = store.bundles.packed(connection_id)
     run = store.runs.get(connection_id, connection.last_full_run) if connection.last_full_run else None
     part = Slice(connection, bundles, _use(store, connection, range(connection.shards)), None, run)
-    tallies = _tally(part, task.clock.now())
+    tallies = _tally(task, part)
+    _used(task, connection, tallies)
     known = {view.app_id: view for view in store.apps.all_views()}
     for app_id, view in known.items():
         # An app that lost its last holder here is judged again too.
@@ -193,27 +198,47 @@ def _moved(task: Scoring, seen: catalogs.TenantView) -> bool:
 # --- judging apps -----------------------------------------------------------------------------------
 
 
-def _tally(part: Slice, now: datetime) -> dict[str, AppTally]:
+def _tally(task: Scoring, part: Slice) -> dict[str, AppTally]:
     tallies: dict[str, AppTally] = {}
+    now, reference = task.clock.now(), task.knowledge.reference
+    today = now.date()
     for bundle in part.bundles:
         last = part.use.last.get(bundle.principal.id, {})
+        private = personal(reference, bundle.principal)
         for grant in bundle.grants or ():
             if part.apps is None or grant.app_id in part.apps:
                 used = last.get(grant.app_id)
                 idle = idle_of(grant, used, part.use.window, now)
-                tallies.setdefault(grant.app_id, AppTally()).count(bundle, grant, used, idle)
+                tally = tallies.setdefault(grant.app_id, AppTally())
+                tally.count(bundle, grant, used, idle, personal=private, today=today)
     return tallies
+
+
+def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]) -> None:
+    """Add what is known of each app's use as a whole: events by week, kinds of data it never touches."""
+    window, uses = task.store.app_use.read(connection.id, tallies)
+    if window is None:
+        return
+    weeks = whole_weeks(window.since, window.until, _WEEKS)
+    reaches = task.knowledge.reference.risk.apis.get(connection.provider, {})
+    reported = frozenset(window.reported)
+    for app_id, tally in tallies.items():
+        use = uses.get(app_id, AppUse())
+        tally.weeks = tuple(use.weeks.get(week, 0) for week in weeks)
+        tally.untouched = untouched(
+            ApiUse(frozenset(use.apis), reported, window.since, window.until), reaches
+        )
 
 
 def _recount(task: Scoring, connection: Connection, apps: frozenset[str]) -> dict[str, AppSummary]:
     """Judge a few apps from their footprints."""
     tallies: dict[str, AppTally] = {}
-    now = task.clock.now()
     for app_id in apps:
         bundles = tuple(_holders(task.store, connection.id, app_id))
         shards = sorted({ids.shard_of(b.principal.id, connection.shards) for b in bundles})
         part = Slice(connection, bundles, _use(task.store, connection, shards), frozenset({app_id}))
-        tallies[app_id] = _tally(part, now).get(app_id, AppTally())
+        tallies[app_id] = _tally(task, part).get(app_id, AppTally())
+    _used(task, connection, tallies)
     known = {app_id: task.store.apps.view(app_id) for app_id in apps}
     return _judge(task, connection, known, tallies, _size(task.store, connection))
 
@@ -233,8 +258,9 @@ def _judge(
         combined[app_id] = kept | {connection.id: stored(tallies[app_id])}
     wanted = {key for parts in combined.values() for tally in parts.values() for key in tally.scope_sets}
     scope_sets = store.apps.scope_sets(wanted)
+    around = Around(now, size, store.risk.weights())
     judged: list[Judged] = [
-        judge(task.knowledge, view.facts, combined[app_id], scope_sets, view.decision, size, now)
+        judge(task.knowledge, view.facts, view, combined[app_id], scope_sets, around)
         for app_id, view in known.items()
         if view.facts is not None
     ]

@@ -12,8 +12,8 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from lantern.domain.apps import AppStatus
+from lantern.domain.exports.rows import AccountRow, AppRow, GrantRow, Permission, Row
 from lantern.domain.inventory import AppKind, PrincipalKind, PrincipalStatus, Provider
-from lantern.domain.posture.rows import AccountRow, AppRow, GrantRow, Permission, Row
 
 NOT_TOLD: Final = -1
 """Instead of a set of permissions: the export does not tell them."""

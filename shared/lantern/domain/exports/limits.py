@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from lantern.domain.posture.census import NOT_TOLD, Census
-from lantern.domain.posture.judge import JudgedApp
+from lantern.domain.exports.census import NOT_TOLD, Census
+from lantern.domain.exports.judge import JudgedApp
 
 
 def limits_of(census: Census, apps: list[JudgedApp], of_formats: Iterable[str]) -> tuple[str, ...]:

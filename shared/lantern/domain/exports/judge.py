@@ -7,11 +7,11 @@ from typing import Final, Protocol
 
 from lantern.domain import ids
 from lantern.domain.catalog import CatalogLookup
+from lantern.domain.exports.automations import Automation, automation_of
+from lantern.domain.exports.census import NOT_TOLD, Census, Person, Software
+from lantern.domain.exports.rows import Permission
 from lantern.domain.identification import AppFacts, Identification, identify
 from lantern.domain.lookalike import LookAlike, lookalike
-from lantern.domain.posture.automations import Automation, automation_of
-from lantern.domain.posture.census import NOT_TOLD, Census, Person, Software
-from lantern.domain.posture.rows import Permission
 from lantern.domain.risk import Assessment, RiskInput, assess
 from lantern.domain.scopes import Grant, ScopeClass
 from lantern.domain.tally import STALE_DAYS

@@ -5,13 +5,13 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
 
+from lantern.domain.exports.census import Census
+from lantern.domain.exports.findings import Findings, PostureFinding, RuleOutcome
+from lantern.domain.exports.judge import AI_VERDICTS, JudgedApp, Knowledge, judge_apps
+from lantern.domain.exports.limits import limits_of
+from lantern.domain.exports.reach import ReachCell, UnknownScope, reach_of, unknown_scopes
 from lantern.domain.identification import Verdict
 from lantern.domain.inventory import Provider
-from lantern.domain.posture.census import Census
-from lantern.domain.posture.findings import Findings, PostureFinding, RuleOutcome
-from lantern.domain.posture.judge import AI_VERDICTS, JudgedApp, Knowledge, judge_apps
-from lantern.domain.posture.limits import limits_of
-from lantern.domain.posture.reach import ReachCell, UnknownScope, reach_of, unknown_scopes
 from lantern.domain.risk import Factor, RiskLevel
 from lantern.domain.rules.model import RuleSet
 from lantern.domain.scopes import ScopeClass, Severity, severity_rank, worst

@@ -4,9 +4,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final, get_args
 
-from lantern.domain.posture.census import NOT_TOLD, Census
-from lantern.domain.posture.judge import JudgedApp, Knowledge, classify
-from lantern.domain.posture.rows import Permission
+from lantern.domain.exports.census import NOT_TOLD, Census
+from lantern.domain.exports.judge import JudgedApp, Knowledge, classify
+from lantern.domain.exports.rows import Permission
 from lantern.domain.scopes import Access, DataClass, ScopeClass, Severity, severity_rank
 
 ACCESSES: Final[tuple[Access, ...]] = get_args(Access)

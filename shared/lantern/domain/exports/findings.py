@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from lantern.domain.apps import AppSummary
+from lantern.domain.exports.census import NOT_TOLD, Census, Held, Person
+from lantern.domain.exports.judge import JudgedApp, Knowledge, classify, idle_days
+from lantern.domain.exports.rows import Permission
 from lantern.domain.facts import app_facts
-from lantern.domain.posture.census import NOT_TOLD, Census, Held, Person
-from lantern.domain.posture.judge import JudgedApp, Knowledge, classify, idle_days
-from lantern.domain.posture.rows import Permission
 from lantern.domain.rules.model import BoundRule, Rule, RuleSet
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity
 from lantern.domain.scopes import ScopeClass, severity_rank, worst

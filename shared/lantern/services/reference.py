@@ -1,0 +1,86 @@
+"""Compiled knowledge of vendors, frameworks, abuse, APIs and scopes: each file is read on first use."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from lantern.domain.abuse import AbuseList, AbuseReport
+from lantern.domain.compliance import Framework
+from lantern.domain.scopes import DataClass
+from lantern.domain.vendors import VendorProfile
+from lantern.services.scopes import Scopes
+
+FORMAT_VERSION: Final = 1
+T = TypeVar("T")
+
+
+class ReferenceDataError(Exception):
+    """A compiled file is missing, damaged or of another format."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Vendors:
+    format: int
+    vendors: tuple[VendorProfile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskData:
+    """What `risk.json` holds. `apis` is provider → API → data classes."""
+
+    format: int
+    revision: str
+    frameworks: tuple[Framework, ...]
+    abuse: tuple[AbuseReport, ...]
+    consumer_domains: frozenset[str]
+    apis: dict[str, dict[str, tuple[DataClass, ...]]]
+    transfers: dict[str, str] = field(default_factory=dict)
+
+
+class Reference:
+    """Look-ups in the compiled knowledge in `directory`; construction reads nothing.
+
+    Raises:
+        ReferenceDataError: On first use, when a file cannot be read as one of this format.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.scopes = Scopes(directory)
+
+    @cached_property
+    def risk(self) -> RiskData:
+        """Frameworks, abuse reports, consumer domains and APIs."""
+        data = self._read("risk.json", RiskData)
+        if data.format != FORMAT_VERSION:
+            raise ReferenceDataError(f"risk.json has format {data.format}, expected {FORMAT_VERSION}")
+        return data
+
+    @cached_property
+    def abuse(self) -> AbuseList:
+        """Apps that were reported."""
+        return AbuseList(self.risk.abuse)
+
+    def vendor(self, name: str | None) -> VendorProfile | None:
+        """The profile of a vendor by the name the catalog gives it; None where nothing is known."""
+        return None if name is None else self._vendors.get(name)
+
+    def vendor_by_id(self, vendor_id: str) -> VendorProfile | None:
+        """The profile of a vendor by its id."""
+        return next((one for one in self._vendors.values() if one.id == vendor_id), None)
+
+    @cached_property
+    def _vendors(self) -> dict[str, VendorProfile]:
+        data = self._read("vendors.json", _Vendors)
+        if data.format != FORMAT_VERSION:
+            raise ReferenceDataError(f"vendors.json has format {data.format}, expected {FORMAT_VERSION}")
+        return {one.vendor: one for one in data.vendors}
+
+    def _read(self, name: str, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode((self._directory / name).read_bytes(), type=kind)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise ReferenceDataError(f"{name} cannot be read: {error}") from error
