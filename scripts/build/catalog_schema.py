@@ -28,6 +28,7 @@ class Entry(BaseModel):
     domains: tuple[Domain, ...] = ()
     ids: dict[IdProvider, tuple[Label, ...]] = {}
     common: bool = Field(default=False, description="the name is an ordinary word or a person's name too")
+    well_known: bool = Field(default=False, description="most people mean this product by its name")
     namesake: bool = Field(default=False, description="another product is known to have this name as well")
     hosts_others: bool = Field(default=False, description="strangers publish under its domains")
     protected: bool = Field(default=False, description="a brand worth imitating: look-alikes are searched")

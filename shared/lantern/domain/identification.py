@@ -1,37 +1,34 @@
 """Who is this app, and is it AI? Evidence first, names second, weak signals last; the answer says why."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from lantern.domain.catalog import CatalogLookup, Product, Registrable
-from lantern.domain.name_match import NameMatch, match_name, match_publisher
-from lantern.domain.weak_signals import AI_THRESHOLD, weigh
+from lantern.domain.addresses import Addresses, hosts, resolve
+from lantern.domain.calibration import log_odds
+from lantern.domain.catalog import CatalogLookup, Kind, Product, Registrable
+from lantern.domain.name_match import NameMatch, made_by, match_name, match_publisher
+from lantern.domain.names import key
+from lantern.domain.weak_signals import Signals, capped, weigh
+
+__all__ = ["AppFacts", "Evidence", "EvidenceKind", "Identification", "Verdict", "hosts", "identify"]
 
 Verdict = Literal["ai", "embedded_ai", "not_ai", "unknown"]
 EvidenceKind = Literal["id", "extension", "domain", "name", "publisher", "signal", "conflict"]
 
-# How often each kind of evidence turns out right: the confidence it earns alone.
+# An id is the vendor's registration itself; what is left is our own slips of the pen.
 ID_CONFIDENCE = 0.99
-DOMAIN_CONFIDENCE = 0.96
-DOMAIN_AND_NAME_CONFIDENCE = 0.98
-PUBLISHER_CONFIDENCE = 0.8
-# A known name on a domain that is not the vendor's: a customer's own page, or somebody else of that name.
-FOREIGN_DOMAIN_FACTOR = 0.75
-AI_EDITION_CONFIDENCE = 0.55
-MIN_CONFIDENCE = 0.5
-
-_HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:[^/@\s]*@)?([^/:?#\s]+)", re.IGNORECASE)
+_ID_PROVIDERS = ("google", "entra", "okta", "slack", "github", "salesforce", "chrome")
+# Words that vendors put around their name in a domain: "getotter.com" is named like Otter.
+_AFFIXES = ("get", "try", "use", "join", "my", "the", "hello", "hey", "go", "app", "hq", "ai", "io", "labs")
 
 
 @dataclass(frozen=True, slots=True)
 class AppFacts:
     """What is known about an app before judging it.
 
-    `provider` is one of `google, entra, okta, slack, github, salesforce`; `domains` are hosts or URLs of
-    homepage, redirect and reply addresses; `scopes` are the provider's own strings. Names may be hostile: any
-    length, any letters.
+    `provider` is one of `google, entra, okta, slack, github, salesforce`, or empty where it is not known;
+    `domains` are hosts or URLs of homepage, redirect and reply addresses, in any order; `scopes` are the
+    provider's own strings. Names may be hostile: any length, any letters.
     """
 
     provider: str
@@ -54,7 +51,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """The verdict on an app. `entry_revision` changes when the catalog entry behind the verdict changes."""
+    """The verdict on an app. `entry_revision` changes when the catalog entry behind the verdict changes.
+
+    `basis` is the kind of evidence the verdict rests on, as calibration counts it. The confidence of `unknown`
+    is the probability of `ai` that was too low to say so.
+    """
 
     verdict: Verdict
     confidence: float
@@ -64,6 +65,7 @@ class Identification:
     category: str | None = None
     evidence: tuple[Evidence, ...] = field(default=())
     entry_revision: str | None = None
+    basis: str = ""
 
 
 def identify(facts: AppFacts, catalog: CatalogLookup, registrable: Registrable) -> Identification:
@@ -77,115 +79,112 @@ def identify(facts: AppFacts, catalog: CatalogLookup, registrable: Registrable) 
     by_id = _by_id(facts, catalog)
     if by_id is not None:
         return by_id
-    domains = _domain_products(facts.domains, catalog, registrable)
+    addresses = resolve(facts.domains, catalog, registrable)
     named = match_name(facts.name, catalog)
     return (
-        _by_domain(domains, named)
-        or _by_name(named, has_foreign_domain=bool(facts.domains) and not domains.own)
+        _by_domain(addresses, named, catalog)
+        or (_by_name(facts, named, addresses, catalog) if named else None)
         or _by_publisher(facts, catalog)
-        or _by_weak_signals(facts, named)
+        or _by_weak_signals(facts, named, addresses, catalog)
     )
 
 
-def hosts(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Return the host of each address (URL, host or e-mail address), lower case, in order, once each."""
-    found = (_HOST.match(address.strip()) for address in addresses)
-    named = (match.group(1).lower().rstrip(".") for match in found if match)
-    return tuple(dict.fromkeys(host for host in named if "." in host))
-
-
 def _by_id(facts: AppFacts, catalog: CatalogLookup) -> Identification | None:
-    product = catalog.by_id(facts.provider, facts.client_id)
-    if product is not None:
-        said = f"The client id is known to be {product.name} of {product.vendor}."
-        return _identified(product, (Evidence("id", said, ID_CONFIDENCE),))
+    providers = (facts.provider,) if facts.provider else _ID_PROVIDERS
+    for provider in providers if facts.client_id else ():
+        product = catalog.by_id(provider, facts.client_id)
+        if product is not None:
+            said = f"The client id is known to be {product.name} of {product.vendor}."
+            return _identified((product,), (Evidence("id", said, ID_CONFIDENCE),), "id", ID_CONFIDENCE)
     product = catalog.by_id("chrome", facts.extension_id) if facts.extension_id else None
     if product is None:
         return None
     said = f"The browser extension id is known to be {product.name} of {product.vendor}."
-    return _identified(product, (Evidence("extension", said, ID_CONFIDENCE),))
+    return _identified((product,), (Evidence("extension", said, ID_CONFIDENCE),), "id", ID_CONFIDENCE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Domains:
-    """Products listed under the app's domains: `own` where it is the vendor's alone, else `shared`."""
-
-    own: tuple[tuple[str, Product], ...]
-    shared: tuple[tuple[str, Product], ...]
-
-
-def _domain_products(
-    addresses: tuple[str, ...], catalog: CatalogLookup, registrable: Registrable
-) -> _Domains:
-    own: dict[str, tuple[str, Product]] = {}
-    shared: dict[str, tuple[str, Product]] = {}
-    for host in hosts(addresses):
-        domain = registrable(host)
-        for candidate in _most_specific_first(host, domain) if domain else ():
-            products = catalog.by_domain(candidate)
-            for product in products:
-                (shared if product.hosts_others else own).setdefault(product.id, (candidate, product))
-            if products:
-                break
-    return _Domains(tuple(own.values()), tuple(shared.values()))
-
-
-def _most_specific_first(host: str, domain: str) -> Iterable[str]:
-    labels = host.split(".")[-6:]
-    for start in range(len(labels) - domain.count(".")):
-        yield ".".join(labels[start:])
-
-
-def _by_domain(domains: _Domains, named: NameMatch | None) -> Identification | None:
+def _by_domain(addresses: Addresses, named: NameMatch | None, catalog: CatalogLookup) -> Identification | None:
     """Decide by domain; a name among the domain's products picks one of them, also on a shared host."""
     named_ids = {product.id for product in named.products} if named else set()
-    agreeing = [pair for pair in (*domains.own, *domains.shared) if pair[1].id in named_ids]
+    agreeing = [pair for pair in (*addresses.own, *addresses.shared) if pair[1].id in named_ids]
     if len(agreeing) == 1:
         host, product = agreeing[0]
         said = f"The name is {product.name} and the domain {host} belongs to {product.vendor}."
-        return _identified(product, (Evidence("domain", said, DOMAIN_AND_NAME_CONFIDENCE),))
-    if not domains.own:
+        sure = catalog.calibration.confidence("domain:name")
+        return _identified((product,), (Evidence("domain", said, sure),), "domain:name", sure)
+    if not addresses.own:
         return None
-    kinds = {product.kind for _, product in domains.own}
-    vendors = {product.vendor for _, product in domains.own}
-    host, first = domains.own[0]
-    if len(kinds) > 1:
-        if len(vendors) > 1:
-            return None
-        said = (
-            f"The domain {host} is {first.vendor}'s, who has AI and other products; the name does not tell."
-        )
-        return Identification(
-            "unknown", 0.0, vendor=first.vendor, evidence=(Evidence("conflict", said, 0.0),)
-        )
-    said = f"The domain {host} belongs to {first.vendor}."
-    evidence = (Evidence("domain", said, DOMAIN_CONFIDENCE),)
-    return _identified_one_of(tuple(product for _, product in domains.own), evidence)
+    products = tuple(product for _, product in addresses.own)
+    kinds = {product.kind for product in products}
+    vendors = {product.vendor for product in products}
+    host, first = addresses.own[0]
+    sure = catalog.calibration.confidence("domain")
+    if len(kinds) == 1:
+        said = f"The domain {host} belongs to {first.vendor}."
+        return _identified(products, (Evidence("domain", said, sure),), "domain", sure)
+    if "ai" not in kinds:
+        return _ordinary_vendor(products, host, sure)
+    if len(vendors) > 1:
+        return None
+    said = f"The domain {host} is {first.vendor}'s, who has AI and other products; the name does not tell."
+    return Identification("unknown", 0.0, vendor=first.vendor, evidence=(Evidence("conflict", said, 0.0),))
 
 
-def _by_name(named: NameMatch | None, *, has_foreign_domain: bool) -> Identification | None:
-    if named is None:
+def _ordinary_vendor(products: tuple[Product, ...], host: str, sure: float) -> Identification:
+    """Answer for a vendor of ordinary products, some with AI features: no AI app, whichever it is."""
+    kind: Kind = "embedded_ai" if sum(one.kind == "embedded_ai" for one in products) * 2 > len(products) else "not_ai"
+    alike = tuple(product for product in products if product.kind == kind)
+    said = f"The domain {host} belongs to {products[0].vendor}, none of whose products is an AI app."
+    return _identified(alike, (Evidence("domain", said, sure),), "domain", sure)
+
+
+def _by_name(
+    facts: AppFacts, named: NameMatch, addresses: Addresses, catalog: CatalogLookup
+) -> Identification | None:
+    if facts.publisher:
+        own = made_by(facts.publisher, named.products)
+        if own and len({product.kind for product in own}) == 1:
+            said = f"The name is that of {own[0].name}, and so is the publisher's, {own[0].vendor}."
+            sure = catalog.calibration.confidence("name:publisher")
+            return _identified(own, (Evidence("name", said, sure),), "name:publisher", sure)
+    if len(named.kinds) > 1:
+        return None if addresses.foreign else _namesakes(named, catalog)
+    if named.ai_edition and named.kinds != {"ai"}:
+        return _ai_edition(named, catalog) if _is_that_vendors(named, facts, addresses) else None
+    evidence: tuple[Evidence, ...] = (_name_evidence(named, catalog),)
+    if not addresses.foreign and not facts.publisher:
+        return _identified(named.products, evidence, named.evidence, evidence[0].confidence)
+    if named.standing in {"common", "contested"} or (
+        named.standing == "famous" and any(_bears(domain, named) for domain in addresses.foreign)
+    ):
         return None
-    evidence = [Evidence("name", named.sentence, named.confidence)]
-    kinds = {product.kind for product in named.products}
-    if len(kinds) > 1:
-        names = ", ".join(sorted({f"{product.name} of {product.vendor}" for product in named.products}))
-        said = f"Several products have this name ({names}); only a domain or an id would tell."
-        return Identification("unknown", 0.0, evidence=(*evidence, Evidence("conflict", said, 0.0)))
-    confidence = named.confidence
-    if has_foreign_domain:
-        confidence *= FOREIGN_DOMAIN_FACTOR
-        evidence.append(
-            Evidence("conflict", "The app's domains are not known to belong to that vendor.", 0.0)
-        )
-    if named.ai_edition and kinds == {"not_ai"}:
-        product = named.products[0]
-        said = f"The name adds AI to {product.name}: taken for an AI feature of it."
-        evidence.append(Evidence("signal", said, AI_EDITION_CONFIDENCE))
-        return _identified(product, tuple(evidence), verdict="embedded_ai", confidence=AI_EDITION_CONFIDENCE)
-    if confidence < MIN_CONFIDENCE:
-        return None
-    return _identified_one_of(named.products, tuple(evidence), confidence)
+    what = "domains are" if addresses.foreign else "publisher is"
+    said = f"The app's {what} not known to be that vendor's."
+    basis = f"{named.evidence}:foreign"
+    sure = catalog.calibration.confidence(basis)
+    return _identified(named.products, (*evidence, Evidence("conflict", said, 0.0)), basis, sure)
+
+
+def _namesakes(named: NameMatch, catalog: CatalogLookup) -> Identification:
+    names = ", ".join(sorted({f"{product.name} of {product.vendor}" for product in named.products}))
+    said = f"Several products have this name ({names}); only a domain or an id would tell."
+    evidence = (_name_evidence(named, catalog), Evidence("conflict", said, 0.0))
+    return Identification("unknown", 0.0, evidence=evidence)
+
+
+def _is_that_vendors(named: NameMatch, facts: AppFacts, addresses: Addresses) -> bool:
+    """Tell "Trello AI", a feature of Trello, from "Carbon AI" at carbon.ai, somebody else's product."""
+    if addresses.foreign or facts.publisher:
+        return False
+    return named.standing == "distinct" or all(product.famous for product in named.products)
+
+
+def _ai_edition(named: NameMatch, catalog: CatalogLookup) -> Identification:
+    product = named.products[0]
+    sure = catalog.calibration.confidence("name:ai_edition")
+    said = f"The name adds AI to {product.name}: taken for an AI feature of it."
+    evidence = (_name_evidence(named, catalog), Evidence("signal", said, sure))
+    return replace(_identified((product,), evidence, "name:ai_edition", sure), verdict="embedded_ai")
 
 
 def _by_publisher(facts: AppFacts, catalog: CatalogLookup) -> Identification | None:
@@ -193,53 +192,76 @@ def _by_publisher(facts: AppFacts, catalog: CatalogLookup) -> Identification | N
     if not products or len({product.kind for product in products}) > 1:
         return None
     said = f"The publisher calls itself {products[0].vendor}."
-    return _identified_one_of(products, (Evidence("publisher", said, PUBLISHER_CONFIDENCE),))
+    sure = catalog.calibration.confidence("publisher")
+    return _identified(products, (Evidence("publisher", said, sure),), "publisher", sure)
 
 
-def _by_weak_signals(facts: AppFacts, named: NameMatch | None) -> Identification:
-    probability, sentences = weigh(facts.name, facts.publisher, hosts(facts.domains), facts.scopes)
-    evidence = tuple(Evidence("signal", sentence, strength) for sentence, strength in sentences)
+def _by_weak_signals(
+    facts: AppFacts, named: NameMatch | None, addresses: Addresses, catalog: CatalogLookup
+) -> Identification:
+    """Weigh the signals. A name that could be a known product's, but need not, tips the scale a little."""
+    calibration = catalog.calibration
+    signals = weigh(facts.name, facts.publisher, addresses.foreign, facts.scopes, calibration)
+    probability = calibration.probability(signals.score + _tip(named, addresses, catalog))
+    evidence = tuple(Evidence("signal", said, sure) for said, sure in signals.reasons)
     if named is not None:
-        evidence = (Evidence("name", named.sentence, named.confidence), *evidence)
-    if probability < AI_THRESHOLD:
-        return Identification("unknown", round(probability, 2), evidence=evidence)
-    return Identification("ai", round(probability, 2), evidence=evidence)
+        evidence = (_name_evidence(named, catalog), *evidence)
+    sure = round(capped(probability), 2)
+    if not _speaks(signals, named) or probability < calibration.threshold:
+        return Identification("unknown", sure if evidence else 0.0, evidence=evidence)
+    return Identification("ai", sure, evidence=evidence, basis="signals")
+
+
+def _speaks(signals: Signals, named: NameMatch | None) -> bool:
+    return bool(signals.reasons) or (named is not None and named.kinds == {"ai"})
+
+
+def _tip(named: NameMatch | None, addresses: Addresses, catalog: CatalogLookup) -> float:
+    """What an inconclusive name adds to the score: most where the app's own domain does not bear the name."""
+    if named is None or len(named.kinds) > 1:
+        return 0.0
+    own_domain = any(_bears(domain, named) for domain in addresses.foreign)
+    sure = catalog.calibration.confidence(f"name:tip:{'own' if own_domain else 'other'}")
+    return log_odds(sure) if named.kinds == {"ai"} else -log_odds(sure)
+
+
+def _bears(domain: str, named: NameMatch) -> bool:
+    """Say whether a domain is named like the products: somebody of that name owns it."""
+    label = key(domain.partition(".")[0])
+    for product in named.products:
+        rest = label.replace(key(product.name), "", 1)
+        if rest != label and (not rest or rest in _AFFIXES):
+            return True
+    return False
+
+
+def _name_evidence(named: NameMatch, catalog: CatalogLookup) -> Evidence:
+    return Evidence("name", named.sentence, catalog.calibration.confidence(named.evidence))
 
 
 def _identified(
-    product: Product,
-    evidence: tuple[Evidence, ...],
-    *,
-    verdict: Verdict | None = None,
-    confidence: float | None = None,
+    products: tuple[Product, ...], evidence: tuple[Evidence, ...], basis: str, sure: float
 ) -> Identification:
-    sure = max(item.confidence for item in evidence) if confidence is None else confidence
-    return Identification(
-        verdict or product.kind,
+    """Identify as the one product, or, of several of one kind, only what they have in common."""
+    first = products[0]
+    whole = Identification(
+        first.kind,
         round(sure, 2),
-        vendor=product.vendor,
-        product=product.name,
-        product_id=product.id,
-        category=product.category,
+        vendor=first.vendor,
+        product=first.name,
+        product_id=first.id,
+        category=first.category,
         evidence=evidence,
-        entry_revision=product.revision,
+        entry_revision=first.revision,
+        basis=basis,
     )
-
-
-def _identified_one_of(
-    products: tuple[Product, ...], evidence: tuple[Evidence, ...], confidence: float | None = None
-) -> Identification:
-    """Identify as the one product, or, of several that agree on being AI, only what they have in common."""
     if len(products) == 1:
-        return _identified(products[0], evidence, confidence=confidence)
-    whole = _identified(products[0], evidence, confidence=confidence)
-    vendors = {product.vendor for product in products}
-    categories = {product.category for product in products}
-    return Identification(
-        whole.verdict,
-        whole.confidence,
-        vendor=whole.vendor if len(vendors) == 1 else None,
-        category=whole.category if len(categories) == 1 else None,
-        evidence=evidence,
+        return whole
+    return replace(
+        whole,
+        vendor=whole.vendor if len({product.vendor for product in products}) == 1 else None,
+        product=None,
+        product_id=None,
+        category=whole.category if len({product.category for product in products}) == 1 else None,
         entry_revision="+".join(sorted(product.revision for product in products)),
     )

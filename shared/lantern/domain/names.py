@@ -92,6 +92,20 @@ def key(name: str) -> str:
     return "".join(char for char in fold(clean(name).replace("&", " and ")) if char.isalnum())
 
 
+def readings(name: str) -> tuple[str, ...]:
+    """Return the keys a name may be known under: its own, and for other scripts how else it may be spelled.
+
+    "Копилот" sounds "kopilot" and "Перплексити" "perplexiti": the Latin originals have a c and a y there.
+    """
+    own = key(name)
+    if not any("\u0370" <= char <= "\u052f" for char in name[: MAX_NAME * 4]):  # Greek and Cyrillic
+        return (own,)
+    hard = own.replace("dzh", "j").replace("kh", "h").replace("k", "c")
+    soft = f"{own[:-1]}y" if own.endswith("i") else own
+    both = f"{hard[:-1]}y" if hard.endswith("i") else hard
+    return tuple(dict.fromkeys((own, hard, soft, both)))
+
+
 def words(text: str) -> tuple[str, ...]:
     """Return the folded words of a name, also those joined by capitals ("ChatGPT Pro" → chat, gpt, pro)."""
     plain = _without_accents(clean(text).replace("&", " and ").replace("'", "").replace("’", ""))

@@ -1,0 +1,55 @@
+"""What the model learns from: every catalog entry as an app nobody has listed."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from lantern.domain.catalog import Kind
+from lantern.domain.names import key
+from lantern.domain.weak_signals import features
+from lantern.services.domains import registrable_domain
+from scripts.build.compile_catalog import Row
+from scripts.eval.cases import Case
+
+View = Literal["name", "both", "domain"]
+
+# An ordinary product with AI features is no AI app, but no clear example of an ordinary one either.
+_WEIGHTS: Final[dict[Kind, float]] = {"ai": 1.0, "not_ai": 1.0, "embedded_ai": 0.6}
+_DOMAIN_ALONE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An entry seen in one way. `group` is the entry, so that folds never share one."""
+
+    group: int
+    view: View
+    kind: Kind
+    weight: float
+    features: frozenset[str]
+
+
+def samples(rows: Iterable[Row]) -> list[Sample]:
+    """Return every entry by its name, by name and first domain, and by the domain alone."""
+    made: list[Sample] = []
+    for group, row in enumerate(rows):
+        product = row.product
+        weight = _WEIGHTS[product.kind]
+        made.append(Sample(group, "name", product.kind, weight, features(product.name, None)))
+        domain = registrable_domain(product.domains[0]) if product.domains else None
+        if domain and not product.hosts_others:
+            made.append(Sample(group, "both", product.kind, weight, features(product.name, domain)))
+            alone = features("", domain)
+            made.append(Sample(group, "domain", product.kind, weight * _DOMAIN_ALONE, alone))
+    return made
+
+
+def without(rows: Iterable[Row], cases: Iterable[Case]) -> Iterator[Row]:
+    """Leave out the rows of products the evaluation set asks about, by any name or domain."""
+    listed = list(cases)
+    names = {key(case.name) for case in listed}
+    domains = {registrable_domain(case.domain) for case in listed if case.domain}
+    for row in rows:
+        own = {registrable_domain(domain) for domain in row.product.domains}
+        if not own & domains and not {key(name) for name in (*row.names(), row.product.vendor)} & names:
+            yield row
