@@ -1,6 +1,7 @@
 """How often each kind of evidence is right: entries are asked for while a part of the catalog is away."""
 
 import hashlib
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,10 +17,13 @@ from lantern.services.domains import registrable_domain
 from scripts.build.compile_catalog import FILE_NAME, Row, write
 
 FOLDS: Final = 4
+ENTRIES: Final = 6000
+"""How many entries are asked for: enough for two digits."""
 UNLISTED: Final = 0.4
 """The share of apps met in practice that no catalog has. Their names may be those of listed products."""
-_DRESSES: Final = ("{}", "{} for Google Workspace", "{}, Inc.", "{} AI", "{} v2", "{} Pro")
-_STRANGE: Final = "customer-portal.example"
+_DRESSES: Final = ("{}", "{} for Google Workspace", "{}, Inc.", "{} v2", "Notes by {}")
+_TAIL: Final = re.compile(r"[ .]?(?:ai|app|io|com|hq)$", re.IGNORECASE)
+_STRANGE: Final = "example.org"
 _CAUTION: Final = 3.0
 """Pretended mistakes per kind of evidence: what was seen seldom is not believed to be perfect."""
 _CEILING: Final = 0.98
@@ -29,13 +33,14 @@ def confidences(rows: Sequence[Row], weights: Calibration) -> dict[str, float]:
     """Return for each basis of a verdict how often the verdict held."""
     right: dict[str, float] = defaultdict(float)
     asked: dict[str, float] = defaultdict(float)
+    asked_for = sorted(rows, key=lambda row: hashlib.sha256(row.product.id.encode()).digest())[:ENTRIES]
     with tempfile.TemporaryDirectory() as folder:
         for fold in range(FOLDS):
             path = Path(folder) / str(fold) / FILE_NAME
             listed = [row for row in rows if _fold(row) != fold]
             write(listed, path, msgspec.json.encode(weights).decode())
             with Catalog(path) as catalog:
-                for row in rows:
+                for row in asked_for:
                     away = _fold(row) == fold
                     worth = UNLISTED if away else (1 - UNLISTED) / (FOLDS - 1)
                     for basis, held in _answers(row, catalog):
@@ -48,7 +53,8 @@ def _answers(row: Row, catalog: Catalog) -> Iterator[tuple[str, bool]]:
     product = row.product
     own = product.domains[:1]
     asked = [AppFacts("google", "", dress.format(product.name)) for dress in _DRESSES]
-    asked += [AppFacts("google", "", name) for name in row.entry.aliases]
+    asked += [AppFacts("google", "", domain.capitalize()) for domain in own]
+    asked += [AppFacts("google", "", name) for name in (*row.entry.aliases, *_called_short(row))]
     asked += [AppFacts("google", "", product.name, domains=own), AppFacts("google", "", "", domains=own)]
     asked += [AppFacts("google", "", product.name, domains=(_STRANGE,))]
     asked += [AppFacts("google", "", "Internal tool", publisher=product.vendor)]
@@ -59,8 +65,17 @@ def _answers(row: Row, catalog: Catalog) -> Iterator[tuple[str, bool]]:
             yield found.basis, (found.verdict == "ai") == (product.kind == "ai")
 
 
+def _called_short(row: Row) -> Iterator[str]:
+    """People say "Otter" for Otter.ai, and "Otter AI" too."""
+    name = row.product.name
+    short = _TAIL.sub("", name)
+    if row.product.kind == "ai" and len(short) > 2:
+        yield short
+        yield f"{short} AI"
+
+
 def _fold(row: Row) -> int:
-    return hashlib.sha256(row.product.id.encode()).digest()[0] % FOLDS
+    return hashlib.sha256(row.product.id.encode()).digest()[-1] % FOLDS
 
 
 def _cautious(right: float, asked: float) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from lantern.domain.catalog import Kind
@@ -11,11 +12,14 @@ from lantern.services.domains import registrable_domain
 from scripts.build.compile_catalog import Row
 from scripts.eval.cases import Case
 
-View = Literal["name", "both", "domain"]
+View = Literal["name", "both", "domain", "own_app"]
 
 # An ordinary product with AI features is no AI app, but no clear example of an ordinary one either.
 _WEIGHTS: Final[dict[Kind, float]] = {"ai": 1.0, "not_ai": 1.0, "embedded_ai": 0.6}
 _DOMAIN_ALONE: Final = 0.5
+# What organisations call their own apps: plain words, whatever they mean elsewhere.
+_OWN_APPS: Final = Path(__file__).with_name("own_apps.txt")
+_OWN_APP: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Sample:
 
 
 def samples(rows: Iterable[Row]) -> list[Sample]:
-    """Return every entry by its name, by name and first domain, and by the domain alone."""
+    """Return every entry by its name, by name and first domain, and by the domain alone; then own apps."""
     made: list[Sample] = []
     for group, row in enumerate(rows):
         product = row.product
@@ -41,6 +45,8 @@ def samples(rows: Iterable[Row]) -> list[Sample]:
             made.append(Sample(group, "both", product.kind, weight, features(product.name, domain)))
             alone = features("", domain)
             made.append(Sample(group, "domain", product.kind, weight * _DOMAIN_ALONE, alone))
+    for group, name in enumerate(_OWN_APPS.read_text(encoding="utf-8").splitlines(), start=1):
+        made.append(Sample(-group, "own_app", "not_ai", _OWN_APP, features(name, None)))
     return made
 
 

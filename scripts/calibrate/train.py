@@ -70,7 +70,7 @@ def _matrix(samples: Sequence[Sample], names: Sequence[str]) -> csr_matrix:
 
 def _platt(scores: np.ndarray, labels: np.ndarray, samples: Sequence[Sample]) -> tuple[float, float]:
     """Fit the probability on scores of entries unseen in training, at the share of AI apps in `PRIOR`."""
-    used = np.array([sample.view != "domain" for sample in samples])
+    used = np.array([sample.view in {"name", "both"} for sample in samples])
     share = labels[used].mean()
     balance = np.where(labels[used], PRIOR / share, (1 - PRIOR) / (1 - share))
     curve = LogisticRegression(C=1e6).fit(scores[used].reshape(-1, 1), labels[used], sample_weight=balance)

@@ -37,8 +37,3 @@ def logistic(value: float) -> float:
     """Return the logistic function, without overflow."""
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, value))))
 
-
-def log_odds(probability: float) -> float:
-    """Return the logarithm of the odds, the inverse of `logistic`."""
-    inside = min(max(probability, 1e-6), 1 - 1e-6)
-    return math.log(inside / (1 - inside))

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lantern.domain.addresses import Addresses, hosts, resolve
-from lantern.domain.calibration import log_odds
 from lantern.domain.catalog import CatalogLookup, Kind, Product, Registrable
 from lantern.domain.name_match import NameMatch, made_by, match_name, match_publisher
-from lantern.domain.names import key
-from lantern.domain.weak_signals import Signals, capped, weigh
+from lantern.domain.names import key, written_domains
+from lantern.domain.weak_signals import capped, weigh
 
 __all__ = ["AppFacts", "Evidence", "EvidenceKind", "Identification", "Verdict", "hosts", "identify"]
 
@@ -81,8 +80,11 @@ def identify(facts: AppFacts, catalog: CatalogLookup, registrable: Registrable) 
         return by_id
     addresses = resolve(facts.domains, catalog, registrable)
     named = match_name(facts.name, catalog)
+    written = resolve(written_domains(facts.name), catalog, registrable)
+    decided = _by_domain(addresses, named, catalog) or _by_written_domain(addresses, written, catalog)
+    addresses = replace(addresses, foreign=addresses.foreign or written.foreign)
     return (
-        _by_domain(addresses, named, catalog)
+        decided
         or (_by_name(facts, named, addresses, catalog) if named else None)
         or _by_publisher(facts, catalog)
         or _by_weak_signals(facts, named, addresses, catalog)
@@ -130,6 +132,18 @@ def _by_domain(addresses: Addresses, named: NameMatch | None, catalog: CatalogLo
     return Identification("unknown", 0.0, vendor=first.vendor, evidence=(Evidence("conflict", said, 0.0),))
 
 
+def _by_written_domain(
+    addresses: Addresses, written: Addresses, catalog: CatalogLookup
+) -> Identification | None:
+    """A name that is a listed domain ("Otter.ai") names its owner, unless the app's own domains are others."""
+    products = tuple(product for _, product in written.own)
+    if addresses.foreign or addresses.own or len({product.kind for product in products}) != 1:
+        return None
+    sure = catalog.calibration.confidence("name:domain")
+    said = f"The name holds {written.own[0][0]}, a domain of {products[0].vendor}."
+    return _identified(products, (Evidence("name", said, sure),), "name:domain", sure)
+
+
 def _ordinary_vendor(products: tuple[Product, ...], host: str, sure: float) -> Identification:
     """Answer for a vendor of ordinary products, some with AI features: no AI app, whichever it is."""
     kind: Kind = "embedded_ai" if sum(one.kind == "embedded_ai" for one in products) * 2 > len(products) else "not_ai"
@@ -154,9 +168,7 @@ def _by_name(
     evidence: tuple[Evidence, ...] = (_name_evidence(named, catalog),)
     if not addresses.foreign and not facts.publisher:
         return _identified(named.products, evidence, named.evidence, evidence[0].confidence)
-    if named.standing in {"common", "contested"} or (
-        named.standing == "famous" and any(_bears(domain, named) for domain in addresses.foreign)
-    ):
+    if _is_namesake(named, addresses):
         return None
     what = "domains are" if addresses.foreign else "publisher is"
     said = f"The app's {what} not known to be that vendor's."
@@ -173,10 +185,8 @@ def _namesakes(named: NameMatch, catalog: CatalogLookup) -> Identification:
 
 
 def _is_that_vendors(named: NameMatch, facts: AppFacts, addresses: Addresses) -> bool:
-    """Tell "Trello AI", a feature of Trello, from "Carbon AI" at carbon.ai, somebody else's product."""
-    if addresses.foreign or facts.publisher:
-        return False
-    return named.standing == "distinct" or all(product.famous for product in named.products)
+    """Tell "Slack AI", a feature of Slack, from "Carbon AI", more often than not somebody else's product."""
+    return not addresses.foreign and not facts.publisher and all(one.famous for one in named.products)
 
 
 def _ai_edition(named: NameMatch, catalog: CatalogLookup) -> Identification:
@@ -199,40 +209,32 @@ def _by_publisher(facts: AppFacts, catalog: CatalogLookup) -> Identification | N
 def _by_weak_signals(
     facts: AppFacts, named: NameMatch | None, addresses: Addresses, catalog: CatalogLookup
 ) -> Identification:
-    """Weigh the signals. A name that could be a known product's, but need not, tips the scale a little."""
     calibration = catalog.calibration
     signals = weigh(facts.name, facts.publisher, addresses.foreign, facts.scopes, calibration)
-    probability = calibration.probability(signals.score + _tip(named, addresses, catalog))
+    probability = calibration.probability(signals.score)
     evidence = tuple(Evidence("signal", said, sure) for said, sure in signals.reasons)
     if named is not None:
         evidence = (_name_evidence(named, catalog), *evidence)
     sure = round(capped(probability), 2)
-    if not _speaks(signals, named) or probability < calibration.threshold:
+    if not signals.reasons or probability < calibration.threshold:
         return Identification("unknown", sure if evidence else 0.0, evidence=evidence)
     return Identification("ai", sure, evidence=evidence, basis="signals")
 
 
-def _speaks(signals: Signals, named: NameMatch | None) -> bool:
-    return bool(signals.reasons) or (named is not None and named.kinds == {"ai"})
+def _is_namesake(named: NameMatch, addresses: Addresses) -> bool:
+    """Say whether an app with addresses or a publisher of its own only shares its name with the product."""
+    if named.standing in {"common", "contested"}:
+        return True
+    if named.standing == "distinct" and named.reading in {"exact", "stripped", "segment", "prefix"}:
+        return False
+    return any(_bears(domain, named.key) for domain in addresses.foreign)
 
 
-def _tip(named: NameMatch | None, addresses: Addresses, catalog: CatalogLookup) -> float:
-    """What an inconclusive name adds to the score: most where the app's own domain does not bear the name."""
-    if named is None or len(named.kinds) > 1:
-        return 0.0
-    own_domain = any(_bears(domain, named) for domain in addresses.foreign)
-    sure = catalog.calibration.confidence(f"name:tip:{'own' if own_domain else 'other'}")
-    return log_odds(sure) if named.kinds == {"ai"} else -log_odds(sure)
-
-
-def _bears(domain: str, named: NameMatch) -> bool:
-    """Say whether a domain is named like the products: somebody of that name owns it."""
+def _bears(domain: str, name_key: str) -> bool:
+    """Say whether a domain is called by this name: somebody of that name owns it."""
     label = key(domain.partition(".")[0])
-    for product in named.products:
-        rest = label.replace(key(product.name), "", 1)
-        if rest != label and (not rest or rest in _AFFIXES):
-            return True
-    return False
+    rest = label.replace(name_key, "", 1)
+    return rest != label and (not rest or rest in _AFFIXES)
 
 
 def _name_evidence(named: NameMatch, catalog: CatalogLookup) -> Evidence:

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lantern.domain.catalog import CatalogLookup, NameHit, Product
-from lantern.domain.names import LEADING_WORDS, is_generic, key, readings, segments, words
+from lantern.domain.names import LEADING_WORDS, is_generic, key, pieces, readings, segments, words
 
 Reading = Literal["exact", "alias", "stripped", "derived", "vendor", "segment", "prefix"]
 Standing = Literal["distinct", "famous", "common", "contested"]
 
 MIN_PREFIX_LENGTH = 5
 _MIN_COMPANY = 5
+_AI_WORDS = frozenset({"ai", "gpt"})
+_Pieces = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,14 @@ class NameMatch:
 
     `standing` tells what the name is apart from the product: nothing (`distinct`), an ordinary word that most
     people mean this product by (`famous`), an ordinary word (`common`), or the name of another product too of
-    which this is the famous one (`contested`). `ai_edition` tells that the name said "AI" beyond the
+    which this is the famous one (`contested`). `key` is the part of the name that was found. `ai_edition` tells that the name said "AI" beyond the
     product's own ("Trello AI").
     """
 
     products: tuple[Product, ...]
     reading: Reading
     standing: Standing
+    key: str
     sentence: str
     ai_edition: bool = False
 
@@ -54,7 +57,7 @@ def match_name(name: str, catalog: CatalogLookup) -> NameMatch | None:
             return _match(whole, name_key, "exact", f"The name is that of {_called(whole)}.")
     parts = segments(name)
     begun = None
-    for tokens in dict.fromkeys((words(name), *(words(part) for part in parts[:1]))):
+    for tokens in dict.fromkeys((pieces(name), *(pieces(part) for part in parts[:1]))):
         main = _longest_prefix(tokens, catalog)
         if main is not None and main.reading != "prefix":
             return main
@@ -111,27 +114,32 @@ def _says_who_made_it(name: str, part: str) -> bool:
     return before in {"by", "from", "via"} or before[-1:] in set("-–—|:•·(")
 
 
-def _longest_prefix(tokens: tuple[str, ...], catalog: CatalogLookup) -> NameMatch | None:
+def _longest_prefix(tokens: _Pieces, catalog: CatalogLookup) -> NameMatch | None:
     """Try the words as they are, then without a leading "the" or "my"; the longest known beginning wins."""
     match = None
-    for start in range(len(tokens)):
+    for start, (word, apart) in enumerate(tokens):
+        if not apart:
+            break
         match = match or _prefix_from(tokens[start:], catalog)
-        if tokens[start] not in LEADING_WORDS:
+        if word not in LEADING_WORDS:
             break
     return match
 
 
-def _prefix_from(tokens: tuple[str, ...], catalog: CatalogLookup) -> NameMatch | None:
+def _prefix_from(tokens: _Pieces, catalog: CatalogLookup) -> NameMatch | None:
+    """Find the longest beginning that ends where a word does: "MultiOn" is no "Multi"."""
     for end in range(len(tokens), 0, -1):
-        name_key = "".join(tokens[:end])
+        rest = tuple(word for word, _ in tokens[end:])
+        if rest and not (tokens[end][1] or rest[0] in _AI_WORDS):
+            continue
+        name_key = "".join(word for word, _ in tokens[:end])
         found = _hit(name_key, catalog)
         if not found:
             continue
-        rest = tokens[end:]
         if all(is_generic(word) for word in rest):
             said = f"Without additions the name is that of {_called(found)}."
             match = _match(found, name_key, "stripped", said)
-            return replace(match, ai_edition="ai" in rest or "gpt" in rest)
+            return replace(match, ai_edition=bool(_AI_WORDS & set(rest)))
         return _prefix(found, end, name_key)
     return None
 
@@ -142,7 +150,7 @@ def _prefix(hits: tuple[NameHit, ...], length: int, name_key: str) -> NameMatch 
     if not usable or len(usable) < len(hits) or (length == 1 and len(name_key) < MIN_PREFIX_LENGTH):
         return None
     products = tuple(hit.product for hit in usable)
-    return NameMatch(products, "prefix", "distinct", f"The name begins with {_called(usable)}.")
+    return NameMatch(products, "prefix", "distinct", name_key, f"The name begins with {_called(usable)}.")
 
 
 def _may_begin(product: Product) -> bool:
@@ -160,14 +168,15 @@ def _match(hits: tuple[NameHit, ...], name_key: str, reading: Reading, sentence:
     read: Reading = reading if strength == "exact" else strength
     famous = tuple(hit for hit in hits if hit.product.famous)
     if len({hit.product.kind for hit in hits}) > 1 and len(famous) == 1:
-        return NameMatch((famous[0].product,), read, "contested", f"The name is that of {_called(famous)}.")
+        said = f"Of the products with this name most people mean {_called(famous)}."
+        return NameMatch((famous[0].product,), read, "contested", name_key, said)
     products = tuple(hit.product for hit in hits)
     # "Read" is an ordinary word, "Read AI" is not.
     ordinary = any(product.common for product in products) and not name_key.endswith(("ai", "gpt"))
     standing: Standing = "distinct"
     if ordinary:
         standing = "famous" if len(famous) == len(hits) else "common"
-    return NameMatch(products, read, standing, sentence)
+    return NameMatch(products, read, standing, name_key, sentence)
 
 
 def _called(hits: tuple[NameHit, ...]) -> str:
