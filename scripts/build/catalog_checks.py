@@ -78,7 +78,7 @@ def _twins(rows: Sequence[Checked]) -> Iterator[str]:
 
 
 def doubtful_pairs(rows: Sequence[Checked]) -> list[tuple[str, str]]:
-    """Return ids worth a second look: alike but for a tail ("delve", "delve-ai"), of one kind and one label."""
+    """Return ids worth a second look: alike but for a tail ("delve", "delve-ai"), kind and label equal."""
     by_stem: dict[str, list[Checked]] = defaultdict(list)
     for row in rows:
         by_stem[stem(row.product.id)].append(row)

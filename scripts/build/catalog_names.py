@@ -68,22 +68,23 @@ def _resembles(alias: str, product: Product) -> bool:
         return True
     called = key(alias)
     others = [key(product.name), key(product.vendor), *map(key, _labels(product))]
-    return any(
-        one in called or called in one for one in others if len(one) >= _MIN_OVERLAP <= len(called)
-    ) or not called.isascii()
+    return (
+        any(one in called or called in one for one in others if len(one) >= _MIN_OVERLAP <= len(called))
+        or not called.isascii()
+    )
 
 
 def _shortened(row: Named, crowded: frozenset[str]) -> Iterator[str]:
     """Yield "otter" for Otter.ai, but not "photo" for Photo AI, unless everybody calls it so."""
     product = row.product
-    if product.common and product.kind == "ai" and not product.famous:
+    if product.common and product.kind == "ai" and not product.well_known:
         return
     for name in row.names():
         parts = words(name)
         short = "".join(parts[:-1])
         if len(parts) < 2 or parts[-1] not in _DROPPABLE_TAIL or len(short) < _MIN_DERIVED:
             continue
-        if product.famous or short not in crowded:
+        if product.well_known or short not in crowded:
             yield short
 
 

@@ -28,7 +28,8 @@ class _StrictLoader(_SafeLoader):  # type: ignore[misc,valid-type] # chosen abov
             if key in seen:
                 raise SourceError(f"line {key_node.start_mark.line + 1}: {key}: is there twice")
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        made: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return made
 
 
 def read_source(path: Path, model: type[Model]) -> Model:

@@ -6,12 +6,13 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
-from lantern.domain.calibration import MAX_CONFIDENCE, MIN_CONFIDENCE, Calibration
+from lantern.domain.calibration import MIN_CONFIDENCE, Calibration
 from lantern.domain.identification import AppFacts, identify
+from lantern.domain.name_match import Reading, Standing
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
 from scripts.build.compile_catalog import FILE_NAME, Row, write
@@ -22,11 +23,31 @@ ENTRIES: Final = 6000
 UNLISTED: Final = 0.4
 """The share of apps met in practice that no catalog has. Their names may be those of listed products."""
 _DRESSES: Final = ("{}", "{} for Google Workspace", "{}, Inc.", "{} v2", "Notes by {}")
+BASES: Final = (
+    *("domain", "domain:name", "name:domain", "name:publisher", "name:ai_edition", "publisher"),
+    *(
+        f"name:{reading}:{standing}{whose}"
+        for reading in get_args(Reading)
+        for standing in get_args(Standing)
+        for whose in ("", ":foreign")
+    ),
+)
 _TAIL: Final = re.compile(r"[ .]?(?:ai|app|io|com|hq)$", re.IGNORECASE)
 _STRANGE: Final = "example.org"
-_CAUTION: Final = 3.0
-"""Pretended mistakes per kind of evidence: what was seen seldom is not believed to be perfect."""
+_USUAL: Final = 0.85
+_DOUBT: Final = 6.0
+"""What is believed of evidence before it is measured, and how many answers weigh as much as that belief."""
 _CEILING: Final = 0.98
+# What the catalog cannot measure, because whoever else bears a name is not in it: ordinary words are the
+# names of many things, and an app with addresses of its own may be somebody else's.
+_CAPS: Final = {
+    "famous": 0.92,
+    "common": 0.75,
+    "contested": 0.75,
+    "vendor": 0.75,
+    "foreign": 0.8,
+    "ai_edition": 0.55,
+}
 
 
 def confidences(rows: Sequence[Row], weights: Calibration) -> dict[str, float]:
@@ -46,7 +67,7 @@ def confidences(rows: Sequence[Row], weights: Calibration) -> dict[str, float]:
                     for basis, held in _answers(row, catalog):
                         asked[basis] += worth
                         right[basis] += worth * held
-    return {basis: _cautious(right[basis], asked[basis]) for basis in sorted(asked)}
+    return {basis: _settled(basis, right[basis], asked[basis]) for basis in sorted({*BASES, *asked})}
 
 
 def _answers(row: Row, catalog: Catalog) -> Iterator[tuple[str, bool]]:
@@ -78,6 +99,7 @@ def _fold(row: Row) -> int:
     return hashlib.sha256(row.product.id.encode()).digest()[-1] % FOLDS
 
 
-def _cautious(right: float, asked: float) -> float:
-    share = right / (asked + _CAUTION)
-    return round(min(max(share, MIN_CONFIDENCE), _CEILING, MAX_CONFIDENCE), 3)
+def _settled(basis: str, right: float, asked: float) -> float:
+    caps = [_CAPS[part] for part in basis.split(":") if part in _CAPS]
+    share = (right + _DOUBT * _USUAL) / (asked + _DOUBT)
+    return round(max(MIN_CONFIDENCE, min(share, _CEILING, *caps)), 3)

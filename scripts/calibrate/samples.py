@@ -1,16 +1,14 @@
 """What the model learns from: every catalog entry as an app nobody has listed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from lantern.domain.catalog import Kind
-from lantern.domain.names import key
 from lantern.domain.weak_signals import features
 from lantern.services.domains import registrable_domain
 from scripts.build.compile_catalog import Row
-from scripts.eval.cases import Case
 
 View = Literal["name", "both", "domain", "own_app"]
 
@@ -48,14 +46,3 @@ def samples(rows: Iterable[Row]) -> list[Sample]:
     for group, name in enumerate(_OWN_APPS.read_text(encoding="utf-8").splitlines(), start=1):
         made.append(Sample(-group, "own_app", "not_ai", _OWN_APP, features(name, None)))
     return made
-
-
-def without(rows: Iterable[Row], cases: Iterable[Case]) -> Iterator[Row]:
-    """Leave out the rows of products the evaluation set asks about, by any name or domain."""
-    listed = list(cases)
-    names = {key(case.name) for case in listed}
-    domains = {registrable_domain(case.domain) for case in listed if case.domain}
-    for row in rows:
-        own = {registrable_domain(domain) for domain in row.product.domains}
-        if not own & domains and not {key(name) for name in (*row.names(), row.product.vendor)} & names:
-            yield row

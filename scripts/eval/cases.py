@@ -12,6 +12,8 @@ Truth = Literal["ai", "embedded_ai", "not_ai", "any"]
 Group = Literal["best_known", "long_tail", "ordinary", "hard_negatives", "variants"]
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "tests" / "eval"
+HELD_OUT: Final = FOLDER / "held_out.json"
+"""The calibration measured without the evaluated products; `make calibrate` writes it."""
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 
 

@@ -36,4 +36,3 @@ class Calibration:
 def logistic(value: float) -> float:
     """Return the logistic function, without overflow."""
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, value))))
-

@@ -52,8 +52,8 @@ class Evidence:
 class Identification:
     """The verdict on an app. `entry_revision` changes when the catalog entry behind the verdict changes.
 
-    `basis` is the kind of evidence the verdict rests on, as calibration counts it. The confidence of `unknown`
-    is the probability of `ai` that was too low to say so.
+    `basis` is the kind of evidence the verdict rests on, as calibration counts it. The confidence of
+    `unknown` is the probability of `ai` that was too low to say so.
     """
 
     verdict: Verdict
@@ -105,7 +105,9 @@ def _by_id(facts: AppFacts, catalog: CatalogLookup) -> Identification | None:
     return _identified((product,), (Evidence("extension", said, ID_CONFIDENCE),), "id", ID_CONFIDENCE)
 
 
-def _by_domain(addresses: Addresses, named: NameMatch | None, catalog: CatalogLookup) -> Identification | None:
+def _by_domain(
+    addresses: Addresses, named: NameMatch | None, catalog: CatalogLookup
+) -> Identification | None:
     """Decide by domain; a name among the domain's products picks one of them, also on a shared host."""
     named_ids = {product.id for product in named.products} if named else set()
     agreeing = [pair for pair in (*addresses.own, *addresses.shared) if pair[1].id in named_ids]
@@ -135,7 +137,7 @@ def _by_domain(addresses: Addresses, named: NameMatch | None, catalog: CatalogLo
 def _by_written_domain(
     addresses: Addresses, written: Addresses, catalog: CatalogLookup
 ) -> Identification | None:
-    """A name that is a listed domain ("Otter.ai") names its owner, unless the app's own domains are others."""
+    """A name that is a listed domain ("Otter.ai") names its owner, unless the app has other domains."""
     products = tuple(product for _, product in written.own)
     if addresses.foreign or addresses.own or len({product.kind for product in products}) != 1:
         return None
@@ -146,7 +148,9 @@ def _by_written_domain(
 
 def _ordinary_vendor(products: tuple[Product, ...], host: str, sure: float) -> Identification:
     """Answer for a vendor of ordinary products, some with AI features: no AI app, whichever it is."""
-    kind: Kind = "embedded_ai" if sum(one.kind == "embedded_ai" for one in products) * 2 > len(products) else "not_ai"
+    kind: Kind = (
+        "embedded_ai" if sum(one.kind == "embedded_ai" for one in products) * 2 > len(products) else "not_ai"
+    )
     alike = tuple(product for product in products if product.kind == kind)
     said = f"The domain {host} belongs to {products[0].vendor}, none of whose products is an AI app."
     return _identified(alike, (Evidence("domain", said, sure),), "domain", sure)
@@ -185,8 +189,11 @@ def _namesakes(named: NameMatch, catalog: CatalogLookup) -> Identification:
 
 
 def _is_that_vendors(named: NameMatch, facts: AppFacts, addresses: Addresses) -> bool:
-    """Tell "Slack AI", a feature of Slack, from "Carbon AI", more often than not somebody else's product."""
-    return not addresses.foreign and not facts.publisher and all(one.famous for one in named.products)
+    """Tell "Airbyte AI", a feature of Airbyte, from "Carbon AI", rather somebody else's product."""
+    if addresses.foreign or facts.publisher:
+        return False
+    whole = named.standing == "distinct" and named.reading == "stripped"
+    return whole or all(product.famous for product in named.products)
 
 
 def _ai_edition(named: NameMatch, catalog: CatalogLookup) -> Identification:

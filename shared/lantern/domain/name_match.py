@@ -22,8 +22,8 @@ class NameMatch:
 
     `standing` tells what the name is apart from the product: nothing (`distinct`), an ordinary word that most
     people mean this product by (`famous`), an ordinary word (`common`), or the name of another product too of
-    which this is the famous one (`contested`). `key` is the part of the name that was found. `ai_edition` tells that the name said "AI" beyond the
-    product's own ("Trello AI").
+    which this is the famous one (`contested`). `key` is the part of the name that was found. `ai_edition`
+    tells that the name said "AI" beyond the product's own ("Trello AI").
     """
 
     products: tuple[Product, ...]
@@ -86,7 +86,9 @@ def made_by(publisher: str, products: Iterable[Product]) -> tuple[Product, ...]:
     """Return those of the products whose vendor or own name the publisher bears."""
     names = _company_names(publisher)
     return tuple(
-        one for one in products if any(_same_company(name, key(own)) for name in names for own in (one.vendor, one.name))
+        one
+        for one in products
+        if any(_same_company(name, key(own)) for name in names for own in (one.vendor, one.name))
     )
 
 

@@ -114,7 +114,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def pieces(text: str) -> tuple[tuple[str, bool], ...]:
-    """Return the words of a name, each with whether it stands apart from the one before ("MultiOn" does not)."""
+    """Return the words of a name, each with whether it stands apart from the one before."""
     plain = _without_accents(clean(text).replace("&", " and ").replace("'", "").replace("’", ""))
     found: list[tuple[str, bool]] = []
     end = -1

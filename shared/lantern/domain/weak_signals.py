@@ -53,7 +53,9 @@ def weigh(
         scopes: The provider's scope strings.
         calibration: The weights.
     """
-    domain = max(sorted(domains), key=lambda one: _sum(_domain_features(name, one), calibration), default=None)
+    domain = max(
+        sorted(domains), key=lambda one: _sum(_domain_features(name, one), calibration), default=None
+    )
     shown = features(name, domain)
     extra = {f"w:{word}" for word in words(publisher)} - shown if publisher else set()
     asks = any(mark in scope.casefold() for scope in scopes for mark in _AI_SCOPE_MARKS)
@@ -113,7 +115,9 @@ def _sum(shown: Iterable[str], calibration: Calibration) -> float:
     return sum(calibration.weights.get(one, 0.0) for one in sorted(set(shown)))
 
 
-def _reasons(shown: Collection[str], domain: str | None, calibration: Calibration) -> Iterator[tuple[str, float]]:
+def _reasons(
+    shown: Collection[str], domain: str | None, calibration: Calibration
+) -> Iterator[tuple[str, float]]:
     spoken = [one for one in shown if one.startswith("w:")]
     for one in sorted(spoken, key=lambda one: (-calibration.weights.get(one, 0.0), one))[:2]:
         word = one[2:]
