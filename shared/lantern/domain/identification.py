@@ -109,7 +109,7 @@ def _by_domain(
     addresses: Addresses, named: NameMatch | None, catalog: CatalogLookup
 ) -> Identification | None:
     """Decide by domain; a name among the domain's products picks one of them, also on a shared host."""
-    named_ids = {product.id for product in named.products} if named else set()
+    named_ids = {product.id for product in named.all} if named else set()
     agreeing = [pair for pair in (*addresses.own, *addresses.shared) if pair[1].id in named_ids]
     if len(agreeing) == 1:
         host, product = agreeing[0]
@@ -160,7 +160,7 @@ def _by_name(
     facts: AppFacts, named: NameMatch, addresses: Addresses, catalog: CatalogLookup
 ) -> Identification | None:
     if facts.publisher:
-        own = made_by(facts.publisher, named.products)
+        own = made_by(facts.publisher, named.all)
         if own and len({product.kind for product in own}) == 1:
             said = f"The name is that of {own[0].name}, and so is the publisher's, {own[0].vendor}."
             sure = catalog.calibration.confidence("name:publisher")

@@ -22,8 +22,8 @@ class NameMatch:
 
     `standing` tells what the name is apart from the product: nothing (`distinct`), an ordinary word that most
     people mean this product by (`famous`), an ordinary word (`common`), or the name of another product too of
-    which this is the famous one (`contested`). `key` is the part of the name that was found. `ai_edition`
-    tells that the name said "AI" beyond the product's own ("Trello AI").
+    which this is the famous one (`contested`, the others are `namesakes`). `key` is the part of the name
+    that was found. `ai_edition` tells that the name said "AI" beyond the product's own ("Trello AI").
     """
 
     products: tuple[Product, ...]
@@ -32,6 +32,12 @@ class NameMatch:
     key: str
     sentence: str
     ai_edition: bool = False
+    namesakes: tuple[Product, ...] = ()
+
+    @property
+    def all(self) -> tuple[Product, ...]:
+        """The products and those of the same name that fewer people mean."""
+        return (*self.products, *self.namesakes)
 
     @property
     def evidence(self) -> str:
@@ -84,17 +90,19 @@ def match_publisher(publisher: str, catalog: CatalogLookup) -> tuple[Product, ..
 
 def made_by(publisher: str, products: Iterable[Product]) -> tuple[Product, ...]:
     """Return those of the products whose vendor or own name the publisher bears."""
+    listed = tuple(products)
     names = _company_names(publisher)
+    for name in names:
+        found = tuple(one for one in listed if key(one.vendor) == name) or tuple(
+            one for one in listed if key(one.name) == name
+        )
+        if found:
+            return found
+    # "OpenAI OpCo" adds to the vendor's name.
+    whole = names[0] if names else ""
     return tuple(
-        one
-        for one in products
-        if any(_same_company(name, key(own)) for name in names for own in (one.vendor, one.name))
+        one for one in listed if len(key(one.vendor)) >= _MIN_COMPANY and whole.startswith(key(one.vendor))
     )
-
-
-def _same_company(called: str, own: str) -> bool:
-    """Say whether names are equal, or one adds to the other ("OpenAI OpCo")."""
-    return called == own or (len(own) >= _MIN_COMPANY and called.startswith(own))
 
 
 def _company_names(publisher: str) -> tuple[str, ...]:
@@ -171,7 +179,8 @@ def _match(hits: tuple[NameHit, ...], name_key: str, reading: Reading, sentence:
     famous = tuple(hit for hit in hits if hit.product.famous)
     if len({hit.product.kind for hit in hits}) > 1 and len(famous) == 1:
         said = f"Of the products with this name most people mean {_called(famous)}."
-        return NameMatch((famous[0].product,), read, "contested", name_key, said)
+        rest = tuple(hit.product for hit in hits if hit is not famous[0])
+        return NameMatch((famous[0].product,), read, "contested", name_key, said, namesakes=rest)
     products = tuple(hit.product for hit in hits)
     # "Read" is an ordinary word, "Read AI" is not.
     ordinary = any(product.common for product in products) and not name_key.endswith(("ai", "gpt"))
