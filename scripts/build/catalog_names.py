@@ -79,12 +79,13 @@ def _shortened(row: Named, crowded: frozenset[str]) -> Iterator[str]:
     product = row.product
     if product.common and product.kind == "ai" and not product.well_known:
         return
+    labels = {key(domain.split(".", 1)[0]) for domain in product.domains}
     for name in row.names():
         parts = words(name)
         short = "".join(parts[:-1])
-        if len(parts) < 2 or parts[-1] not in _DROPPABLE_TAIL or len(short) < _MIN_DERIVED:
-            continue
-        if product.well_known or short not in crowded:
+        # "Lexica Art" at lexica.art is called Lexica.
+        drops = len(parts) > 1 and (parts[-1] in _DROPPABLE_TAIL or short in labels)
+        if drops and len(short) >= _MIN_DERIVED and (product.well_known or short not in crowded):
             yield short
 
 

@@ -24,7 +24,15 @@ UNLISTED: Final = 0.4
 """The share of apps met in practice that no catalog has. Their names may be those of listed products."""
 _DRESSES: Final = ("{}", "{} for Google Workspace", "{}, Inc.", "{} v2", "Notes by {}")
 BASES: Final = (
-    *("domain", "domain:name", "name:domain", "name:publisher", "name:ai_edition", "publisher"),
+    *(
+        "domain",
+        "domain:name",
+        "domain:flagship",
+        "name:domain",
+        "name:publisher",
+        "name:ai_edition",
+        "publisher",
+    ),
     *(
         f"name:{reading}:{standing}{whose}"
         for reading in get_args(Reading)
@@ -45,6 +53,9 @@ _CAPS: Final = {
     "common": 0.75,
     "contested": 0.75,
     "vendor": 0.75,
+    "derived": 0.8,
+    "prefix": 0.8,
+    "flagship": 0.85,
     "foreign": 0.8,
     "ai_edition": 0.55,
 }

@@ -110,7 +110,8 @@ def _by_domain(
 ) -> Identification | None:
     """Decide by domain; a name among the domain's products picks one of them, also on a shared host."""
     named_ids = {product.id for product in named.all} if named else set()
-    agreeing = [pair for pair in (*addresses.own, *addresses.shared) if pair[1].id in named_ids]
+    listed = (*addresses.own, *addresses.shared)
+    agreeing = [pair for pair in listed if pair[1].id in named_ids] or _of_that_vendor(listed, named)
     if len(agreeing) == 1:
         host, product = agreeing[0]
         said = f"The name is {product.name} and the domain {host} belongs to {product.vendor}."
@@ -119,19 +120,44 @@ def _by_domain(
     if not addresses.own:
         return None
     products = tuple(product for _, product in addresses.own)
-    kinds = {product.kind for product in products}
-    vendors = {product.vendor for product in products}
     host, first = addresses.own[0]
     sure = catalog.calibration.confidence("domain")
-    if len(kinds) == 1:
+    if len({product.kind for product in products}) == 1:
         said = f"The domain {host} belongs to {first.vendor}."
         return _identified(products, (Evidence("domain", said, sure),), "domain", sure)
-    if "ai" not in kinds:
+    if all(product.kind != "ai" for product in products):
         return _ordinary_vendor(products, host, sure)
-    if len(vendors) > 1:
+    if len({product.vendor for product in products}) > 1:
         return None
+    return _of_many_kinds(addresses, named, catalog)
+
+
+def _of_many_kinds(addresses: Addresses, named: NameMatch | None, catalog: CatalogLookup) -> Identification:
+    """Answer for a vendor of AI and of other products: the product its domain is named after, or none."""
+    flagship = [pair for pair in addresses.own if _is_flagship(*pair)]
+    if len(flagship) == 1 and named is None:
+        host, product = flagship[0]
+        said = f"The domain {host} is named like {product.name} of {product.vendor}."
+        sure = catalog.calibration.confidence("domain:flagship")
+        return _identified((product,), (Evidence("domain", said, sure),), "domain:flagship", sure)
+    host, first = addresses.own[0]
     said = f"The domain {host} is {first.vendor}'s, who has AI and other products; the name does not tell."
     return Identification("unknown", 0.0, vendor=first.vendor, evidence=(Evidence("conflict", said, 0.0),))
+
+
+def _of_that_vendor(
+    listed: tuple[tuple[str, Product], ...], named: NameMatch | None
+) -> list[tuple[str, Product]]:
+    """The named product where the domain is its vendor's ("GitHub Copilot" at github.com)."""
+    if named is None or named.reading == "vendor":
+        return []
+    by_vendor = {product.vendor: host for host, product in listed}
+    return [(by_vendor[one.vendor], one) for one in named.all if one.vendor in by_vendor]
+
+
+def _is_flagship(host: str, product: Product) -> bool:
+    """Say whether a product has the name of its domain: of a vendor's several it is the one meant."""
+    return key(product.name) in {key(label) for label in (*host.split("."), host)}
 
 
 def _by_written_domain(

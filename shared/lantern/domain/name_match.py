@@ -54,7 +54,7 @@ def match_name(name: str, catalog: CatalogLookup) -> NameMatch | None:
     """Return what `name` stands for in the catalog, best reading first, or None.
 
     The readings in order: the whole name; without generic words, versions, legal forms; the first part of a
-    decorated name ("Fathom | Notetaker for Zoom"); a later part that is said to be the maker; a famous
+    decorated name ("Fathom | Notetaker for Zoom"); a later part that is said to be the maker; a protected
     distinctive name followed by other words.
     """
     for name_key in readings(name):
@@ -155,7 +155,7 @@ def _prefix_from(tokens: _Pieces, catalog: CatalogLookup) -> NameMatch | None:
 
 
 def _prefix(hits: tuple[NameHit, ...], length: int, name_key: str) -> NameMatch | None:
-    """Take a famous, distinctive AI name with other words behind it as evidence, any other one as none."""
+    """Take a protected, distinctive AI name with other words behind it as evidence, any other as none."""
     usable = tuple(hit for hit in hits if hit.strength == "exact" and _may_begin(hit.product))
     if not usable or len(usable) < len(hits) or (length == 1 and len(name_key) < MIN_PREFIX_LENGTH):
         return None
@@ -164,7 +164,7 @@ def _prefix(hits: tuple[NameHit, ...], length: int, name_key: str) -> NameMatch 
 
 
 def _may_begin(product: Product) -> bool:
-    return product.kind == "ai" and product.famous and not product.common
+    return product.kind == "ai" and product.protected and not product.common
 
 
 def _hit(name_key: str, catalog: CatalogLookup) -> tuple[NameHit, ...]:
@@ -177,7 +177,7 @@ def _match(hits: tuple[NameHit, ...], name_key: str, reading: Reading, sentence:
     strength = hits[0].strength
     read: Reading = reading if strength == "exact" else strength
     famous = tuple(hit for hit in hits if hit.product.famous)
-    if len({hit.product.kind for hit in hits}) > 1 and len(famous) == 1:
+    if strength != "vendor" and len({hit.product.kind for hit in hits}) > 1 and len(famous) == 1:
         said = f"Of the products with this name most people mean {_called(famous)}."
         rest = tuple(hit.product for hit in hits if hit is not famous[0])
         return NameMatch((famous[0].product,), read, "contested", name_key, said, namesakes=rest)

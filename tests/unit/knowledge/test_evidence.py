@@ -20,6 +20,7 @@ products:
   forms: {name: Mixed Forms, vendor: Mixed, kind: embedded_ai, domains: [mixed.com]}
   granite-hr: {name: Granite, vendor: Granite HR, common: true, namesake: true, domains: [granitehr.com]}
   slate-crm: {name: Slate, vendor: Slate CRM, common: true, namesake: true, domains: [slatecrm.com]}
+  hub: {name: Hub, vendor: Hubware, kind: embedded_ai, domains: [hub.dev]}
   host: {name: Hostico, hosts_others: true, domains: [hostico.com]}
   multi: {name: Multi, domains: [multi.co]}
 """
@@ -33,6 +34,9 @@ products:
   lexicon: {name: Lexicon AI, common: true, well_known: true, domains: [lexicon.art]}
   granite: {name: Granite, vendor: Granite AI, common: true, namesake: true, well_known: true, domains: [granite.ml]}
   slate: {name: Slate, vendor: Slate AI, common: true, namesake: true, domains: [slate.ml]}
+  hub-agent: {name: Hub Agent, vendor: Hubware, domains: [hub.dev]}
+  hub-writer: {name: Hubwriter, vendor: Hubware}
+  plum: {name: Plum Art, domains: [plum.art]}
   otterly: {name: Otterly.ai, domains: [otterly.ai]}
   lab-one: {name: Lab One, vendor: Hidden Company, domains: [labone.net]}
 """  # noqa: E501 # one entry a line
@@ -67,6 +71,10 @@ def _ask(catalog: Catalog, name: str = "", *domains: str, **facts):
         ("Otterly", (), "ai", "Otterly.ai", "name:derived:distinct"),
         ("Otterly.ai Notetaker", (), "ai", "Otterly.ai", "name:domain"),
         ("Lexicon", (), "ai", "Lexicon AI", "name:derived:famous"),
+        ("Plum", (), "ai", "Plum Art", "name:derived:distinct"),
+        ("", ("hub.dev",), "embedded_ai", "Hub", "domain:flagship"),
+        ("Hub Agent", ("hub.dev",), "ai", "Hub Agent", "domain:name"),
+        ("Hubwriter", ("hub.dev",), "ai", "Hubwriter", "domain:name"),
         ("Portly", (), "not_ai", "Portly", "name:exact:distinct"),
         ("Portly AI", (), "embedded_ai", "Portly", "name:ai_edition"),
         ("MultiOn", (), "unknown", None, ""),
