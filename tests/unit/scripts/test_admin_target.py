@@ -84,7 +84,7 @@ def test_every_verb_takes_the_target_and_json(backend: Backend) -> None:
     for noun in ("tenant", "key", "sync", "queue", "audit", "catalog"):
         group: Any = next(g for g in app.registered_groups if g.name == noun)
         verbs += [(noun, command.name) for command in group.typer_instance.registered_commands]
-    assert len(verbs) == 15
+    assert len(verbs) == 16
     for noun, name in verbs:
         text = runner.invoke(app, [noun, name, "--help"]).stdout
         for option in ("--json", "--local", "--stage", "--profile", "--region"):
