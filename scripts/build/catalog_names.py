@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from lantern.domain.catalog import NameStrength, Product
-from lantern.domain.names import key, words
+from lantern.domain.names import is_generic, key, words
 
 _MIN_DERIVED = 3
 _MIN_OVERLAP = 3
@@ -85,6 +85,7 @@ def _shortened(row: Named, crowded: frozenset[str]) -> Iterator[str]:
         short = "".join(parts[:-1])
         # "Lexica Art" at lexica.art is called Lexica.
         drops = len(parts) > 1 and (parts[-1] in _DROPPABLE_TAIL or short in labels)
+        drops = drops and not all(is_generic(part) for part in parts[:-1])
         if drops and len(short) >= _MIN_DERIVED and (product.well_known or short not in crowded):
             yield short
 

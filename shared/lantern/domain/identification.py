@@ -80,7 +80,9 @@ def identify(facts: AppFacts, catalog: CatalogLookup, registrable: Registrable) 
         return by_id
     addresses = resolve(facts.domains, catalog, registrable)
     named = match_name(facts.name, catalog)
-    written = resolve(written_domains(facts.name), catalog, registrable)
+    # "Your.MD" is a name, whoever owns your.md; "Otter.ai Notetaker" holds a domain.
+    whole = named is not None and named.reading == "exact"
+    written = resolve(() if whole else written_domains(facts.name), catalog, registrable)
     decided = _by_domain(addresses, named, catalog) or _by_written_domain(addresses, written, catalog)
     addresses = replace(addresses, foreign=addresses.foreign or written.foreign)
     return (

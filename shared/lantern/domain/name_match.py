@@ -13,6 +13,22 @@ Standing = Literal["distinct", "famous", "common", "contested"]
 MIN_PREFIX_LENGTH = 5
 _MIN_COMPANY = 5
 _AI_WORDS = frozenset({"ai", "gpt"})
+_PLATFORM_VENDORS = frozenset({"google", "microsoft"})
+_PLATFORMS = frozenset(
+    [
+        "workspace",
+        "drive",
+        "docs",
+        "sheets",
+        "slides",
+        "calendar",
+        "meet",
+        "chrome",
+        "teams",
+        "outlook",
+        "office",
+    ]
+)
 _Pieces = tuple[tuple[str, bool], ...]
 
 
@@ -125,33 +141,46 @@ def _says_who_made_it(name: str, part: str) -> bool:
 
 
 def _longest_prefix(tokens: _Pieces, catalog: CatalogLookup) -> NameMatch | None:
-    """Try the words as they are, then without a leading "the" or "my"; the longest known beginning wins."""
-    match = None
+    """Try the words as they are, then without a leading "the" or "my"; what leaves least over wins."""
+    best: tuple[int, NameMatch] | None = None
     for start, (word, apart) in enumerate(tokens):
         if not apart:
             break
-        match = match or _prefix_from(tokens[start:], catalog)
+        found = _prefix_from(tokens[start:], catalog)
+        if found is not None and (best is None or found[0] < best[0]):
+            best = found
         if word not in LEADING_WORDS:
             break
-    return match
+    return best[1] if best else None
 
 
-def _prefix_from(tokens: _Pieces, catalog: CatalogLookup) -> NameMatch | None:
-    """Find the longest beginning that ends where a word does: "MultiOn" is no "Multi"."""
+def _prefix_from(tokens: _Pieces, catalog: CatalogLookup) -> tuple[int, NameMatch] | None:
+    """Find the longest beginning that ends where a word does, and how many words it leaves over."""
     for end in range(len(tokens), 0, -1):
-        rest = tuple(word for word, _ in tokens[end:])
-        if rest and not (tokens[end][1] or rest[0] in _AI_WORDS):
+        if not _may_end(tokens, end):
             continue
         name_key = "".join(word for word, _ in tokens[:end])
         found = _hit(name_key, catalog)
         if not found:
             continue
+        rest = tuple(word for word, _ in tokens[end:])
         if all(is_generic(word) for word in rest):
             said = f"Without additions the name is that of {_called(found)}."
             match = _match(found, name_key, "stripped", said)
-            return replace(match, ai_edition=bool(_AI_WORDS & set(rest)))
-        return _prefix(found, end, name_key)
+            return len(rest), replace(match, ai_edition=bool(_AI_WORDS & set(rest)))
+        begun = _prefix(found, end, name_key)
+        return (len(rest), begun) if begun else None
     return None
+
+
+def _may_end(tokens: _Pieces, end: int) -> bool:
+    """No name ends inside a word ("MultiOn" is no "Multi"), nor inside "Google Workspace"."""
+    if end == len(tokens):
+        return True
+    word, apart = tokens[end]
+    if tokens[end - 1][0] in _PLATFORM_VENDORS and word in _PLATFORMS:
+        return False
+    return apart or word in _AI_WORDS
 
 
 def _prefix(hits: tuple[NameHit, ...], length: int, name_key: str) -> NameMatch | None:
