@@ -25,6 +25,12 @@ help:  ## show this list
 	@.venv/bin/uv pip install --quiet --python .venv-sam/bin/python --require-hashes -r requirements/sam.txt
 	@touch $@
 
+.venv-calibrate/.ready: .venv/.ready requirements/calibrate.txt
+	@echo "Setting up .venv-calibrate (scikit-learn; only make calibrate needs it)"
+	@$(PYTHON) -m venv .venv-calibrate
+	@.venv/bin/uv pip install --quiet --python .venv-calibrate/bin/python --require-hashes -r requirements/calibrate.txt
+	@touch $@
+
 .PHONY: setup
 setup: .venv/.ready  ## make .venv from the hash-pinned requirements
 
@@ -64,6 +70,18 @@ prove: .venv/.ready  ## the long proofs: 10,000-run properties, crash enumeratio
 .PHONY: bench
 bench: .venv/.ready  ## measure fetch, units, memory and cost beside the official Google client
 	$(PY) -m scripts.bench
+
+.PHONY: bench-catalog
+bench-catalog: .venv/.ready  ## measure catalog look-ups and identification with 175,000 rows
+	$(PY) -m scripts.bench.catalog
+
+.PHONY: eval
+eval: .venv/.ready  ## how well apps are identified: recall, false alarms, calibration, worst misses
+	$(PY) -m scripts.eval
+
+.PHONY: calibrate
+calibrate: .venv-calibrate/.ready  ## learn weights and confidences from the catalog; writes content/calibration.json
+	.venv-calibrate/bin/python -m scripts.calibrate
 
 .PHONY: openapi
 openapi: .venv/.ready  ## write openapi.json from the routes

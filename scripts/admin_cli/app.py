@@ -4,7 +4,7 @@ from typing import Final
 
 import typer
 
-from scripts.admin_cli import audits, catalogs, keys, queues, syncs, tenants
+from scripts.admin_cli import audits, catalogs, identify, keys, queues, syncs, tenants
 from scripts.admin_cli.assess import command
 
 _EPILOG: Final = (
@@ -26,5 +26,6 @@ app.add_typer(keys.app, name="key")
 app.add_typer(syncs.app, name="sync")
 app.add_typer(queues.app, name="queue")
 app.add_typer(audits.app, name="audit")
+identify.register(catalogs.app)
 app.add_typer(catalogs.app, name="catalog")
 app.command("assess")(command.assess)

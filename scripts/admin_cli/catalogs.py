@@ -1,9 +1,7 @@
 """`catalog show`; publications and `catalog scopes` are in modules of their own."""
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
@@ -17,7 +15,7 @@ from scripts.admin_cli import catalog_scopes, overlays
 from scripts.admin_cli.errors import CliError
 from scripts.admin_cli.terminal import inert
 from scripts.admin_cli.verbs import Desk, verb
-from scripts.build.compile_catalog import FILE_NAME, compile_to
+from scripts.build.checkout import shipped_catalog
 
 app = typer.Typer(no_args_is_help=True, help="The catalog of products and vendors, and of permissions.")
 app.command("scopes")(catalog_scopes.scopes)
@@ -36,12 +34,10 @@ def show(
     ],
 ) -> None:
     """Show what this checkout's catalog knows under a name, id or domain, and how it was found."""
-    with tempfile.TemporaryDirectory() as folder:
-        compile_to(Path(folder))
-        with Catalog(Path(folder) / FILE_NAME) as catalog:
-            found = _found(catalog, what)
-            near = [] if found else [hit.product for hit in catalog.brands_near(names.skeleton(what))]
-            revision = catalog.revision
+    with Catalog(shipped_catalog()) as catalog:
+        found = _found(catalog, what)
+        near = [] if found else [hit.product for hit in catalog.brands_near(names.skeleton(what))]
+        revision = catalog.revision
     if not found:
         hint = f" Close to it: {', '.join(inert(p.name) for p in near)}." if near else ""
         raise CliError(

@@ -6,12 +6,21 @@ Run as `python -m scripts.build.compile_catalog OUT_DIR`.
 import hashlib
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import lantern.content
-from lantern.domain.catalog_listing import brands, contradictions, name_keys, names, natives
+from lantern.domain.catalog_listing import (
+    brands,
+    contradictions,
+    crowded_words,
+    name_keys,
+    names,
+    natives,
+    vendor_sizes,
+)
 from lantern.domain.catalog_schema import product_of
 from lantern.domain.names import deletions
 from lantern.services.catalog import SCHEMA_VERSION, STRENGTHS
@@ -19,6 +28,7 @@ from scripts.build.catalog_schema import CatalogFile, Entry
 from scripts.build.sources import SourceError, read_source
 
 SOURCES = Path(lantern.content.__file__).parent / "catalog"
+CALIBRATION = SOURCES.parent / "calibration.json"
 FILE_NAME = "catalog.sqlite"
 
 _TABLES = """
@@ -26,7 +36,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE product (
     n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, vendor TEXT NOT NULL,
     category TEXT NOT NULL, kind TEXT NOT NULL, common INTEGER NOT NULL, hosts_others INTEGER NOT NULL,
-    protected INTEGER NOT NULL, domains TEXT NOT NULL, revision TEXT NOT NULL);
+    protected INTEGER NOT NULL, domains TEXT NOT NULL, revision TEXT NOT NULL, well_known INTEGER NOT NULL);
 CREATE TABLE ids (provider TEXT, native TEXT, n INTEGER, PRIMARY KEY (provider, native)) WITHOUT ROWID;
 CREATE TABLE domains (domain TEXT, n INTEGER, PRIMARY KEY (domain, n)) WITHOUT ROWID;
 CREATE TABLE names (key TEXT, n INTEGER, strength INTEGER NOT NULL, PRIMARY KEY (key, n)) WITHOUT ROWID;
@@ -76,7 +86,7 @@ def compile_to(out_dir: Path, sources: Path = SOURCES) -> None:
     Raises:
         SourceError: If any entry breaks the schema or two entries contradict one another.
     """
-    write(read_rows(sources), out_dir / FILE_NAME)
+    write(read_rows(sources), out_dir / FILE_NAME, CALIBRATION.read_text(encoding="utf-8"))
 
 
 def read_rows(sources: Path = SOURCES) -> list[Row]:
@@ -93,18 +103,29 @@ def read_rows(sources: Path = SOURCES) -> list[Row]:
     return sorted(rows, key=lambda row: row.product.id)
 
 
-def write(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows as a catalog file at `path`, replacing what is there."""
+def write(rows: Sequence[Row], path: Path, calibration: str) -> None:
+    """Write the rows as a catalog file at `path`, replacing what is there.
+
+    Args:
+        rows: The entries.
+        path: Where to.
+        calibration: The JSON that `make calibrate` made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    revision = hashlib.sha256("".join(row.product.revision for row in rows).encode()).hexdigest()[:16]
+    whole = "".join(row.product.revision for row in rows) + calibration
+    meta = {
+        "revision": hashlib.sha256(whole.encode()).hexdigest()[:16],
+        "count": str(len(rows)),
+        "calibration": calibration,
+    }
+    crowded, sizes = crowded_words(rows), vendor_sizes(rows)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(_TABLES)
-        connection.executemany(
-            "INSERT INTO meta VALUES (?, ?)", [("revision", revision), ("count", str(len(rows)))]
-        )
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
         for n, row in enumerate(rows, start=1):
             _insert(connection, n, row)
+            _insert_names(connection, n, row, crowded, sizes)
         _insert_brands(connection, rows)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.commit()
@@ -116,13 +137,19 @@ def _insert(connection: sqlite3.Connection, n: int, row: Row) -> None:
     values = (
         *(n, product.id, product.name, product.vendor, product.category, product.kind),
         *map(int, (product.common, product.hosts_others, product.protected)),
-        *(" ".join(product.domains), product.revision),
+        *(" ".join(product.domains), product.revision, int(product.well_known)),
     )
-    connection.execute("INSERT INTO product VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    connection.execute("INSERT INTO product VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
     owned = [(provider, native, n) for provider, native in natives(row)]
     connection.executemany("INSERT INTO ids VALUES (?, ?, ?)", owned)
     connection.executemany("INSERT INTO domains VALUES (?, ?)", [(domain, n) for domain in product.domains])
-    keys = [(name_key, n, STRENGTHS.index(strength)) for name_key, strength in name_keys(row).items()]
+
+
+def _insert_names(
+    connection: sqlite3.Connection, n: int, row: Row, crowded: frozenset[str], sizes: Counter[str]
+) -> None:
+    strengths = name_keys(row, crowded, sizes).items()
+    keys = [(name_key, n, STRENGTHS.index(strength)) for name_key, strength in strengths]
     connection.executemany("INSERT INTO names VALUES (?, ?, ?)", keys)
 
 

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from lantern.domain.calibration import Calibration
+
 Kind = Literal["ai", "embedded_ai", "not_ai"]
-NameStrength = Literal["exact", "derived", "vendor"]
+NameStrength = Literal["exact", "alias", "derived", "vendor"]
 
 # Answers the registrable domain of a host ("a.b.co.uk" → "b.co.uk"), or None where there is none.
 Registrable = Callable[[str], str | None]
@@ -16,6 +18,7 @@ class Product:
     """One product of the catalog.
 
     `common` marks a name that is also an ordinary word or a person ("Claude", "Linear"): weak evidence alone.
+    `well_known` marks a product that most people mean by its name all the same.
     `hosts_others` marks a domain under which strangers publish too (github.com): weak evidence alone.
     `revision` is a hash of the entry: it changes when the entry does.
     """
@@ -30,11 +33,21 @@ class Product:
     protected: bool
     domains: tuple[str, ...]
     revision: str
+    well_known: bool = False
+
+    @property
+    def famous(self) -> bool:
+        """Whether the name alone makes most people think of this product."""
+        return self.well_known or self.protected
 
 
 @dataclass(frozen=True, slots=True)
 class NameHit:
-    """A product found under a name key: by a name of its own, a shortened one, or its vendor's."""
+    """A product found under a name key.
+
+    `exact` is a name of its own, `alias` one that neither its domains nor its first name resemble,
+    `derived` a shortened one ("Otter" of Otter.ai), `vendor` the name of its vendor.
+    """
 
     product: Product
     strength: NameStrength
@@ -55,6 +68,11 @@ class CatalogLookup(Protocol):
     @property
     def revision(self) -> str:
         """The hash of the whole catalog."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration:
+        """The measured numbers that belong to this catalog."""
         ...
 
     def by_id(self, provider: str, client_id: str) -> Product | None:

@@ -1,14 +1,17 @@
 """An entry of the catalog: a product and what it is found under; and what entries cannot say together."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from lantern.domain.catalog import NameStrength, Product
-from lantern.domain.names import key, skeleton, words
+from lantern.domain.names import is_generic, key, skeleton, words
 
 _MIN_DERIVED = 3
+_MIN_OVERLAP = 3
+_CROWD = 2
 _MIN_BRAND = 5
 _DROPPABLE_TAIL = frozenset({"ai", "app", "io", "com", "hq", "inc", "so"})
 
@@ -70,18 +73,80 @@ def natives(listed: Listed) -> Iterator[tuple[str, str]]:
             yield provider, native.casefold()
 
 
-def name_keys(listed: Listed) -> dict[str, NameStrength]:
-    """Return every key the product is found under, with its strength: own, shortened, or its vendor's."""
-    found: dict[str, NameStrength] = {key(name): "exact" for name in names(listed)}
-    # "Otter" is Otter.ai, but "Photo" is not Photo AI: AI products of ordinary names have no shortened one.
-    shortens = not (listed.product.common and listed.product.kind == "ai")
-    for name in names(listed) if shortens else ():
+def crowded_words(rows: Iterable[Listed]) -> frozenset[str]:
+    """Return words that begin or end the names of several vendors: alone they point to none of them."""
+    vendors: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for name in names(row):
+            parts = words(name)
+            for word in {parts[0], parts[-1]} if len(parts) > 1 else ():
+                vendors[word].add(row.product.vendor)
+    return frozenset(word for word, known in vendors.items() if len(known) > _CROWD)
+
+
+def vendor_sizes(rows: Iterable[Listed]) -> Counter[str]:
+    """Return how many entries each vendor has."""
+    return Counter(row.product.vendor for row in rows)
+
+
+def name_keys(
+    listed: Listed, crowded: frozenset[str] = frozenset(), sizes: Mapping[str, int] = MappingProxyType({})
+) -> dict[str, NameStrength]:
+    """Return every key the product is found under, with its strength: own, shortened, or its vendor's.
+
+    Args:
+        listed: The entry.
+        crowded: Words no shortened name may consist of.
+        sizes: How many entries each vendor has.
+    """
+    product = listed.product
+    found: dict[str, NameStrength] = {key(product.name): "exact"}
+    for name in listed.aliases:
+        found.setdefault(key(name), "exact" if _resembles(name, product) else "alias")
+    for short in _shortened(listed, crowded):
+        found.setdefault(short, "derived")
+    vendor = key(product.vendor)
+    if vendor and (sizes.get(product.vendor, 0) > 1 or _owns_a_domain(vendor, product)):
+        found.setdefault(vendor, "vendor")
+    found.pop("", None)
+    return found
+
+
+def _resembles(alias: str, product: Product) -> bool:
+    """Say whether an alias of one word shows whose it is: "Mercury" of Inception Labs does not."""
+    if len(words(alias)) > 1:
+        return True
+    called = key(alias)
+    others = [key(product.name), key(product.vendor), *map(key, _labels(product))]
+    return (
+        any(one in called or called in one for one in others if len(one) >= _MIN_OVERLAP <= len(called))
+        or not called.isascii()
+    )
+
+
+def _shortened(listed: Listed, crowded: frozenset[str]) -> Iterator[str]:
+    """Yield "otter" for Otter.ai, but not "photo" for Photo AI, unless everybody calls it so."""
+    product = listed.product
+    if product.common and product.kind == "ai" and not product.well_known:
+        return
+    labels = {key(domain.split(".", 1)[0]) for domain in product.domains}
+    for name in names(listed):
         parts = words(name)
         short = "".join(parts[:-1])
-        if len(parts) > 1 and parts[-1] in _DROPPABLE_TAIL and len(short) >= _MIN_DERIVED:
-            found.setdefault(short, "derived")
-    found.setdefault(key(listed.product.vendor), "vendor")
-    return found
+        # "Lexica Art" at lexica.art is called Lexica.
+        drops = len(parts) > 1 and (parts[-1] in _DROPPABLE_TAIL or short in labels)
+        drops = drops and not all(is_generic(part) for part in parts[:-1])
+        if drops and len(short) >= _MIN_DERIVED and (product.well_known or short not in crowded):
+            yield short
+
+
+def _owns_a_domain(vendor: str, product: Product) -> bool:
+    labels = [key(label) for label in _labels(product)]
+    return any(vendor in label or (label in vendor and len(label) >= _MIN_OVERLAP) for label in labels)
+
+
+def _labels(product: Product) -> list[str]:
+    return [label for domain in product.domains for label in domain.split(".")[:-1]]
 
 
 def brands(listed: Listed) -> dict[str, str]:
@@ -112,6 +177,16 @@ def contradictions(rows: Sequence[L]) -> Iterator[tuple[L, Fault]]:
             if owner.product.vendor != row.product.vendor:
                 yield row, Fault("domains", f"{domain} belongs to {owner.product.vendor} already")
     yield from _shared_names(rows)
+    yield from _twins(rows)
+
+
+def _twins(rows: Sequence[L]) -> Iterator[tuple[L, Fault]]:
+    """Ids that differ in hyphens only ("copyai", "copy-ai")."""
+    seen: dict[str, L] = {}
+    for row in rows:
+        first = seen.setdefault(row.product.id.replace("-", ""), row)
+        if first.product.id != row.product.id and not (row.namesake and first.namesake):
+            yield row, Fault("id", f"looks like {first.product.id} again; merge them, or mark both namesake")
 
 
 def _shared_names(rows: Sequence[L]) -> Iterator[tuple[L, Fault]]:

@@ -61,6 +61,7 @@ class Entry(BaseModel):
         default={}, description="client, app or extension ids by provider"
     )
     common: bool = Field(default=False, description="the name is an ordinary word or a person's name too")
+    well_known: bool = Field(default=False, description="most people mean this product by its name")
     namesake: bool = Field(default=False, description="another product is known to have this name as well")
     hosts_others: bool = Field(default=False, description="strangers publish under its domains")
     protected: bool = Field(default=False, description="a brand worth imitating: look-alikes are searched")
@@ -103,6 +104,7 @@ def product_of(product_id: str, entry: Entry, category: str, kind: Kind) -> Prod
         hosts_others=entry.hosts_others,
         protected=entry.protected,
         domains=entry.domains,
+        well_known=entry.well_known,
         revision=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12],
     )
 

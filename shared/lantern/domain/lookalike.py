@@ -144,12 +144,17 @@ def _by_suffix(name: str, catalog: CatalogLookup, *, has_domains: bool) -> _Foun
         rest = tokens[end:]
         claims = any(word in _AUTHORITY for word in rest)
         plain = all(is_generic(word) or word in _AUTHORITY for word in rest)
-        if claims and plain:
+        if claims and plain and not _is_listed(name, catalog):
             return "brand_suffix", brands[0], brands[0].name
         if has_domains and not rest and not brands[0].common:
             return "foreign_domain", brands[0], brands[0].name
         return None
     return None
+
+
+def _is_listed(name: str, catalog: CatalogLookup) -> bool:
+    """Tell "Okta Verify", which is what its vendor calls it."""
+    return any(hit.strength in {"exact", "alias"} for hit in catalog.by_name(key(name)))
 
 
 def _by_domain(domains: tuple[str, ...], catalog: CatalogLookup) -> _Found | None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from itertools import islice
 
 MAX_NAME = 200
 MAX_TOKENS = 14
@@ -31,6 +32,7 @@ _SEPARATORS = re.compile(
 )
 _INVITATION = re.compile(r"^(?:sign[ -]in|log ?in|continue|connect) (?:with|to|using) ", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
+_DOMAIN = re.compile(r"^[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.[a-z]{2,10}$")
 _VERSION = re.compile(r"^(?:v\d*|\d{1,4})$")
 
 
@@ -92,10 +94,34 @@ def key(name: str) -> str:
     return "".join(char for char in fold(clean(name).replace("&", " and ")) if char.isalnum())
 
 
+def readings(name: str) -> tuple[str, ...]:
+    """Return the keys a name may be known under: its own, and for other scripts how else it may be spelled.
+
+    "Копилот" sounds "kopilot" and "Перплексити" "perplexiti": the Latin originals have a c and a y there.
+    """
+    own = key(name)
+    if not any("\u0370" <= char <= "\u052f" for char in name[: MAX_NAME * 4]):  # Greek and Cyrillic
+        return (own,)
+    hard = own.replace("dzh", "j").replace("kh", "h").replace("k", "c")
+    soft = f"{own[:-1]}y" if own.endswith("i") else own
+    both = f"{hard[:-1]}y" if hard.endswith("i") else hard
+    return tuple(dict.fromkeys((own, hard, soft, both)))
+
+
 def words(text: str) -> tuple[str, ...]:
     """Return the folded words of a name, also those joined by capitals ("ChatGPT Pro" → chat, gpt, pro)."""
+    return tuple(word for word, _ in pieces(text))
+
+
+def pieces(text: str) -> tuple[tuple[str, bool], ...]:
+    """Return the words of a name, each with whether it stands apart from the one before."""
     plain = _without_accents(clean(text).replace("&", " and ").replace("'", "").replace("’", ""))
-    return tuple(fold(word) for word in _WORDS.findall(plain)[:MAX_TOKENS])
+    found: list[tuple[str, bool]] = []
+    end = -1
+    for match in islice(_WORDS.finditer(plain), MAX_TOKENS):
+        found.append((fold(match.group()), match.start() != end))
+        end = match.end()
+    return tuple(found)
 
 
 def segments(name: str) -> tuple[str, ...]:
@@ -105,6 +131,12 @@ def segments(name: str) -> tuple[str, ...]:
         for part in (piece.strip(" -,.)]}") for piece in _SEPARATORS.split(_INVITATION.sub("", clean(name))))
         if part
     )
+
+
+def written_domains(name: str) -> tuple[str, ...]:
+    """Return what in a name is written like a domain ("Otter.ai Notetaker" → "otter.ai")."""
+    found = (part.strip(",;:()[]|\"'") for part in clean(name).lower().split()[:MAX_TOKENS])
+    return tuple(dict.fromkeys(part for part in found if _DOMAIN.match(part)))
 
 
 def is_generic(word: str) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, Protocol, get_args
 
+from lantern.domain.calibration import Calibration
 from lantern.domain.catalog import BrandHit, CatalogLookup, NameHit, NameStrength, Product
 from lantern.domain.catalog_listing import Listing, brands, name_keys, natives
 from lantern.domain.names import deletions, within_one_edit
@@ -134,6 +135,11 @@ class OverlayCatalog:
             return self._base.revision
         own = (f"{pid} {one.product.revision if one else '-'}" for pid, one in self._said.items())
         return hashlib.sha256("\n".join((self._base.revision, *own)).encode()).hexdigest()[:16]
+
+    @property
+    def calibration(self) -> Calibration:
+        """The measured numbers of the catalog below."""
+        return self._base.calibration
 
     def says(self, product_id: str) -> bool:
         """Say whether this layer speaks of a product."""

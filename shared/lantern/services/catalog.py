@@ -7,10 +7,13 @@ from threading import local
 from types import TracebackType
 from typing import cast
 
+import msgspec
+
+from lantern.domain.calibration import Calibration
 from lantern.domain.catalog import BrandHit, Kind, NameHit, NameStrength, Product
 from lantern.domain.names import deletions, within_one_edit
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _BY_ID = "SELECT p.* FROM ids JOIN product p ON p.n = ids.n WHERE provider = ? AND native = ?"
 _BY_DOMAIN = "SELECT p.* FROM domains JOIN product p ON p.n = domains.n WHERE domain = ?"
@@ -24,8 +27,8 @@ SELECT p.*, b.brand, b.skeleton
 FROM brand_variants v JOIN brands b ON b.n = v.n JOIN product p ON p.n = b.product
 WHERE v.variant IN (SELECT value FROM json_each(?)) GROUP BY b.n
 """
-_EXTRA = 11
-STRENGTHS: tuple[NameStrength, ...] = ("exact", "derived", "vendor")
+_EXTRA = 12
+STRENGTHS: tuple[NameStrength, ...] = ("exact", "alias", "derived", "vendor")
 
 
 class CatalogError(Exception):
@@ -46,6 +49,7 @@ class Catalog:
         self._path = path
         self._local = local()
         self._revision: str | None = None
+        self._calibration: Calibration | None = None
 
     def __enter__(self) -> "Catalog":
         return self
@@ -59,9 +63,15 @@ class Catalog:
     def revision(self) -> str:
         """The hash of the catalog's content."""
         if self._revision is None:
-            rows = self._rows("SELECT value FROM meta WHERE name = 'revision'")
-            self._revision = str(rows[0][0])
+            self._revision = self._meta("revision")
         return self._revision
+
+    @property
+    def calibration(self) -> Calibration:
+        """The measured numbers of identification, decoded on first use (a millisecond)."""
+        if self._calibration is None:
+            self._calibration = msgspec.json.decode(self._meta("calibration"), type=Calibration)
+        return self._calibration
 
     def by_id(self, provider: str, client_id: str) -> Product | None:
         """Return the product that owns this id at `provider` (`chrome` for browser extensions)."""
@@ -96,6 +106,9 @@ class Catalog:
             connection.close()
             del self._local.connection
 
+    def _meta(self, name: str) -> str:
+        return str(self._rows("SELECT value FROM meta WHERE name = ?", name)[0][0])
+
     def _rows(self, sql: str, *values: str) -> list[tuple[object, ...]]:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -119,7 +132,7 @@ class Catalog:
 
 
 def _product(row: tuple[object, ...]) -> Product:
-    name, vendor, category, kind, common, hosts_others, protected, domains, revision = row[2:11]
+    name, vendor, category, kind, common, hosts_others, protected, domains, revision, known = row[2:_EXTRA]
     return Product(
         id=str(row[1]),
         name=str(name),
@@ -131,4 +144,5 @@ def _product(row: tuple[object, ...]) -> Product:
         protected=bool(protected),
         domains=tuple(str(domains).split()),
         revision=str(revision),
+        well_known=bool(known),
     )

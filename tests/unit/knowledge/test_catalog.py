@@ -7,6 +7,7 @@ import pytest
 
 from lantern.domain.names import key, skeleton, within_one_edit, words
 from lantern.services.catalog import Catalog, CatalogError
+from scripts.build.catalog_checks import doubtful_pairs
 from scripts.build.compile_catalog import FILE_NAME, compile_to, read_rows
 from scripts.build.sources import SourceError
 
@@ -33,6 +34,7 @@ def _refusal(tmp_path: Path, *entries: str) -> str:
         (("a: {name: A1}", "a: {name: A2}"), "one.yaml: line 5: a: is there twice"),
         (("a: {name: Same}", "b: {name: 'sa-me'}"), "one.yaml: products: b: name: same is also a"),
         (("a: {name: A1, domains: [x.com]}", "b: {name: B1, domains: [x.com]}"), "x.com belongs to A1"),
+        (("a-b: {name: A1}", "ab: {name: B1}"), "one.yaml: products: ab: id: looks like a-b again"),
         (
             ("a: {name: A1, ids: {okta: [i]}}", "b: {name: B1, ids: {okta: [I]}}"),
             "okta i belongs to a already",
@@ -49,6 +51,39 @@ def test_two_real_products_of_one_name_may_say_so(tmp_path: Path) -> None:
     compile_to(tmp_path / "out", tmp_path)
     with Catalog(tmp_path / "out" / FILE_NAME) as catalog:
         assert {hit.product.vendor for hit in catalog.by_name("same")} == {"V1", "V2"}
+
+
+def test_names_say_how_they_were_found(tmp_path: Path) -> None:
+    lines = [
+        "a: {name: Otterly.ai, vendor: Otterly Inc, domains: [otterly.ai], aliases: [OtterPilot, Quill]}",
+        "b: {name: Slate Bot, vendor: Foundry, domains: [slatebot.com]}",
+    ]
+    (tmp_path / "one.yaml").write_text(_GOOD + "".join(f"  {line}\n" for line in lines), encoding="utf-8")
+    compile_to(tmp_path / "out", tmp_path)
+    with Catalog(tmp_path / "out" / FILE_NAME) as catalog:
+        found = {
+            name: [hit.strength for hit in catalog.by_name(name)]
+            for name in ("otterlyai", "otterpilot", "quill", "otterly", "otterlyinc", "foundry")
+        }
+    assert found == {
+        "otterlyai": ["exact"],
+        "otterpilot": ["exact"],
+        "quill": ["alias"],
+        "otterly": ["derived"],
+        "otterlyinc": ["vendor"],
+        "foundry": [],
+    }
+
+
+def test_entries_that_may_be_one_product_are_listed(tmp_path: Path) -> None:
+    lines = [
+        "delve: {name: Delve, domains: [delve.co]}",
+        "delve-ai: {name: Delve Personas, domains: [delve.ai]}",
+        "box-ai: {name: Box AI, domains: [other.com]}",
+        "box: {name: Box, kind: not_ai, domains: [box.com]}",
+    ]
+    (tmp_path / "one.yaml").write_text(_GOOD + "".join(f"  {line}\n" for line in lines), encoding="utf-8")
+    assert doubtful_pairs(read_rows(tmp_path)) == [("delve", "delve-ai")]
 
 
 def test_revision_is_the_content(tmp_path: Path) -> None:

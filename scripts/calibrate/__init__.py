@@ -1,0 +1,1 @@
+"""Measure on the catalog what evidence is worth: `make calibrate` writes `content/calibration.json`."""

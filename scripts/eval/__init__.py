@@ -1,0 +1,1 @@
+"""How well apps are identified, measured on real apps listed apart from the catalog: `make eval`."""
