@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lantern.domain.catalog import CatalogLookup, NameHit, Product
-from lantern.domain.names import LEADING_WORDS, is_generic, key, pieces, readings, segments, words
+from lantern.domain.names import LEADING_WORDS, is_generic, key, pieces, readings, segments, word_set, words
 
 Reading = Literal["exact", "alias", "stripped", "derived", "vendor", "segment", "prefix"]
 Standing = Literal["distinct", "famous", "common", "contested"]
@@ -14,21 +14,7 @@ MIN_PREFIX_LENGTH = 5
 _MIN_COMPANY = 5
 _AI_WORDS = frozenset({"ai", "gpt"})
 _PLATFORM_VENDORS = frozenset({"google", "microsoft"})
-_PLATFORMS = frozenset(
-    [
-        "workspace",
-        "drive",
-        "docs",
-        "sheets",
-        "slides",
-        "calendar",
-        "meet",
-        "chrome",
-        "teams",
-        "outlook",
-        "office",
-    ]
-)
+_PLATFORMS = word_set("workspace drive docs sheets slides calendar meet chrome teams outlook office")
 _Pieces = tuple[tuple[str, bool], ...]
 
 

@@ -33,6 +33,7 @@ _SEPARATORS = re.compile(
 _INVITATION = re.compile(r"^(?:sign[ -]in|log ?in|continue|connect) (?:with|to|using) ", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]+")
 _DOMAIN = re.compile(r"^[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.[a-z]{2,10}$")
+_PLUS = re.compile(r"(?<=\w)\+")
 _VERSION = re.compile(r"^(?:v\d*|\d{1,4})$")
 
 
@@ -91,7 +92,12 @@ def fold(text: str) -> str:
 
 def key(name: str) -> str:
     """Return the form in which names are compared: folded letters and digits ("Otter.ai" → "otterai")."""
-    return "".join(char for char in fold(clean(name).replace("&", " and ")) if char.isalnum())
+    return "".join(char for char in fold(_spelled_out(clean(name))) if char.isalnum())
+
+
+def _spelled_out(name: str) -> str:
+    """Signs that are words: "Disney+" is "Disney Plus", and not Disney."""
+    return _PLUS.sub(" plus ", name.replace("&", " and "))
 
 
 def readings(name: str) -> tuple[str, ...]:
@@ -115,7 +121,7 @@ def words(text: str) -> tuple[str, ...]:
 
 def pieces(text: str) -> tuple[tuple[str, bool], ...]:
     """Return the words of a name, each with whether it stands apart from the one before."""
-    plain = _without_accents(clean(text).replace("&", " and ").replace("'", "").replace("’", ""))
+    plain = _without_accents(_spelled_out(clean(text)).replace("'", "").replace("’", ""))
     found: list[tuple[str, bool]] = []
     end = -1
     for match in islice(_WORDS.finditer(plain), MAX_TOKENS):

@@ -65,7 +65,7 @@ def test_names_survive_decoration(catalog: Catalog, name: str, product: str) -> 
      "Jasper County Library", "Retail Express", "AirDroid", "Thai Airways", "Maildrop", "Fair Trade Tool"],
 )  # fmt: skip
 def test_ordinary_names_are_never_ai(catalog: Catalog, name: str) -> None:
-    assert _identify(catalog, name).verdict in {"not_ai", "unknown"}
+    assert _identify(catalog, name).verdict != "ai"
 
 
 def test_known_ordinary_products_are_knowledge_not_ignorance(catalog: Catalog) -> None:
@@ -169,12 +169,15 @@ def test_ten_kilobyte_name(catalog: Catalog) -> None:
 )
 def test_every_product_is_found_by_its_dressed_up_name(catalog: Catalog, dressed: str) -> None:
     rows = read_rows()
-    listed = {key(name) for row in rows for name in row.names()}
+    listed: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for name in row.names():
+            listed[key(name)].add(row.product.id)
     missed = []
     for row in rows:
         name = dressed.format(row.product.name)
         found = _identify(catalog, name)
-        wanted = {row.product.id, None} if row.entry.namesake else {row.product.id}
+        wanted = {*listed[key(row.product.name)], None} if row.entry.namesake else {row.product.id}
         # "The Fork App" may be TheFork, "DocuSign for Gmail" is a product of its own.
         if found.product_id not in wanted and not (dressed != "{}" and key(name) in listed):
             missed.append((name, found.verdict, found.product))
@@ -208,4 +211,4 @@ def test_an_ai_edition_of_an_ordinary_product(catalog: Catalog) -> None:
     "name", ["Photo", "Sheet", "Character", "Read", "Browse", "Personal", "New Sheet App", "PDF"]
 )
 def test_ai_products_of_ordinary_names_are_not_shortened(catalog: Catalog, name: str) -> None:
-    assert _identify(catalog, name).verdict == "unknown"
+    assert _identify(catalog, name).verdict != "ai"

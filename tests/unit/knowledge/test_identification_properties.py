@@ -67,8 +67,8 @@ def test_case_and_invisible_letters_do_not_matter_for_listed_names(catalog: Cata
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", "\x00", "\u202eTPGtahC", "A" * 100_000, "a." * 5_000, "(" * 3_000, "ai " * 2_000, "🤖" * 500,
+    ["", " ", "\x00", "\u202eTPGtahC", "A" * 100_000, "q." * 5_000, "(" * 3_000, "ai " * 2_000, "🤖" * 500,
      "\ud800", "<script>alert(1)</script>", "'; DROP TABLE product;--", "%s%n{0}", "ﷺ" * 200, "\u0300" * 999],
 )  # fmt: skip
 def test_hostile_names_are_answered_quickly(catalog: Catalog, name: str) -> None:
-    assert _ask(catalog, name, publisher=name, domains=(name, name)).verdict in {"ai", "unknown"}
+    assert _ask(catalog, name, publisher=name, domains=(name, name)).product is None
