@@ -59,6 +59,7 @@ class EntryProductAnswer(Answer):
     common: bool = Field(description="The name is an ordinary word or a person's name too.")
     namesake: bool = Field(description="Another product is known to have this name as well.")
     hosts_others: bool = Field(description="Strangers publish under its domains.")
+    well_known: bool = Field(description="Most people mean this product by its name.")
     protected: bool = Field(description="Look-alikes of it are searched.")
 
 
@@ -106,6 +107,7 @@ class ProductAnswer(Answer):
     domains: list[str]
     common: bool = Field(description="The name is an ordinary word or a person's name too.")
     hosts_others: bool = Field(description="Strangers publish under its domains.")
+    well_known: bool = Field(description="Most people mean this product by its name.")
     protected: bool = Field(description="Look-alikes of it are searched.")
     found_by: FoundBy
     source: Source = Field(description="Who says so: the release, the operators, or an entry of the tenant.")
@@ -143,6 +145,7 @@ def _product(found: FoundProduct) -> ProductAnswer:
         domains=list(product.domains),
         common=product.common,
         hosts_others=product.hosts_others,
+        well_known=product.well_known,
         protected=product.protected,
         found_by=found.found_by,
         source=found.source,
