@@ -244,7 +244,8 @@ def test_there_is_nothing_to_read_or_revoke_behind_a_file(
     with pytest.raises(ConflictError, match="known from a file"):
         remediation.request_revocation(
             store, requested_by="k",
-            selector=Selector(app_id=ids.app_id("google", "1.apps.googleusercontent.com")), dry_run=True, now=now, random=bytes,
+            selector=Selector(app_id=ids.app_id("google", "1.apps.googleusercontent.com")),
+            dry_run=True, now=now, random=bytes,
         )  # fmt: skip
     assert housekeeping.age_hours(connection, now.replace(year=now.year + 1)) == 0
     monkeypatch.setattr(wiring, "tenant_store", lambda _tenant: store)
