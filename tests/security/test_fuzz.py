@@ -107,10 +107,15 @@ OPERATIONS = _operations()
 
 def _body_schema(operation: Mapping[str, Any]) -> Mapping[str, Any] | None:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if not content:
+    reference = (content or {}).get("schema", {}).get("$ref")
+    if not reference:
         return None
     # With all schemas beside it, so that what it refers to is found.
-    return {**SCHEMAS[content["schema"]["$ref"].rsplit("/", 1)[-1]], "components": DOCUMENT["components"]}
+    return {**SCHEMAS[reference.rsplit("/", 1)[-1]], "components": DOCUMENT["components"]}
+
+
+FILE: dict[str, Any] = {"items": [{"clientId": "c", "displayText": "Tool", "userKey": "1", "scopes": []}]}
+"""For operations whose body is a file: it has no schema of fields."""
 
 
 GOOD: dict[str, Any] = {
@@ -144,7 +149,7 @@ def _base(path: str, method: str, operation: Mapping[str, Any], known: Mapping[s
             # A revision that nothing has: whatever is let through must not change what others are sent.
             (query if parameter["in"] == "query" else headers)[name] = known.get(name, '"unheard-of"')
     schema = _body_schema(operation)
-    body = dict(GOOD[schema["title"]]) if schema else None
+    body = dict(GOOD[schema["title"]]) if schema else FILE if "requestBody" in operation else None
     return Sent(operation["operationId"], method, where, query, headers, body)
 
 
@@ -192,6 +197,8 @@ def _with(template: str, path: str, name: str, text: str) -> str:
 def _bodies(base: Sent, operation: Mapping[str, Any]) -> Iterator[Sent]:
     schema = _body_schema(operation)
     if schema is None:
+        for text in TEXTS if "requestBody" in operation else ():
+            yield replace(base, body=None, raw=text)
         return
     whole = jsonschema.Draft202012Validator(schema)
     yield from _nested(base, schema, whole)

@@ -47,7 +47,7 @@ def _cases() -> list[tuple[str, str, str, str, str]]:
             body = (
                 operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
             )
-            if body:
+            if body and "$ref" in body:
                 schema = document()["components"]["schemas"][body["$ref"].rsplit("/", 1)[-1]]
                 cases += [
                     (name, method.upper(), path, "body", field)

@@ -116,8 +116,8 @@ ROUTES = (
         tag="Imports",
         summary="Hand in an export",
         description=(
-            "The body is the file: an export of GAM, Google, Microsoft Graph, Okta or Slack, or a CSV list; "
-            "what it is, is found out. It is read in the background and scored like a connected "
+            "The body is the file: an export of GAM, Google, Microsoft Graph, Okta or Slack, or a CSV "
+            "list; what it is, is found out. It is read in the background and scored like a connected "
             "organisation. The accounts it names are taken as complete; nothing is concluded about others. "
             "The same file again writes nothing. "
             f"UTF-8, at most {MAX_UPLOAD_BYTES} bytes; split a larger file by person."
