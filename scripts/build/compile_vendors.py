@@ -117,14 +117,17 @@ def vendor_id(vendor: str) -> str:
 
 
 def compile_to(out_dir: Path, sources: Path = SOURCES) -> None:
-    """Write `vendors.json` into `out_dir`; the catalog is read from there if it was compiled already.
+    """Write `vendors.json` into `out_dir`, checked against the catalog that was compiled there before.
+
+    Without a compiled catalog the names are not checked: a build compiles the catalog first.
 
     Raises:
         SourceError: If an entry breaks the schema, is there twice, or names no vendor of the catalog.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     entries = read_entries(sources)
-    strangers = sorted(set(entries) - _catalog_vendors(out_dir))
+    known = _catalog_vendors(out_dir)
+    strangers = [] if known is None else sorted(set(entries) - known)
     if strangers:
         raise SourceError(f"vendors that the catalog does not know: {', '.join(strangers)}")
     transfers = read_source(compile_risk.SOURCES / "transfers.yaml", TransfersFile)
@@ -148,10 +151,10 @@ def read_entries(sources: Path = SOURCES) -> dict[str, Entry]:
     return found
 
 
-def _catalog_vendors(out_dir: Path) -> set[str]:
+def _catalog_vendors(out_dir: Path) -> set[str] | None:
     compiled = out_dir / compile_catalog.FILE_NAME
     if not compiled.exists():
-        return {row.product.vendor for row in compile_catalog.read_rows()}
+        return None
     with closing(sqlite3.connect(f"{compiled.absolute().as_uri()}?mode=ro", uri=True)) as catalog:
         return {str(vendor) for (vendor,) in catalog.execute("SELECT DISTINCT vendor FROM product")}
 

@@ -93,6 +93,10 @@ def _read(acme: Customer) -> None:
         f"/v1/principals/{principal}/grants?connection_id={connection}",
         f"/v1/grants?finding_id={finding}",
         f"/v1/grants/{grant['id']}?connection_id={connection}",
+        f"/v1/grants/{grant['id']}/risk?connection_id={connection}",
+        "/v1/risk/weights",
+        "/v1/posture",
+        "/v1/vendors/openai",
         f"/v1/scope-sets/{grant['scope_set']}",
         f"/v1/findings/{finding}",
         "/v1/jobs?open=true",
@@ -112,6 +116,14 @@ def _decide(account: Account, acme: Customer) -> None:
         acme.decide("PUT", f"/v1/apps/{app}/status", f"/v1/apps/{app}", {"status": "restricted"}).status
         == 200
     )
+    account.settle()
+    weights = {"weights": {"reach": 45}}
+    assert acme("POST", "/v1/risk/preview", weights).status == 200
+    assert acme.decide("PUT", "/v1/risk/weights", "/v1/risk/weights", weights).status == 200
+    override, risk = f"/v1/apps/{app}/risk-override", f"/v1/apps/{app}/risk"
+    body = {"score": 90, "note": "looks odd", "until": "2027-06-01T00:00:00Z"}
+    assert acme.decide("PUT", override, risk, body).status == 200
+    assert acme.decide("DELETE", override, risk).status == 200
     account.settle()
     findings = [f["id"] for f in acme.get("/v1/findings?status=open&limit=10")["data"]]
     for finding, verb, body in zip(

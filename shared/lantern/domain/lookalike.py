@@ -134,8 +134,11 @@ def _name_kind(
 
 
 def _by_suffix(name: str, catalog: CatalogLookup, *, has_domains: bool) -> _Found | None:
-    """Find a protected brand followed by nothing but words of authority ("ChatGPT Official")."""
+    """Find a protected brand with nothing but words of authority around it ("Official ChatGPT App")."""
     tokens = words(name)
+    leading = next((at for at, word in enumerate(tokens) if word not in _AUTHORITY), len(tokens))
+    if leading and tokens[leading:]:
+        tokens = (*tokens[leading:], *tokens[:leading])
     for end in range(len(tokens), 0, -1):
         hits = [hit for hit in catalog.by_name("".join(tokens[:end])) if hit.strength == "exact"]
         brands = [hit.product for hit in hits if hit.product.protected]

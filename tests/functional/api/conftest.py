@@ -5,22 +5,11 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from lantern.services.reference import Reference
-from scripts.build import compile_risk, compile_scopes, compile_vendors
 from tests.functional.api.world import Client, Planted, World, dynamodb, make_tables, plant
 
 
-@pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """What a release knows."""
-    out = tmp_path_factory.mktemp("reference")
-    for compiler in (compile_risk, compile_scopes, compile_vendors):
-        compiler.compile_to(out)
-    return Reference(out)
-
-
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, reference: Reference) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty deployment."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
@@ -29,7 +18,7 @@ def world(monkeypatch: pytest.MonkeyPatch, reference: Reference) -> Iterator[Wor
     with mock_aws():
         client = dynamodb()
         make_tables(client)
-        yield World(client, reference)
+        yield World(client)
 
 
 @pytest.fixture

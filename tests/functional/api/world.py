@@ -1,10 +1,15 @@
 """Tenants in moto tables behind the real handler: what the functional tests of the API share."""
 
+import atexit
 import json
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from botocore.session import Session
@@ -31,12 +36,26 @@ from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
+<<<<<<< HEAD
 from tests.support.catalogs import shipped
+=======
+from scripts.build import compile_risk, compile_scopes, compile_vendors
+>>>>>>> risk
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
 _LOADER = Session().get_component("data_loader")
 TENANT_TABLE, PLATFORM_TABLE = "tenants", "platform"
 READ_SCOPES = frozenset({"drive.readonly", "mail.send"})
+
+
+@cache
+def shipped() -> Reference:
+    """What a release knows, compiled once."""
+    out = Path(mkdtemp(prefix="lantern-reference-"))
+    atexit.register(rmtree, out, ignore_errors=True)
+    for compiler in (compile_risk, compile_scopes, compile_vendors):
+        compiler.compile_to(out)
+    return Reference(out)
 
 
 def dynamodb() -> Any:
@@ -102,7 +121,6 @@ class World:
     """One warm process that serves every tenant."""
 
     client: Any
-    reference: Reference
     seed: int = 1
     limit: int = 10_000
     stores: dict[str, TenantStore] = field(default_factory=dict)
@@ -127,7 +145,7 @@ class World:
             random=self.random,
             environment="test",
             requests_per_minute=self.limit,
-            reference=self.reference,
+            reference=shipped(),
         )
 
     def store(self, tenant_id: str) -> TenantStore:

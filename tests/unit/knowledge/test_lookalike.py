@@ -31,6 +31,9 @@ def _lookalike(
         ("ChatGTP for Gmail", "ChatGPT", "edit_distance"),
         ("ChatGPT Official", "ChatGPT", "brand_suffix"),
         ("DeepSeek Premium Free", "DeepSeek", "brand_suffix"),
+        ("Official ChatGPT", "ChatGPT", "brand_suffix"),
+        ("Free Unlimited DeepSeek", "DeepSeek", "brand_suffix"),
+        ("Verified OpenAI Login", "OpenAI", "brand_suffix"),
         ("Claude AI Official App", "Claude", "brand_suffix"),
     ],
 )
