@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from lantern.domain.calibration import Calibration
 from lantern.domain.catalog import BrandHit, NameHit, Product
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.overlay import OverlayCatalog, OverlayEntry
@@ -11,6 +12,8 @@ class Nothing:
     """A catalog that knows nothing."""
 
     revision = "nothing"
+    # As the shipped one has it: every kind of evidence it knows is nearly always right.
+    calibration = Calibration(confidences={"id": 0.99, "domain": 0.98, "domain:name": 0.98})
 
     def by_product(self, product_id: str) -> Product | None:
         return None

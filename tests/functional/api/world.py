@@ -36,11 +36,8 @@ from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
-<<<<<<< HEAD
-from tests.support.catalogs import shipped
-=======
 from scripts.build import compile_risk, compile_scopes, compile_vendors
->>>>>>> risk
+from tests.support.catalogs import shipped
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
 _LOADER = Session().get_component("data_loader")
@@ -49,7 +46,7 @@ READ_SCOPES = frozenset({"drive.readonly", "mail.send"})
 
 
 @cache
-def shipped() -> Reference:
+def release_facts() -> Reference:
     """What a release knows, compiled once."""
     out = Path(mkdtemp(prefix="lantern-reference-"))
     atexit.register(rmtree, out, ignore_errors=True)
@@ -145,7 +142,7 @@ class World:
             random=self.random,
             environment="test",
             requests_per_minute=self.limit,
-            reference=shipped(),
+            reference=release_facts(),
         )
 
     def store(self, tenant_id: str) -> TenantStore:
