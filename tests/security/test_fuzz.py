@@ -110,6 +110,11 @@ def _body_schema(operation: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return SCHEMAS[content["schema"]["$ref"].rsplit("/", 1)[-1]] if content else None
 
 
+def _validator(schema: Mapping[str, Any]) -> jsonschema.Draft202012Validator:
+    """A validator that knows the schemas to which a schema refers."""
+    return jsonschema.Draft202012Validator({**schema, "components": {"schemas": SCHEMAS}})
+
+
 GOOD: dict[str, Any] = {
     "ConnectionStart": {"provider": "google"},
     "DecisionBody": {"status": "approved", "note": "n"},
@@ -119,6 +124,8 @@ GOOD: dict[str, Any] = {
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
     "Suppression": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
     "KeyBody": {"name": "n", "scopes": ["read"]},
+    "OverrideBody": {"score": 10, "note": "n", "until": "2026-04-01T00:00:00Z"},
+    "WeightsBody": {"weights": {"reach": 50}},
 }
 
 
@@ -188,7 +195,7 @@ def _bodies(base: Sent, operation: Mapping[str, Any]) -> Iterator[Sent]:
     schema = _body_schema(operation)
     if schema is None:
         return
-    whole = jsonschema.Draft202012Validator(schema)
+    whole = _validator(schema)
     for name in schema["properties"]:
         for wrong in WRONG:
             body = {**base.body, name: wrong}
@@ -274,7 +281,7 @@ def test_every_body_of_the_document_has_a_request_that_works() -> None:
     bodies = {schema["title"] for _, _, op in OPERATIONS if (schema := _body_schema(op))}
     assert bodies == set(GOOD)
     for title in bodies:
-        jsonschema.Draft202012Validator(SCHEMAS[title]).validate(GOOD[title])
+        _validator(SCHEMAS[title]).validate(GOOD[title])
 
 
 def _paged(own: Planted) -> Iterator[tuple[str, str, dict[str, Any]]]:
