@@ -118,6 +118,11 @@ FILE: dict[str, Any] = {"items": [{"clientId": "c", "displayText": "Tool", "user
 """For operations whose body is a file: it has no schema of fields."""
 
 
+def _validator(schema: Mapping[str, Any]) -> jsonschema.Draft202012Validator:
+    """A validator that knows the schemas to which a schema refers."""
+    return jsonschema.Draft202012Validator({**schema, "components": {"schemas": SCHEMAS}})
+
+
 GOOD: dict[str, Any] = {
     "ConnectionStart": {"provider": "google"},
     "DecisionBody": {"status": "approved", "note": "n"},
@@ -129,6 +134,8 @@ GOOD: dict[str, Any] = {
     "KeyBody": {"name": "n", "scopes": ["read"]},
     "NewEntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "EntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
+    "OverrideBody": {"score": 10, "note": "n", "until": "2026-04-01T00:00:00Z"},
+    "WeightsBody": {"weights": {"reach": 50}},
 }
 
 
@@ -202,6 +209,7 @@ def _bodies(base: Sent, operation: Mapping[str, Any]) -> Iterator[Sent]:
         return
     whole = jsonschema.Draft202012Validator(schema)
     yield from _nested(base, schema, whole)
+    whole = _validator(schema)
     for name in schema["properties"]:
         for wrong in WRONG:
             body = {**base.body, name: wrong}
@@ -303,6 +311,7 @@ def test_every_body_of_the_document_has_a_request_that_works() -> None:
     for title in bodies:
         schema = {**SCHEMAS[title], "components": DOCUMENT["components"]}
         jsonschema.Draft202012Validator(schema).validate(GOOD[title])
+        _validator(SCHEMAS[title]).validate(GOOD[title])
 
 
 def _paged(own: Planted) -> Iterator[tuple[str, str, dict[str, Any]]]:

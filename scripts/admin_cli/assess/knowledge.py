@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Final
 
 import lantern.content
+from lantern.domain.abuse import KnownAbuse
 from lantern.domain.rules.model import RuleSet, load_rules
 from lantern.domain.scopes import Grant, ScopeClass
+from lantern.domain.vendors import VendorProfile
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
+from lantern.services.reference import Reference
 from lantern.services.scopes import Scopes
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -54,6 +57,19 @@ class ExportKnowledge:
     def registrable(self, host: str) -> str | None:
         """The registrable domain of a host."""
         return registrable_domain(host)
+
+    @cached_property
+    def reference(self) -> Reference:
+        """Vendors, frameworks and reports of abuse."""
+        return Reference(self.directory)
+
+    def vendor(self, name: str | None) -> VendorProfile | None:
+        """What is publicly known of a vendor."""
+        return self.reference.vendor(name)
+
+    def abuse_of(self, provider: str, client_id: str, name: str) -> KnownAbuse | None:
+        """The public report that an app fits."""
+        return self.reference.abuse.match(provider, client_id, name)
 
 
 def knowledge() -> ExportKnowledge:
@@ -96,8 +112,9 @@ def _revision() -> str:
     """A digest of every source and of the compilers."""
     digest = hashlib.sha256()
     sources = Path(lantern.content.__file__).parent
-    files = [*sources.rglob("*.yaml"), *(ROOT / "scripts" / "build").glob("*.py")]
-    files += [ROOT / "shared" / "lantern" / "services" / name for name in ("catalog.py", "scopes.py")]
+    files = [*sources.rglob("*.yaml"), *sources.rglob("*.json"), *(ROOT / "scripts" / "build").glob("*.py")]
+    files += (ROOT / "shared" / "lantern" / "services").glob("*.py")
+    files += (ROOT / "shared" / "lantern" / "domain").glob("*.py")
     for path in sorted(files):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(ROOT)}:{len(content)}:".encode())

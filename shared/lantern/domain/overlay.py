@@ -121,8 +121,10 @@ class OverlayCatalog:
                 self._ids.setdefault(native, product)
             for domain in product.domains:
                 self._domains.setdefault(domain, []).append(product)
-            for name_key, strength in name_keys(listing).items():
-                self._names.setdefault(name_key, []).append(NameHit(product, strength))
+            # Whoever writes an entry of a layer means each of its names, and its vendor's.
+            for name_key, strength in name_keys(listing, sizes={product.vendor: 2}).items():
+                meant = "exact" if strength == "alias" else strength
+                self._names.setdefault(name_key, []).append(NameHit(product, meant))
 
     @property
     def _listings(self) -> list[Listing]:

@@ -60,6 +60,7 @@ def test_a_product_is_added_found_audited_and_put_to_work(
         "vendor": "Acme Notes",
         "aliases": [],
         "common": False,
+        "well_known": False,
         "namesake": False,
         "hosts_others": False,
         "protected": False,

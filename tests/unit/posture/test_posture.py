@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from lantern.domain import ids
+from lantern.domain.apps import AppView
 from lantern.domain.exports.findings import Findings
 from lantern.domain.exports.judge import judge_apps
 from lantern.domain.exports.posture import Posture
@@ -13,7 +14,7 @@ from lantern.domain.exports.rows import AccountRow, AppRow, GrantRow, Permission
 from lantern.domain.inventory import App
 from lantern.domain.rules.vocabulary import problems_of_facts
 from lantern.domain.tally import StoredTally
-from lantern.services.scoring.assess import judge
+from lantern.services.scoring.assess import Around, judge
 from lantern.services.scoring.knowledge import load_knowledge
 from scripts.admin_cli.assess.knowledge import ExportKnowledge
 from tests.unit.posture.support import DRIVE, READ, TODAY, app_of, census_of, held, posture
@@ -158,20 +159,15 @@ def test_the_same_app_scores_as_it_would_when_connected(known: ExportKnowledge) 
     )
     app = app_of(found, "Claude")
     sets = {"ss_1": frozenset({READ}), "ss_2": frozenset({DRIVE})}
+    app_id = ids.app_id("google", "Claude")
+    facts = App(app_id, "google", "Claude", "Claude", first_seen=datetime(2026, 3, 20, tzinfo=UTC))
     judged = judge(
         load_knowledge(known.directory),
-        App(
-            ids.app_id("google", "Claude"),
-            "google",
-            "Claude",
-            "Claude",
-            first_seen=datetime(2026, 3, 20, tzinfo=UTC),
-        ),
+        facts,
+        AppView(app_id, facts, None, None),
         {"google": StoredTally(2, 1, 1, 1, tuple(sets))},
         sets,
-        None,
-        1,
-        datetime(2026, 3, 31, tzinfo=UTC),
+        Around(datetime(2026, 3, 31, tzinfo=UTC), 1),
     )
     assert (app.risk, app.level, app.verdict) == (judged.row.risk, judged.row.risk_level, judged.row.verdict)
     assert {f.id: f.points for f in app.factors} == {

@@ -127,8 +127,11 @@ def test_what_is_wrong_with_a_file_is_named(
     assert backend.platform.catalog.version() == 0
 
 
-def test_a_file_that_is_not_there_is_named(admin: Admin, tmp_path: Path) -> None:
-    ran = admin("catalog", "publish", str(tmp_path / "nothing.yaml"))
+def test_a_file_that_is_not_there_is_named(
+    admin: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = admin("catalog", "publish", "nothing.yaml")
     assert ran.code == 2
     assert "nothing.yaml is not there" in ran.err
 

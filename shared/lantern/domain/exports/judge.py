@@ -6,6 +6,7 @@ from datetime import date
 from typing import Final, Protocol
 
 from lantern.domain import ids
+from lantern.domain.abuse import KnownAbuse
 from lantern.domain.catalog import CatalogLookup
 from lantern.domain.exports.automations import Automation, automation_of
 from lantern.domain.exports.census import NOT_TOLD, Census, Person, Software
@@ -15,6 +16,7 @@ from lantern.domain.lookalike import LookAlike, lookalike
 from lantern.domain.risk import Assessment, RiskInput, assess
 from lantern.domain.scopes import Grant, ScopeClass
 from lantern.domain.tally import STALE_DAYS
+from lantern.domain.vendors import VendorProfile, trust
 
 AI_VERDICTS: Final = frozenset({"ai", "embedded_ai"})
 
@@ -34,6 +36,14 @@ class Knowledge(Protocol):
 
     def registrable(self, host: str) -> str | None:
         """The registrable domain of a host."""
+        ...
+
+    def vendor(self, name: str | None) -> VendorProfile | None:
+        """What is publicly known of a vendor."""
+        ...
+
+    def abuse_of(self, provider: str, client_id: str, name: str) -> KnownAbuse | None:
+        """The public report that an app fits."""
         ...
 
 
@@ -169,6 +179,7 @@ def judge_app(
     classes = None if permissions is None else _classes(app.provider, permissions, knowledge, memo)
     first = None if holders.undated else holders.first_granted
     everyone = holders.whole_organisation and organisation_size
+    profile = knowledge.vendor(identified.vendor)
     risk = assess(
         RiskInput(
             identification=identified,
@@ -182,6 +193,8 @@ def judge_app(
             look_alike=imitates,
             status=app.status or "unreviewed",
             age_days=max(0, (as_of - first).days) if first else None,
+            vendor=trust(profile, as_of) if profile else None,
+            abuse=knowledge.abuse_of(app.provider, app.client_id, app.name),
         )
     )
     return JudgedApp(
