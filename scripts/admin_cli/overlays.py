@@ -1,8 +1,6 @@
 """`catalog publish` and `catalog overlay list|retract`: entries of ours that need no deploy."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,7 +14,7 @@ from lantern.services.catalog_publishing import Plan, plan
 from scripts.admin_cli.errors import USAGE, CliError, bad_input
 from scripts.admin_cli.terminal import ago, inert
 from scripts.admin_cli.verbs import Desk, verb
-from scripts.build.compile_catalog import FILE_NAME, compile_to
+from scripts.build.checkout import shipped_catalog
 from scripts.build.sources import SourceError, read_source
 
 app = typer.Typer(no_args_is_help=True, help="Entries of the operators, laid over the shipped catalog.")
@@ -115,7 +113,7 @@ def _carry_out(
             "`catalog overlay list` shows them; to take back a shipped product, publish a retraction.",
         )
     entries = list(_entries(content, note, by, at)) if content else []
-    with _shipped() as shipped:
+    with Catalog(shipped_catalog()) as shipped:
         made = plan(
             before,
             shipped,
@@ -180,12 +178,3 @@ def _shown(entry: OverlayEntry) -> dict[str, Any]:
 def _line(line: Any) -> dict[str, Any]:
     names = ("version", "note", "by", "at", "added", "changed", "removed")
     return {name: getattr(line, name) for name in names}
-
-
-@contextmanager
-def _shipped() -> Iterator[Catalog]:
-    """The catalog of this checkout."""
-    with tempfile.TemporaryDirectory() as folder:
-        compile_to(Path(folder))
-        with Catalog(Path(folder) / FILE_NAME) as catalog:
-            yield catalog

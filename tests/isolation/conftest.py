@@ -4,7 +4,7 @@ from unittest import mock
 
 import pytest
 
-from scripts.build.content import build_content
+from scripts.build.checkout import shipped_content
 from tests.isolation import journey
 from tests.isolation.account import RESOURCES, Account, account
 from tests.simulators.google import GoogleSimulator, OrgSpec
@@ -12,11 +12,9 @@ from tests.simulators.google.receiver import Receiver
 
 
 @pytest.fixture(scope="session")
-def content(tmp_path_factory: pytest.TempPathFactory) -> str:
+def content() -> str:
     """Compiled knowledge."""
-    out = tmp_path_factory.mktemp("content")
-    build_content(out)
-    return str(out)
+    return str(shipped_content())
 
 
 @pytest.fixture(scope="session")

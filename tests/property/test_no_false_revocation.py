@@ -10,7 +10,6 @@ A failure prints its seed; `LANTERN_SEED=<seed>` runs that one alone.
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from lantern.connectors.google import connector
 from lantern.domain.inventory import Observation
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
 from lantern.store import documents
-from scripts.build.content import build_content
+from scripts.build.checkout import shipped_content
 from tests.property.machine import Plan, execute, plan, shorten
 from tests.support.google_world import GoogleWorld
 
@@ -31,11 +30,9 @@ PROVED_STEPS = 59
 
 
 @pytest.fixture(scope="module")
-def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+def knowledge() -> Knowledge:
     """What a release ships."""
-    out: Path = tmp_path_factory.mktemp("content")
-    build_content(out)
-    return load_knowledge(out)
+    return load_knowledge(shipped_content())
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,11 @@
 
 import pytest
 
-from scripts.build.content import build_content
+from scripts.build.checkout import shipped_content
 from tests.security.story import Story, lived
 
 
 @pytest.fixture(scope="session")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+def story() -> Story:
     """A customer's whole life with everything failing once."""
-    content = tmp_path_factory.mktemp("content")
-    build_content(content)
-    return lived(str(content))
+    return lived(str(shipped_content()))

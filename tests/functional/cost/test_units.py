@@ -5,7 +5,6 @@ Small, so that it is quick: what a run costs by itself weighs more here than at 
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,7 +13,7 @@ from lantern.domain.work import Work, WorkKind
 from lantern.services.discovery import run as full_run
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
 from lantern.store.meter import Meter, Usage
-from scripts.build.content import build_content
+from scripts.build.checkout import shipped_content
 from tests.support.google_world import GoogleWorld
 from tests.support.lab import Lab, make_lab
 
@@ -26,11 +25,9 @@ CHANGED_PRINCIPAL = 8
 
 
 @pytest.fixture(scope="module")
-def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+def knowledge() -> Knowledge:
     """What a release ships."""
-    out: Path = tmp_path_factory.mktemp("content")
-    build_content(out)
-    return load_knowledge(out)
+    return load_knowledge(shipped_content())
 
 
 @pytest.fixture

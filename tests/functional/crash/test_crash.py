@@ -6,13 +6,12 @@ sends a write again, so the table sees it twice.
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
-from scripts.build.content import build_content
+from scripts.build.checkout import shipped_content
 from tests.functional.crash.scenarios import SCENARIOS, Scenario, outcome
 from tests.support.google_world import GoogleWorld
 from tests.support.lab import Crash, Lab, make_lab
@@ -23,11 +22,9 @@ MESSAGE = "message-that-comes-again"
 
 
 @pytest.fixture(scope="module")
-def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+def knowledge() -> Knowledge:
     """What a release ships."""
-    out: Path = tmp_path_factory.mktemp("content")
-    build_content(out)
-    return load_knowledge(out)
+    return load_knowledge(shipped_content())
 
 
 @pytest.fixture(scope="module")

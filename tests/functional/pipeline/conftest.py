@@ -1,23 +1,20 @@
 """A tenant, tables on moto, and compiled knowledge."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from moto import mock_aws
 
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
-from scripts.build.content import build_content
+from scripts.build.checkout import shipped_content
 from tests.support.tables import create_tables, dynamodb_client
 from tests.support.tenant import Bench, make_bench
 
 
 @pytest.fixture(scope="session")
-def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+def knowledge() -> Knowledge:
     """What a release ships."""
-    out: Path = tmp_path_factory.mktemp("content")
-    build_content(out)
-    return load_knowledge(out)
+    return load_knowledge(shipped_content())
 
 
 @pytest.fixture

@@ -89,10 +89,10 @@ def test_an_added_product_is_judged_at_once_and_alone(
 ) -> None:
     before, found = revisions(read), read.findings("unsanctioned-ai-app")
     assert row(read, "Harbour Ledger").verdict == "unknown"
-    entry = add(read, "ledger", **facts)
+    entry = add(read, "harbour-ledger-ours", **facts)
     read.settle()
     now = row(read, "Harbour Ledger")
-    assert (now.verdict, now.product_id, now.category) == ("ai", "ledger", "ai_finance")
+    assert (now.verdict, now.product_id, now.category) == ("ai", "harbour-ledger-ours", "ai_finance")
     assert scored == ["Harbour Ledger"]
     assert {a for a, rev in revisions(read).items() if before[a] != rev} == {now.app_id}
     fresh = [f for f in read.findings("unsanctioned-ai-app") if f.id not in {o.id for o in found}]
@@ -123,7 +123,7 @@ def test_a_retraction_leaves_the_app_to_other_evidence(read: Bench, scored: list
 
 def test_an_entry_that_touches_nothing_writes_nothing_about_apps(read: Bench, scored: list[str]) -> None:
     before = revisions(read)
-    add(read, "other", name="Something Nobody Here Uses", domains=("nobody-here.com",))
+    add(read, "other-of-ours", name="Something Nobody Here Uses", domains=("nobody-here.com",))
     read.settle()
     assert scored == []
     assert revisions(read) == before
@@ -136,8 +136,8 @@ def test_many_changes_at_once_are_applied_once(
     real = catalogs.touched
     monkeypatch.setattr(catalogs, "touched", lambda *a: looked.append(1) or real(*a))
     for number in range(20):
-        add(read, f"p-{number}", name=f"Product {number}")
-    add(read, "ledger", name="Harbour Ledger")
+        add(read, f"ours-{number}", name=f"Product {number}")
+    add(read, "harbour-ledger-ours", name="Harbour Ledger")
     read.settle()
     assert scored == ["Harbour Ledger"]
     assert len(looked) == 1
@@ -147,7 +147,7 @@ def test_a_message_that_died_half_way_goes_on_where_it_ended(
     read: Bench, scored: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("Slack", "Zoom", "ChatGPT"):
-        add(read, f"my-{name.lower()}", name=name, vendor="Acme")
+        add(read, f"ours-{name.lower()}", name=name, vendor="Acme")
     monkeypatch.setattr(score, "_APPS", 1)
     real, calls = score.score_apps, []
 
@@ -171,9 +171,9 @@ def test_a_message_that_died_half_way_goes_on_where_it_ended(
 def test_operators_reach_every_tenant_by_its_next_poll(read: Bench, scored: list[str]) -> None:
     poll(read)
     assert scored == []
-    publish(read, 1, operators(read, "ledger", name="Harbour Ledger"))
+    publish(read, 1, operators(read, "harbour-ledger-ours", name="Harbour Ledger"))
     poll(read)
-    assert row(read, "Harbour Ledger").product_id == "ledger"
+    assert row(read, "Harbour Ledger").product_id == "harbour-ledger-ours"
     assert scored == ["Harbour Ledger"]
     poll(read)
     assert scored == ["Harbour Ledger"]
@@ -184,7 +184,7 @@ def test_operators_reach_every_tenant_by_its_next_poll(read: Bench, scored: list
 
 
 def test_a_lost_message_is_sent_by_the_poll_after(read: Bench, scored: list[str]) -> None:
-    publish(read, 1, operators(read, "ledger", name="Harbour Ledger"))
+    publish(read, 1, operators(read, "harbour-ledger-ours", name="Harbour Ledger"))
     read.do(Work(read.store.tenant_id, "connection.changes", read.connection_id))
     assert [w.kind for w in read.sent] == ["score.catalog"]
     read.sent.clear()
@@ -193,11 +193,11 @@ def test_a_lost_message_is_sent_by_the_poll_after(read: Bench, scored: list[str]
 
 
 def test_a_tenants_entry_wins_over_the_operators(read: Bench, scored: list[str]) -> None:
-    add(read, "mine", name="Harbour Ledger", kind="not_ai")
+    add(read, "mine-of-ours", name="Harbour Ledger", kind="not_ai")
     read.settle()
     publish(read, 1, operators(read, "theirs", name="Harbour Ledger"))
     poll(read)
-    assert row(read, "Harbour Ledger").product_id == "mine"
+    assert row(read, "Harbour Ledger").product_id == "mine-of-ours"
     assert scored == ["Harbour Ledger"]
 
 
@@ -205,15 +205,15 @@ def test_an_app_does_not_go_back_to_what_a_stale_environment_knows(read: Bench) 
     """An environment whose view is some minutes old judges by what was applied to the tenant."""
     warm = OperatorCatalog(read.knowledge.catalog, read.platform.catalog.current, read.clock.monotonic)
     assert warm.layer().version == 0
-    publish(read, 1, operators(read, "ledger", name="Harbour Ledger"))
+    publish(read, 1, operators(read, "harbour-ledger-ours", name="Harbour Ledger"))
     poll(read)
     read.operators = warm
     read.do(Work(read.store.tenant_id, "score.app", body={"app_id": ids.app_id("google", LEDGER)}))
-    assert row(read, "Harbour Ledger").product_id == "ledger"
+    assert row(read, "Harbour Ledger").product_id == "harbour-ledger-ours"
 
 
 def test_what_operators_publish_is_seen_after_five_minutes_without_being_told(read: Bench) -> None:
-    publish(read, 1, operators(read, "ledger", name="Harbour Ledger"))
+    publish(read, 1, operators(read, "harbour-ledger-ours", name="Harbour Ledger"))
     assert read.operators.layer().version == 0
     read.clock.forward(seconds=KEEP_S)
     assert read.operators.layer().version == 1
@@ -225,15 +225,15 @@ def test_a_run_under_way_while_the_catalog_changes_does_not_undo_the_change(
     real = score.score_run
 
     def long(task: score.Scoring, connection_id: str) -> int:
-        add(read, "ledger", name="Harbour Ledger")
+        add(read, "harbour-ledger-ours", name="Harbour Ledger")
         read.settle()
-        assert row(read, "Harbour Ledger").product_id == "ledger"
+        assert row(read, "Harbour Ledger").product_id == "harbour-ledger-ours"
         monkeypatch.setattr(score, "score_run", real)
         return real(task, connection_id)
 
     monkeypatch.setattr(score, "score_run", long)
     read.do(Work(read.store.tenant_id, "score.run", read.connection_id))
-    assert row(read, "Harbour Ledger").product_id == "ledger"
+    assert row(read, "Harbour Ledger").product_id == "harbour-ledger-ours"
 
 
 def test_a_catalog_that_never_stands_still_is_tried_again_later(
@@ -244,9 +244,9 @@ def test_a_catalog_that_never_stands_still_is_tried_again_later(
 
     def meanwhile(*given: Any) -> None:
         real(*given)
-        add(read, f"p-{next(numbers)}", name=f"Product {next(numbers)}")
+        add(read, f"ours-{next(numbers)}", name=f"Product {next(numbers)}")
 
-    add(read, "first", name="First One")
+    add(read, "first-of-ours", name="First One")
     monkeypatch.setattr(catalogs, "note_applied", meanwhile)
     with pytest.raises(RevisionConflictError):
         read.do(Work(read.store.tenant_id, "score.catalog"))

@@ -1,4 +1,4 @@
-"""The shipped knowledge, compiled once per session into a temporary folder."""
+"""The shipped knowledge, compiled once for this state of the checkout."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,17 +6,16 @@ from pathlib import Path
 import pytest
 
 from lantern.services.catalog import Catalog
-from scripts.build import compile_catalog
+from scripts.build.checkout import shipped_content
+from scripts.build.compile_catalog import FILE_NAME
 
 
 @pytest.fixture(scope="session")
-def knowledge_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("knowledge")
-    compile_catalog.compile_to(out)
-    return out
+def knowledge_dir() -> Path:
+    return shipped_content()
 
 
 @pytest.fixture
 def catalog(knowledge_dir: Path) -> Iterator[Catalog]:
-    with Catalog(knowledge_dir / compile_catalog.FILE_NAME) as opened:
+    with Catalog(knowledge_dir / FILE_NAME) as opened:
         yield opened

@@ -1,6 +1,5 @@
 """`catalog identify`: one app, and a stream of them."""
 
-import io
 import json
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from typer.testing import CliRunner
 
 from scripts.admin_cli.app import app
 from scripts.admin_cli.app_lines import MAX_LINE, LineError, read_line
-from scripts.build import checkout, compile_catalog
+from scripts.build import checkout
 
 
 def _stream(*lines: object) -> tuple[int, list[dict]]:
@@ -83,26 +82,31 @@ def test_one_app_for_people_and_programs() -> None:
     assert CliRunner().invoke(app, ["catalog", "identify"]).exit_code == 2
 
 
-def test_the_catalog_is_compiled_once_and_again_when_its_sources_change(
+def test_knowledge_is_compiled_once_and_again_when_its_sources_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sources = tmp_path / "catalog"
-    sources.mkdir()
-    one = sources / "one.yaml"
-    one.write_text("category: ai_test\nkind: ai\nproducts:\n  a: {name: A1}\n", encoding="utf-8")
-    compiled = io.StringIO()
+    log, home = tmp_path / "log", tmp_path / "home"
+    script = f"import sys; open({str(log)!r}, 'a').write('x'); open(sys.argv[1] + '/catalog.sqlite', 'w')"
+    monkeypatch.setattr(checkout, "_COMPILE", script)
+    first = checkout.shipped_catalog(home)
+    assert first.exists()
+    assert checkout.shipped_catalog(home) == first
+    assert log.read_text() == "x"
+    for number in range(1, 6):
+        monkeypatch.setattr(checkout, "_revision", lambda number=number: f"{number:016x}")
+        assert checkout.shipped_catalog(home) != first
+    assert log.read_text() == "x" * 6
+    assert len(list(home.iterdir())) == 3
 
-    def compile_to(out_dir: Path) -> None:
-        compiled.write("x")
-        rows = compile_catalog.read_rows(sources)
-        compile_catalog.write(rows, out_dir / compile_catalog.FILE_NAME, "{}")
 
-    monkeypatch.setattr(compile_catalog, "SOURCES", sources)
-    monkeypatch.setattr(compile_catalog, "compile_to", compile_to)
-    first = checkout.shipped_catalog(tmp_path / "out")
-    assert checkout.shipped_catalog(tmp_path / "out") == first
-    assert compiled.getvalue() == "x"
-    one.write_text("category: ai_test\nkind: ai\nproducts:\n  b: {name: B1}\n", encoding="utf-8")
-    second = checkout.shipped_catalog(tmp_path / "out")
-    assert second != first
-    assert list((tmp_path / "out").iterdir()) == [second]
+def test_what_is_compiled_depends_on_every_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = checkout._revision()
+    real = Path.read_bytes
+    for name in ("ai_meeting.yaml", "calibration.json", "compile_catalog.py", "catalog_listing.py"):
+
+        def changed(path: Path, name: str = name) -> bytes:
+            return real(path) + b"#" if path.name == name else real(path)
+
+        monkeypatch.setattr(Path, "read_bytes", changed)
+        assert checkout._revision() != before, name
+        monkeypatch.setattr(Path, "read_bytes", real)
