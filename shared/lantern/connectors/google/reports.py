@@ -7,6 +7,7 @@ quota.
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ MAX_TTL_S: Final = 6 * 3600  # the maximum is not documented for Reports; six ho
 SHORT: Final = 4
 """A past window of so many pages is read page by page."""
 PARTS: Final = 64
-"""A longer one is cut into so many parts, since the pages of one part must follow one another."""
+"""A longer one is cut into at most so many parts, since the pages of one part must follow one another."""
 AT_ONCE: Final = 8
 
 
@@ -116,8 +117,9 @@ def history(
     except HaltedError:
         return
     if first[-1].following:
-        step = (until - since) / PARTS
-        edges = [*(since + step * n for n in range(PARTS)), until]
+        count = _parts(whole, first)
+        step = (until - since) / count
+        edges = [*(since + step * n for n in range(count)), until]
         parts += [_Part("token", *pair) for pair in pairwise(edges)]
     else:
         yield _folded(whole, first)
@@ -133,6 +135,16 @@ def history(
         if page is None:
             return
         yield replace(page, last=done == len(parts))
+
+
+def _parts(whole: _Part, first: list[_Page]) -> int:
+    """Into how many parts to cut a window whose first pages these are: each about as long as they are.
+
+    The feed tells the newest first; were it otherwise, parts would only be longer or shorter.
+    """
+    oldest = min((event.at for page in first for event in page.events), default=whole.start)
+    covered = max(whole.end - oldest, timedelta(seconds=1))
+    return min(PARTS, max(2, math.ceil((whole.end - whole.start) / covered)))
 
 
 def _pages(api: GoogleApi, part: _Part, halt: Halt) -> Iterator[_Page]:
