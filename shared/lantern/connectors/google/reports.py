@@ -28,12 +28,8 @@ log = logging.getLogger(__name__)
 
 _ACTIVITIES: Final = "/admin/reports/v1/activity/users/all/applications/"
 _PAGE: Final = "1000"
-_FIELDS: Final = (
-    "kind,nextPageToken,items(id(time,uniqueQualifier,applicationName),actor(profileId,email),"
-    "events(name,parameters(name,value,multiValue)))"
-)
 MAX_TTL_S: Final = 6 * 3600  # the maximum is not documented for Reports; six hours work
-SHORT: Final = 4
+SHORT: Final = 12
 """A past window of so many pages is read page by page."""
 PARTS: Final = 64
 """A longer one is cut into at most so many parts, since the pages of one part must follow one another."""
@@ -196,7 +192,6 @@ def _fetch(api: GoogleApi, application: str, walk: Walk, halt: Halt, event: str 
         "startTime": _rfc3339(walk.start),
         "endTime": _rfc3339(walk.end),
         "maxResults": _PAGE,
-        "fields": _FIELDS,
     }
     if event:
         params["eventName"] = event
