@@ -146,7 +146,9 @@ def _by_suffix(name: str, catalog: CatalogLookup, *, has_domains: bool) -> _Foun
             continue
         rest = tokens[end:]
         claims = any(word in _AUTHORITY for word in rest)
-        plain = all(is_generic(word) or word in _AUTHORITY for word in rest)
+        # "ChatGPT - OpenAI Official" names the vendor as well, to be believed.
+        vendor = set(words(brands[0].vendor))
+        plain = all(is_generic(word) or word in _AUTHORITY or word in vendor for word in rest)
         if claims and plain and not _is_listed(name, catalog):
             return "brand_suffix", brands[0], brands[0].name
         if has_domains and not rest and not brands[0].common:

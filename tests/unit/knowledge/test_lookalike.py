@@ -32,6 +32,7 @@ def _lookalike(
         ("ChatGPT Official", "ChatGPT", "brand_suffix"),
         ("DeepSeek Premium Free", "DeepSeek", "brand_suffix"),
         ("Official ChatGPT", "ChatGPT", "brand_suffix"),
+        ("Chat GPT - OpenAI Official", "ChatGPT", "brand_suffix"),
         ("Free Unlimited DeepSeek", "DeepSeek", "brand_suffix"),
         ("Verified OpenAI Login", "OpenAI", "brand_suffix"),
         ("Claude AI Official App", "Claude", "brand_suffix"),
