@@ -31,7 +31,7 @@ COLD_SHARE: Final = 0.25
 COLD_START_S: Final = 2.5
 VCPU_GB: Final = 1769 / 1024
 """A function has one virtual CPU at 1,769 MB and a proportional share below (Lambda developer guide)."""
-READ_AT_ONCE: Final = 8
+READ_AT_ONCE: Final = 3
 """Parts of a day of use that are read side by side (`connectors.google.reports.AT_ONCE`)."""
 LOG_KB_A_MESSAGE: Final = 2.0
 

@@ -24,6 +24,7 @@ class _Crew(Generic[T, A, R]):
         work: Callable[[T, A], R],
         cap: int,
         halt: Halt,
+        backlog: int,
     ) -> None:
         self._items = iter(items)
         self._left = len(items)
@@ -34,7 +35,7 @@ class _Crew(Generic[T, A, R]):
         self._lock = threading.Lock()
         self._alive = 0
         self._waiting = 0
-        self.results: queue.Queue[R | BaseException | None] = queue.Queue(_BACKLOG)
+        self.results: queue.Queue[R | BaseException | None] = queue.Queue(backlog)
 
     def ensure_waiter(self) -> bool:
         """Start a thread unless one is waiting already, nothing is left to do, or the crew is full.
@@ -107,6 +108,7 @@ def fan_out(
     *,
     halt: Halt,
     cap: int,
+    backlog: int = _BACKLOG,
 ) -> Iterator[R]:
     """Apply `work` to every item, each after its `admit`, and yield results as they come.
 
@@ -119,6 +121,7 @@ def fan_out(
         work: does one, with its admission.
         halt: stops the crew; it is called when the consumer goes away.
         cap: most threads at once.
+        backlog: most results that wait for the consumer; threads pause beyond it.
     """
     if cap <= 1 or len(items) <= 1:
         for item in items:
@@ -127,7 +130,7 @@ def fan_out(
                 return
             yield work(item, admission)
         return
-    crew = _Crew(items, admit, work, cap, halt)
+    crew = _Crew(items, admit, work, cap, halt, backlog)
     finished = not crew.ensure_waiter()
     try:
         while not finished:

@@ -33,7 +33,8 @@ SHORT: Final = 12
 """A past window of so many pages is read page by page."""
 PARTS: Final = 64
 """A longer one is cut into at most so many parts, since the pages of one part must follow one another."""
-AT_ONCE: Final = 8
+AT_ONCE: Final = 3
+"""More would wait for one another: parsing weighs as much as waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def history(
         except HaltedError:
             return None
 
-    read = fan_out(parts, lambda: True, work, halt=halt, cap=min(cap, AT_ONCE))
+    read = fan_out(parts, lambda: True, work, halt=halt, cap=min(cap, AT_ONCE), backlog=AT_ONCE)
     for done, page in enumerate(read, start=1):
         if page is None:
             return
