@@ -1,4 +1,4 @@
-"""Lambda of the webhooks: `POST /webhooks/{source}/{id}`."""
+"""Lambda of the webhooks: `/webhooks/{source}/{id}`."""
 
 from typing import Any
 
@@ -7,7 +7,12 @@ from lantern.services import push, web
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Verify, deduplicate, enqueue, answer: a status and nothing else."""
+    """Verify, deduplicate, enqueue, answer."""
     wiring_platform.logging_once("webhooks")
-    status = push.handle(wiring_edges.receiver(), lambda: web.read(event))
-    return web.answer(status, {"Cache-Control": "no-store"})
+    receipt = push.handle(wiring_edges.receiver(), lambda: web.read(event), event.get("httpMethod", "POST"))
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Type": receipt.content_type,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return web.answer(receipt.status, headers, receipt.body)

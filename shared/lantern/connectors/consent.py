@@ -8,30 +8,44 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
-    """Our own registration at the provider."""
+    """Our own registration at the provider; `extra` is what it needs beside (a private key, our app's name)."""
 
     client_id: str
     client_secret: str = field(repr=False)
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentStart:
     """One attempt to get consent: what is sent along, and what the answer is checked against.
 
-    `code_verifier` is 43 to 128 unreserved characters (RFC 7636 section 4.1).
+    `code_verifier` is 43 to 128 unreserved characters (RFC 7636 section 4.1). `facts` is what an earlier leg
+    of the same consent proved (see `Detour`).
     """
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)
     code_verifier: str = field(repr=False)
     redirect_uri: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """A consent that takes another leg: the browser is sent away again, and `facts` are remembered for it."""
+
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """What the provider gave for a code; `id_token` is the signed statement of who consented."""
+    """What the provider gave; `id_token` is the signed statement of who consented, where there is one.
 
-    refresh_token: str = field(repr=False)
+    `secret` is what will open the connection: a refresh token, or a JSON document of the connector's own making.
+    It is sealed as it is and given back to the connector in `Credentials.secret`; at most 4,000 bytes.
+    """
+
+    secret: str = field(repr=False)
     access_token: str = field(repr=False)
     id_token: str = field(repr=False)
     granted_scopes: frozenset[str]
@@ -55,7 +69,16 @@ class Identity:
 
 
 class ConsentFlow(Protocol):
-    """The consent dance of one provider. Every method that calls out raises `ConnectorError`."""
+    """The consent dance of one provider. Every method that calls out raises `ConnectorError`.
+
+    `answers` are the parameters of the callback that are given to `exchange`; a callback without any of
+    them is refused. Where the manifest has a form, its fields are given instead and nobody is sent away.
+    """
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the callback's parameters."""
+        ...
 
     def authorize_url(self, start: ConsentStart) -> str:
         """Where to send the browser."""
@@ -65,8 +88,8 @@ class ConsentFlow(Protocol):
         """Whether `iss` of the callback (RFC 9207) names this provider; absent is accepted."""
         ...
 
-    def exchange(self, start: ConsentStart, code: str) -> TokenGrant:
-        """Trade the code for tokens."""
+    def exchange(self, start: ConsentStart, answer: Mapping[str, str]) -> TokenGrant | Detour:
+        """Trade what came back (or what was entered) for access, or ask for another leg."""
         ...
 
     def identify(self, start: ConsentStart, grant: TokenGrant) -> Identity:

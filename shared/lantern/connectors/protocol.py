@@ -7,24 +7,108 @@ from what it returns, never empty.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol
+from types import MappingProxyType
+from typing import ClassVar, Final, Literal, Protocol
 
+from lantern.domain.assets import AssetListing
 from lantern.domain.inventory import Observation, Principal, Provider
 
-Feature = Literal["grants", "activity", "delegation", "push", "revoke"]
-ActionKind = Literal["revoke_grant"]
-ActionState = Literal["done", "already_done", "not_possible"]
+Feature = Literal[
+    "grants",
+    "applications",
+    "assignments",
+    "activity",
+    "changes",
+    "delegation",
+    "assets",
+    "extensions",
+    "passwords",
+    "mail",
+    "push",
+    "revoke",
+    "apps",
+    "sessions",
+]
+"""What a connector can do.
+
+`grants`, `applications`, `assignments`, `extensions`, `passwords`, `assets`: what it lists. `activity`, `changes`,
+`delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `apps`, `sessions`: what it acts on.
+"""
+ActionKind = Literal[
+    "revoke_grant",
+    "revoke_scopes",
+    "disable_app",
+    "enable_app",
+    "approve_app",
+    "restrict_app",
+    "uninstall_app",
+    "end_sessions",
+    "delete_asset",
+    "disable_asset",
+]
+ActionState = Literal["done", "pending", "already_done", "not_possible"]
 ChannelPurpose = Literal["grants"]
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeNeed:
-    """A permission Lantern asks for: the feature it serves and what is lost without it."""
+    """A permission Lantern asks for: the feature it serves first and what is lost without it.
+
+    `also` are further features that do not work without it.
+    """
 
     scope: str
     feature: Feature
     lost_without: str
     required: bool = True
+    also: tuple[Feature, ...] = ()
+
+    def serves(self, feature: Feature) -> bool:
+        """Whether a feature needs it."""
+        return feature == self.feature or feature in self.also
+
+
+@dataclass(frozen=True, slots=True)
+class ActFact:
+    """How a provider lets one kind of act be done.
+
+    `scopes`: the permissions it takes, all of them. `everyone`: it touches the whole organisation, so that it
+    needs an approval of its own. `undo`: how it can be taken back; None where it cannot.
+    """
+
+    scopes: frozenset[str]
+    everyone: bool = False
+    undo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushFact:
+    """How a provider pushes.
+
+    `channel`: each connection opens channels of its own, one per event, for `ttl_s` (None: until closed), and
+    opens the next `renew_s` before that ends. `app`: all organisations come in at the one address that our app
+    is registered with, `/webhooks/{provider}/events`.
+    """
+
+    kind: Literal["channel", "app"]
+    events: tuple[str, ...]
+    ttl_s: int | None = None
+    renew_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One thing a customer's administrator enters, where a provider is connected without a consent page.
+
+    `secret` is never shown again. `pattern` is what the whole value must match, without anchors.
+    """
+
+    name: str
+    label: str
+    help: str
+    secret: bool = False
+    required: bool = True
+    pattern: str = ".{1,4000}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +131,12 @@ class Manifest:
     quotas: tuple[Quota, ...]
     access_token_lifetime_s: int
     features: frozenset[Feature]
+    acts: Mapping[ActionKind, ActFact] = field(default_factory=lambda: _NO_ACTS)
+    push: PushFact | None = None
+    form: tuple[FormField, ...] = ()
+
+
+_NO_ACTS: Final[Mapping[ActionKind, ActFact]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,21 +274,31 @@ class ChannelRequest:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One act on the provider, for one target. Doing it twice does it once."""
+    """One act on the provider, for one target. Doing it twice does it once.
+
+    `native_id` names the account (none for acts on an app), `client_id` the app, `asset_id` the asset's native
+    id; `scopes` are those to be taken away by `revoke_scopes`.
+    """
 
     kind: ActionKind
-    native_id: str
-    client_id: str
+    native_id: str = ""
+    client_id: str = ""
+    asset_id: str = ""
+    scopes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What the provider said and what was observed; `observed_present` None where not re-read."""
+    """What the provider said and what was observed; `observed_present` None where not re-read.
+
+    `instructions` are the exact steps for the customer's administrator where no API does it.
+    """
 
     state: ActionState
     observed_present: bool | None
     detail: str = ""
     remaining_access_s: int | None = None
+    instructions: tuple[str, ...] = ()
 
 
 class Clock(Protocol):
@@ -256,8 +356,13 @@ class Connector(Protocol):
     def read(self, principals: Sequence[Principal], deadline: Deadline) -> Iterator[Observation | Unread]:
         """Read bundles at the quota's pace, in any order; stops quietly at the deadline.
 
-        What is neither yielded as an observation nor as unread was not reached.
+        What is neither yielded as an observation nor as unread was not reached. An account that is asked for
+        again by the same connector is read anew, never looked up in a list that was read before.
         """
+        ...
+
+    def assets(self, deadline: Deadline) -> Iterator[AssetListing]:
+        """Complete listings of what the organisation has beside grants; a kind that failed is absent."""
         ...
 
     def principal(self, hint: Hint) -> Principal | None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
-from types import MappingProxyType
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -19,14 +21,17 @@ from lantern.domain.errors import InvalidInputError
 class Credentials:
     """What opens one connection, and whose it is.
 
-    `tenant`, `connection_id` and `organisation_id` name principals and limiters; the rest are secrets.
+    `tenant`, `connection_id` and `organisation_id` name principals and limiters. `secret` is what consent
+    gave (`TokenGrant.secret`). `granted` are the permissions the consent held when it was given or last checked:
+    what is not among them need not be asked for.
     """
 
     tenant: str
     connection_id: str
     organisation_id: str
     registration: ClientRegistration
-    refresh_token: str = field(repr=False)
+    secret: str = field(repr=False)
+    granted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,14 @@ class Io:
     max_in_flight: int = 100
 
 
-_MODULES: Final[Mapping[str, str]] = MappingProxyType({"google": "lantern.connectors.google"})
+_PACKAGE: Final = "lantern.connectors"
 
 
+@cache
 def providers() -> tuple[str, ...]:
-    """Names of all providers there is a connector for."""
-    return tuple(sorted(_MODULES))
+    """Names of all providers there is a connector for: the packages beside this module that have a manifest."""
+    found = (module.name for module in iter_modules(import_module(_PACKAGE).__path__) if module.ispkg)
+    return tuple(sorted(name for name in found if find_spec(f"{_PACKAGE}.{name}.manifest")))
 
 
 def manifest(provider: str) -> Manifest:
@@ -93,7 +100,6 @@ def oauth_flow(provider: str, registration: ClientRegistration, io: Io) -> Conse
 
 
 def _load(provider: str, module: str, name: str) -> object:
-    package = _MODULES.get(provider)
-    if package is None:
+    if provider not in providers():
         raise InvalidInputError("provider", f"use one of {', '.join(providers())}")
-    return cast("object", getattr(import_module(f"{package}.{module}"), name))
+    return cast("object", getattr(import_module(f"{_PACKAGE}.{provider}.{module}"), name))

@@ -34,27 +34,48 @@ from lantern.domain.inventory import (
     DeltaKind,
     Grant,
     GrantDelta,
+    GrantSource,
     Principal,
     PrincipalKind,
     PrincipalStatus,
 )
 
-VERSION: Final = 1
-_READABLE: Final = frozenset({1})
+VERSION: Final = 2
+_READABLE: Final = frozenset({1, 2})
 _DIGEST_BYTES: Final = 8
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 # Positions in these tuples are stored: append only.
-_KINDS: Final[tuple[PrincipalKind, ...]] = ("user", "group", "service", "organisation")
+_KINDS: Final[tuple[PrincipalKind, ...]] = (
+    "user",
+    "group",
+    "service",
+    "organisation",
+    "shared",
+)
 _STATUSES: Final[tuple[PrincipalStatus, ...]] = ("active", "suspended", "archived", "deleted")
 _DELTAS: Final[tuple[DeltaKind, ...]] = ("added", "removed", "changed")
+_SOURCES: Final[tuple[GrantSource, ...]] = (
+    "consent",
+    "application",
+    "assignment",
+    "installation",
+    "credential",
+    "seat",
+    "extension",
+    "password",
+)
 
 _KNOWN: Final = 1
 _DATED: Final = 2
 _WIDE: Final = 4
 
-_Account = tuple[str, int, int, str | None, str | None, str | None, bool | None, str | None, date | None]
+_AccountV1 = tuple[str, int, int, str | None, str | None, str | None, bool | None, str | None, date | None]
+_Account = tuple[
+    str, int, int, str | None, str | None, str | None, bool | None, str | None, date | None, tuple[str, ...]
+]
+_account_decoder_v1: Final = msgspec.json.Decoder(_AccountV1)
 _account_decoder: Final = msgspec.json.Decoder(_Account)
 
 
@@ -80,6 +101,7 @@ def _account(principal: Principal) -> _Account:
         principal.admin,
         principal.org_unit,
         principal.last_login,
+        principal.aliases,
     )
 
 
@@ -98,6 +120,7 @@ def digest(bundle: Bundle) -> bytes:
                 day_number(g.granted_on),
                 g.prior_scope_set or "",
                 day_number(g.expanded_on),
+                g.source,
             )
             for g in bundle.grants
         )
@@ -149,6 +172,7 @@ def encode(bundle: Bundle) -> bytes:
     out.numbers("H", [day_number(g.first_seen) for g in grants])
     out.numbers("H", [day_number(g.granted_on) for g in grants])
     out.numbers("H", [day_number(g.expanded_on) for g in grants])
+    out.numbers("B", [_SOURCES.index(g.source) for g in grants])
     out.numbers("B", [_DELTAS.index(d.kind) for d in delta])
     out.numbers("q", gaps(delta_apps))
     out.numbers(code, before)
@@ -163,7 +187,7 @@ def decode(packed: bytes, *, principal_id: str, connection_id: str, rev: int, ca
     """
     source = Reader(packed, _READABLE)
     (flags,) = source.numbers("B", 1)
-    principal = _principal(source.blob(), principal_id, connection_id)
+    principal = _principal(source.blob(), source.version, principal_id, connection_id)
     changed_at = instant(source.numbers("q", 1)[0]) if flags & _DATED else None
     n_grants, n_apps, n_sets, n_delta = (source.count() for _ in range(4))
     code = "I" if flags & _WIDE else "H"
@@ -175,6 +199,7 @@ def decode(packed: bytes, *, principal_id: str, connection_id: str, rev: int, ca
     seen = source.numbers("H", n_grants)
     granted = source.numbers("H", n_grants)
     expanded = source.numbers("H", n_grants)
+    rests = source.numbers("B", n_grants) if source.version > 1 else (0,) * n_grants
     kinds = source.numbers("B", n_delta)
     delta_apps = sums(source.numbers("q", n_delta))
     before = source.numbers(code, n_delta)
@@ -186,8 +211,10 @@ def decode(packed: bytes, *, principal_id: str, connection_id: str, rev: int, ca
             grants = tuple(
                 [
                     # Scope set and first day are never None in what `encode` wrote.
-                    Grant(app, sets[s], day_of(d), day_of(g), sets[p], day_of(e))  # type: ignore[arg-type]
-                    for app, s, d, g, p, e in zip(apps, held, seen, granted, prior, expanded, strict=False)
+                    Grant(app, sets[s], day_of(d), day_of(g), sets[p], day_of(e), _SOURCES[r])  # type: ignore[arg-type]
+                    for app, s, d, g, p, e, r in zip(
+                        apps, held, seen, granted, prior, expanded, rests, strict=False
+                    )
                 ]
             )
         if n_delta:
@@ -200,9 +227,11 @@ def decode(packed: bytes, *, principal_id: str, connection_id: str, rev: int, ca
     return Bundle(principal, grants, rev=rev, cause=cause, delta=delta, changed_at=changed_at)
 
 
-def _principal(raw: bytes, principal_id: str, connection_id: str) -> Principal:
+def _principal(raw: bytes, version: int, principal_id: str, connection_id: str) -> Principal:
     try:
-        native, kind, status, person, email, name, admin, unit, login = _account_decoder.decode(raw)
+        account: _Account
+        account = _account_decoder.decode(raw) if version > 1 else (*_account_decoder_v1.decode(raw), ())
+        native, kind, status, person, email, name, admin, unit, login, aliases = account
         return Principal(
             id=principal_id,
             connection_id=connection_id,
@@ -215,6 +244,7 @@ def _principal(raw: bytes, principal_id: str, connection_id: str) -> Principal:
             admin=admin,
             org_unit=unit,
             last_login=login,
+            aliases=aliases,
         )
     except (msgspec.MsgspecError, IndexError) as cause:
         raise CodecError("a packed bundle whose account is damaged") from cause

@@ -18,6 +18,7 @@ from lantern.domain import ids
 STATE_TTL: Final = timedelta(minutes=10)
 LINK_TTL: Final = timedelta(hours=24)
 SECRET_BYTES: Final = 32
+_FACT: Final = "fact."
 
 Refusal = Literal[
     "unknown_provider",
@@ -31,6 +32,7 @@ Refusal = Literal[
     "repeated_parameter",
     "code_missing",
     "code_refused",
+    "entry_refused",
     "declined",
     "missing_permissions",
     "consumer_account",
@@ -50,7 +52,8 @@ class ConsentState:
     """What is remembered between sending a browser away and its return, under the hash of the state.
 
     `tenant_id`, `connection_id` and `by` (who made the link) are None for a consent that may make a new
-    tenant; `connection_id` is None too where a link adds a connection.
+    tenant; `connection_id` is None too where a link adds a connection. `facts` is what an earlier leg of the
+    same consent proved.
     """
 
     provider: str
@@ -60,17 +63,22 @@ class ConsentState:
     tenant_id: str | None = None
     connection_id: str | None = None
     by: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_row(state: ConsentState) -> dict[str, str]:
     """A state as it is kept."""
-    row = {name: value for name, value in asdict(state).items() if value is not None}
-    return {**row, "expires_at": state.expires_at.isoformat()}
+    row = {name: value for name, value in asdict(state).items() if value is not None and name != "facts"}
+    facts = {f"{_FACT}{name}": value for name, value in state.facts.items()}
+    return {**row, **facts, "expires_at": state.expires_at.isoformat()}
 
 
 def from_row(row: Mapping[str, str]) -> ConsentState:
     """A state as it was kept."""
-    return ConsentState(**{**row, "expires_at": datetime.fromisoformat(row["expires_at"])})  # type: ignore[arg-type] # the row has text only, this key is replaced
+    plain = {name: value for name, value in row.items() if not name.startswith(_FACT)}
+    facts = {name.removeprefix(_FACT): value for name, value in row.items() if name.startswith(_FACT)}
+    expires = datetime.fromisoformat(row["expires_at"])
+    return ConsentState(**{**plain, "expires_at": expires, "facts": facts})  # type: ignore[arg-type] # the row has text only, these keys are replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +93,15 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """What came back: query parameters that occur exactly once, and the cookie's secret."""
+    """What came back: query parameters that occur exactly once, and the cookie's secret.
+
+    `answer` are the parameters that the provider answers with; empty unless each of them is there.
+    """
 
     provider: str
     redirect_uri: str
     state: str = field(repr=False)
-    code: str | None = field(repr=False)
+    answer: Mapping[str, str] = field(repr=False)
     browser_secret: str | None = field(repr=False)
     issuer: str | None = field(repr=False)
     error: str | None = field(repr=False)
@@ -148,7 +159,7 @@ def judge(record: ConsentState, back: Return, now: datetime, *, issuer_accepted:
         (back.redirect_uri == record.redirect_uri, "other_redirect_uri"),
         (issuer_accepted, "other_issuer"),
         (back.error is None, "declined"),
-        (back.code is not None, "code_missing"),
+        (bool(back.answer), "code_missing"),
     )
     return next((refusal for holds, refusal in checks if not holds), None)
 

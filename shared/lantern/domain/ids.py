@@ -94,6 +94,11 @@ def split_grant_id(value: str) -> tuple[str, str] | None:
     return (f"pri_{match[1]}", f"app_{match[2]}") if match else None
 
 
+def asset_id(connection: str, kind: str, native_id: str) -> str:
+    """The id of an asset: `ast_` and 80 bits derived from connection, kind and its immutable native id."""
+    return derived_id("ast", connection, kind, native_id)
+
+
 def derived_id(prefix: str, *parts: str) -> str:
     """A general derived id `<prefix>_<16 characters>` of 80 bits over `parts`."""
     return f"{prefix}_{_text(_digest(parts, 10))}"

@@ -8,9 +8,21 @@ from typing import Literal
 from lantern.domain import ids
 
 Provider = Literal["google", "entra", "okta", "slack", "github", "salesforce"]
-PrincipalKind = Literal["user", "group", "service", "organisation"]
+PrincipalKind = Literal["user", "group", "service", "organisation", "shared"]
+"""`service` acts without a person, `shared` is used by several, `organisation` is all of them at once."""
 PrincipalStatus = Literal["active", "suspended", "archived", "deleted"]
-AppKind = Literal["oauth", "native", "extension", "anonymous"]
+AppKind = Literal[
+    "oauth", "native", "extension", "anonymous", "sso", "integration", "agent", "password", "seat", "web"
+]
+GrantSource = Literal[
+    "consent", "application", "assignment", "installation", "credential", "seat", "extension", "password"
+]
+"""What a grant rests on.
+
+`consent`: a person or an administrator let the app act for people. `application`: the app acts for itself.
+`assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`: somebody
+authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: a password of its own.
+"""
 Cause = Literal["run", "hint", "act"]
 DeltaKind = Literal["added", "removed", "changed"]
 
@@ -20,7 +32,8 @@ class Principal:
     """One account at one connection.
 
     `admin`, `email`, `last_login` are None where the provider did not say. `person_id` joins accounts
-    of one human being across connections.
+    of one human being across connections. `aliases` are further addresses that the provider itself says
+    belong to the account.
     """
 
     id: str
@@ -34,6 +47,7 @@ class Principal:
     admin: bool | None = None
     org_unit: str | None = None
     last_login: date | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def departed(self) -> bool:
@@ -61,7 +75,8 @@ class Grant:
     """One app's access to one principal's data.
 
     `granted_on` is None where no source dates it. `prior_scope_set` is what the grant held before
-    its last expansion, on `expanded_on`; both None for a grant that never grew.
+    its last expansion, on `expanded_on`; both None for a grant that never grew. A bundle holds one grant of an
+    app, whatever it rests on.
     """
 
     app_id: str
@@ -70,6 +85,7 @@ class Grant:
     granted_on: date | None = None
     prior_scope_set: str | None = None
     expanded_on: date | None = None
+    source: GrantSource = "consent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +125,7 @@ class ObservedGrant:
     app: App
     scopes: frozenset[str]
     granted_on: date | None = None
+    source: GrantSource = "consent"
 
     @property
     def scope_set(self) -> str:
@@ -123,11 +140,17 @@ class Observation:
     `grants` None: the account was seen but its grants were not read (its listing failed or was not
     asked for): nothing may be concluded about them. `gone`: the provider says the account does not
     exist any more, so nor do its grants.
+
+    `sources` are those that were read completely; None is all of them. What a grant of another source holds
+    stays as it is known. `as_of` is when the reading began, where that was before this account was asked for
+    (a list of the whole organisation that many accounts are looked up in); None is just now.
     """
 
     principal: Principal
     grants: tuple[ObservedGrant, ...] | None
     gone: bool = False
+    sources: frozenset[GrantSource] | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +190,8 @@ def merge(
     if seen.grants is None and not seen.gone:
         grants, delta = (stored.grants if stored else None), ()
     else:
-        grants, delta = _fold(known, seen.grants or (), now.date(), dates or {})
+        unread = () if seen.gone or seen.sources is None else _unread(known, seen.sources)
+        grants, delta = _fold(known, seen.grants or (), now.date(), dates or {}, unread)
     if stored and stored.principal == principal and stored.grants == grants:
         return Merge(None)
     bundle = Bundle(
@@ -187,11 +211,17 @@ def _latest(one: date | None, other: date | None) -> date | None:
     return max(filter(None, (one, other)), default=None)
 
 
+def _unread(known: Mapping[str, Grant], sources: frozenset[GrantSource]) -> tuple[Grant, ...]:
+    """What is known of sources that were not read."""
+    return tuple(grant for grant in known.values() if grant.source not in sources)
+
+
 def _fold(
     known: Mapping[str, Grant],
     observed: Iterable[ObservedGrant],
     today: date,
     dates: Mapping[str, date],
+    unread: Iterable[Grant],
 ) -> tuple[tuple[Grant, ...], tuple[GrantDelta, ...]]:
     grants: list[Grant] = []
     delta: list[GrantDelta] = []
@@ -202,7 +232,7 @@ def _fold(
         before = known.get(app)
         granted_on = item.granted_on or _latest(dates.get(app), before.granted_on if before else None)
         if before is None:
-            grants.append(Grant(app, after, first_seen=today, granted_on=granted_on))
+            grants.append(Grant(app, after, first_seen=today, granted_on=granted_on, source=item.source))
             delta.append(GrantDelta("added", app, None, after))
         elif before.scope_set != after:
             grants.append(
@@ -212,11 +242,15 @@ def _fold(
                     granted_on=granted_on,
                     prior_scope_set=before.scope_set,
                     expanded_on=today,
+                    source=item.source,
                 )
             )
             delta.append(GrantDelta("changed", app, before.scope_set, after))
         else:
-            grants.append(replace(before, granted_on=granted_on))
+            grants.append(replace(before, granted_on=granted_on, source=item.source))
+    kept = [grant for grant in unread if grant.app_id not in seen]
+    grants.extend(kept)
+    seen.update(grant.app_id for grant in kept)
     delta.extend(
         GrantDelta("removed", app, grant.scope_set, None) for app, grant in known.items() if app not in seen
     )

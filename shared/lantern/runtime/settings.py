@@ -18,7 +18,8 @@ class Settings:
 
     Values a function does not use are empty. `cursor_secret_id` names the secret in Secrets
     Manager from which cursors are sealed; `endpoint_url` is None on AWS. `oauth_secrets` (provider →
-    secret with our OAuth client), `provider_endpoints` (provider → base address, where it is not the public
+    secret with our OAuth client), `push_secrets` (provider → secret that signs its messages to our app),
+    `provider_endpoints` (provider → base address, where it is not the public
     one) and `worker_functions` (worker → function name) hold what this function was given.
     """
 
@@ -41,6 +42,7 @@ class Settings:
     content_dir: str = ""
     oauth_secrets: Mapping[str, str] = field(default_factory=dict)
     provider_endpoints: Mapping[str, str] = field(default_factory=dict)
+    push_secrets: Mapping[str, str] = field(default_factory=dict)
     worker_functions: Mapping[str, str] = field(default_factory=dict)
     worker_timeout_s: int = 870
 
@@ -74,6 +76,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
         anchors_bucket=source.get("ANCHORS_BUCKET", ""),
         content_dir=source.get("CONTENT_DIR", ""),
         oauth_secrets=_suffixed(source, "_OAUTH_SECRET_ARN"),
+        push_secrets=_suffixed(source, "_PUSH_SECRET_ARN"),
         provider_endpoints=_addresses(source.get("PROVIDER_ENDPOINTS", "") or "{}"),
         worker_functions=_suffixed(source, "_FUNCTION"),
         worker_timeout_s=_number(source, "WORKER_TIMEOUT_S", 870),

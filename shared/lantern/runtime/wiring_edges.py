@@ -32,7 +32,23 @@ def receiver() -> "Receiver":
     """What receives push messages."""
     from lantern.services.push import Receiver
 
-    return Receiver(wiring_platform.platform_store(), wiring_platform.work_queue().send, CLOCK.now)
+    return Receiver(
+        wiring_platform.platform_store(), wiring_platform.work_queue().send, CLOCK.now, signing_secret
+    )
+
+
+@cache
+def signing_secret(provider: str) -> str:
+    """The secret with which a provider signs its messages to our app.
+
+    Raises:
+        SettingsError: none is configured.
+    """
+    name = wiring_platform.settings().push_secrets.get(provider)
+    if not name:
+        raise environment.SettingsError(f"no push secret is configured for {provider}")
+    answer = wiring_platform.client("secretsmanager").get_secret_value(SecretId=name)
+    return str(answer["SecretString"])
 
 
 @cache
@@ -139,5 +155,5 @@ def chores() -> "Chores":
 
 def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
-    for made in (receiver, tenant_table, dispatcher, _client):
+    for made in (receiver, signing_secret, tenant_table, dispatcher, _client):
         made.cache_clear()

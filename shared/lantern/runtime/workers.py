@@ -111,7 +111,8 @@ class Providers:
             connection_id=connection.id,
             organisation_id=connection.organisation_id,
             registration=wiring_providers.registration(connection.provider),
-            refresh_token=token,
+            secret=token,
+            granted=connection.granted_scopes,
         )
         return connect(connection.provider, credentials, wiring_providers.provider_io(connection.provider))
 

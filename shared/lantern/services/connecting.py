@@ -69,7 +69,7 @@ class Consented:
     identity: Identity
     granted: frozenset[str]
     missing: frozenset[str]
-    refresh_token: str = field(repr=False)
+    secret: str = field(repr=False)
 
     @property
     def organisation_id(self) -> str:
@@ -110,9 +110,7 @@ def connect(
         place = find_place(tools, state, given, random)
         store = tools.tenant(place.tenant_id)
         before = _before(store, state, given, place)
-        sealed = vault.seal(
-            tools.kms, tools.key_id, place.tenant_id, place.connection_id, given.refresh_token
-        )
+        sealed = vault.seal(tools.kms, tools.key_id, place.tenant_id, place.connection_id, given.secret)
         route = OrgRoute(given.provider, given.organisation_id, place.tenant_id, place.connection_id)
         if tools.platform.claim_org(route) != route:
             continue  # somebody else's consent was faster: go where it went

@@ -6,17 +6,19 @@ tenant is known, an entry in its audit chain too.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
+from urllib.parse import parse_qs
 
 from lantern.connectors import registry
-from lantern.connectors.consent import ConsentFlow, ConsentStart, Identity, TokenGrant
+from lantern.connectors.consent import ConsentFlow, ConsentStart, Detour, Identity, TokenGrant
 from lantern.domain import consent
 from lantern.domain.access import ConsentLink
 from lantern.domain.audit import AuditEvent
 from lantern.domain.consent import ConsentState, Return
-from lantern.domain.errors import ConnectorError, LanternError
+from lantern.domain.errors import ConnectorError, InvalidInputError, LanternError
 from lantern.domain.ids import RandomBytes
 from lantern.services import connecting, pages
 from lantern.services.connecting import Connected, Consented, RefusedError, Vaulting
@@ -28,6 +30,8 @@ from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
+
+_MOST_FIELDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,33 @@ def begin(
         RefusedError: there is no such provider.
     """
     flow = _flow(onboarding, provider)
-    departure = consent.depart(onboarding.random)
-    state = ConsentState(
+    wanted = ConsentState(
         provider=provider,
-        browser=consent.fingerprint(departure.browser_secret),
+        browser="",
         redirect_uri=onboarding.site.redirect_uri(provider),
-        expires_at=onboarding.now() + consent.STATE_TTL,
+        expires_at=onboarding.now(),
         tenant_id=tenant_id,
         connection_id=link.connection_id if link else None,
         by=link.created_by if link else None,
+    )
+    return _depart(onboarding, flow, wanted)
+
+
+def _depart(onboarding: Onboarding, flow: ConsentFlow, wanted: ConsentState) -> Page:
+    """Begin a leg of a consent: away to the provider, or to the form where it has no consent page."""
+    departure = consent.depart(onboarding.random)
+    state = replace(
+        wanted,
+        browser=consent.fingerprint(departure.browser_secret),
+        expires_at=onboarding.now() + consent.STATE_TTL,
     )
     row = consent.to_row(state)
     onboarding.platform.put_state(consent.fingerprint(departure.state), row, onboarding.now())
     lifetime = int(consent.STATE_TTL.total_seconds())
     cookie = onboarding.site.set_cookie(departure.state, departure.browser_secret, lifetime)
+    manifest = registry.manifest(state.provider)
+    if manifest.form:
+        return pages.form(manifest, state=departure.state, action=state.redirect_uri, cookie=cookie)
     return pages.away(flow.authorize_url(_start(departure, state)), cookie)
 
 
@@ -116,7 +133,7 @@ def finish(onboarding: Onboarding, request: WebRequest) -> Page:
     """
     provider = request.parameters.get("provider", "")
     flow = _flow(onboarding, provider)
-    back = _back(onboarding.site, provider, request)
+    back = _back(onboarding.site, provider, flow, request)
     # Taken before it is judged: whatever comes next, this state is used up.
     row = onboarding.platform.consume_state(consent.fingerprint(back.state), onboarding.now())
     if row is None:
@@ -127,7 +144,11 @@ def finish(onboarding: Onboarding, request: WebRequest) -> Page:
         refusal = consent.judge(state, back, onboarding.now(), issuer_accepted=accepted)
         if refusal is not None:
             raise RefusedError(refusal)
-        connected, given = _connect(onboarding, flow, state, back)
+        start = _start(consent.departure(back.state, back.browser_secret or ""), state)
+        grant = _exchange(state, flow, start, back)
+        if isinstance(grant, Detour):
+            return _depart(onboarding, flow, replace(state, facts={**state.facts, **grant.facts}))
+        connected, given = _connect(onboarding, flow, state, start, grant)
     except RefusedError as refused:
         return _refused(onboarding, provider, refused, request, state=state, back=back)
     names = {"tenant_id": connected.tenant_id, "connection_id": connected.connection_id}
@@ -153,33 +174,56 @@ def _flow(onboarding: Onboarding, provider: str) -> ConsentFlow:
     return flow
 
 
-def _back(site: Site, provider: str, request: WebRequest) -> Return:
+def _back(site: Site, provider: str, flow: ConsentFlow, request: WebRequest) -> Return:
     redirect_uri = site.redirect_uri(provider)
     if not consent.at_redirect_uri(request.path, redirect_uri):
         raise RefusedError("other_redirect_uri")
+    form = registry.manifest(provider).form
+    query = _entered(request) if form else request.query
     try:
-        state = consent.single(request.query, "state")
-        code, error = consent.single(request.query, "code"), consent.single(request.query, "error")
-        issuer = consent.single(request.query, "iss")
+        state = consent.single(query, "state")
+        error, issuer = consent.single(query, "error"), consent.single(query, "iss")
+        names = [field.name for field in form] if form else flow.answers
+        given = {name: consent.single(query, name) for name in names}
     except ValueError:
         raise RefusedError("repeated_parameter") from None
     if state is None:
         raise RefusedError("state_missing")
-    return Return(provider, redirect_uri, state, code, request.cookie(site.cookie(state)), issuer, error)
+    answer = {name: value for name, value in given.items() if value is not None}
+    complete = answer if form or len(answer) == len(given) else {}
+    return Return(provider, redirect_uri, state, complete, request.cookie(site.cookie(state)), issuer, error)
+
+
+def _entered(request: WebRequest) -> Mapping[str, Sequence[str]]:
+    """What was entered into the form; sent in the body, so that it stands in no address and no log."""
+    try:
+        return parse_qs(request.body.decode("ascii"), strict_parsing=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
 
 
 def _start(departure: consent.Departure, state: ConsentState) -> ConsentStart:
-    return ConsentStart(departure.state, departure.nonce, departure.verifier, state.redirect_uri)
+    return ConsentStart(departure.state, departure.nonce, departure.verifier, state.redirect_uri, state.facts)
+
+
+def _exchange(
+    state: ConsentState, flow: ConsentFlow, start: ConsentStart, back: Return
+) -> TokenGrant | Detour:
+    try:
+        return flow.exchange(start, back.answer)
+    except InvalidInputError as error:
+        raise RefusedError("entry_refused", (f"{error.field}: {error.remedy}",)) from None
+    except ConnectorError as error:
+        if error.kind != "config":
+            raise RefusedError("provider_unavailable") from None
+        if registry.manifest(state.provider).form:
+            raise RefusedError("entry_refused", (error.user_message,)) from None
+        raise RefusedError("code_refused") from None
 
 
 def _connect(
-    onboarding: Onboarding, flow: ConsentFlow, state: ConsentState, back: Return
+    onboarding: Onboarding, flow: ConsentFlow, state: ConsentState, start: ConsentStart, grant: TokenGrant
 ) -> tuple[Connected, Consented]:
-    start = _start(consent.departure(back.state, back.browser_secret or ""), state)
-    try:
-        grant = flow.exchange(start, back.code or "")
-    except ConnectorError as error:
-        raise RefusedError("code_refused" if error.kind == "config" else "provider_unavailable") from None
     identity: Identity | None = None
     try:
         identity = _identify(flow, start, grant)
@@ -232,7 +276,7 @@ def _given(state: ConsentState, flow: ConsentFlow, grant: TokenGrant, identity: 
     if refusal is not None:
         raise RefusedError(refusal)
     provider = registry.manifest(state.provider).provider
-    return Consented(provider, identity, grant.granted_scopes, missing, grant.refresh_token)
+    return Consented(provider, identity, grant.granted_scopes, missing, grant.secret)
 
 
 def _lost(provider: str, missing: frozenset[str]) -> tuple[str, ...]:
@@ -259,7 +303,7 @@ def _give_back(
             organisation is not None and onboarding.platform.get_org(state.provider, organisation) is not None
         ):
             return
-        flow.revoke(grant.refresh_token)
+        flow.revoke(grant.secret)
     except LanternError as error:
         # The person is told of the first trouble; the token is in no store and dies unused.
         log.warning("token of a refused consent not given back: %s", type(error).__name__)

@@ -152,9 +152,9 @@ def google(
         full = scopes is None
         identity = flow.identify(START, grant) if full else Identity("C0", None, "", "", None, consumer=False)
         organisation = identity.organisation_id or ""
-        credentials = registry.Credentials(TENANT, "con_1", organisation, REGISTRATION, grant.refresh_token)
+        credentials = registry.Credentials(TENANT, "con_1", organisation, REGISTRATION, grant.secret)
         connector = registry.connect("google", credentials, io)
         simulator.control.reset_metrics()
-        yield GoogleRig(simulator, io, flow, connector, identity, grant.refresh_token)
+        yield GoogleRig(simulator, io, flow, connector, identity, grant.secret)
         session.close()
         assert not simulator.server.errors

@@ -307,7 +307,7 @@ def test_unticked_permissions_are_named(rig: GoogleRig) -> None:
         "admin.reports.audit.readonly"
     }
     assert "canary" not in repr(grant)
-    assert grant.refresh_token not in repr(grant) + repr(START)
+    assert grant.secret not in repr(grant) + repr(START)
 
 
 def test_a_code_is_good_once_and_for_its_verifier_only(rig: GoogleRig) -> None:

@@ -29,6 +29,7 @@ from lantern.connectors.protocol import (
 )
 from lantern.connectors.registry import Credentials, Io
 from lantern.connectors.resolution import CallError, ErrorResolution
+from lantern.domain.assets import AssetListing
 from lantern.domain.inventory import Observation, Principal
 
 _PATIENCE_S: Final = 120.0  # for calls that come without a deadline
@@ -54,7 +55,7 @@ class GoogleConnector:
         self._owner = directory.Owner(credentials.connection_id, credentials.organisation_id)
         self._oauth = oauth_http(io)
         self._tokens = AccessTokens(
-            self._oauth, at["token"], credentials.registration, credentials.refresh_token, clock=io.clock
+            self._oauth, at["token"], credentials.registration, credentials.secret, clock=io.clock
         )
         limiters = {q.name: io.limiters.get("google", credentials.tenant, q) for q in MANIFEST.quotas}
         http = HttpClient(
@@ -147,6 +148,10 @@ class GoogleConnector:
         except CallError as error:
             return _unread(account, error)
         return self._read_one(restored or account, roster, halt, None)
+
+    def assets(self, deadline: Deadline) -> Iterator[AssetListing]:  # noqa: ARG002 - there is nothing to read
+        """A Workspace has none beside its grants."""
+        return iter(())
 
     def principal(self, hint: Hint) -> Principal | None:
         """The account a hint names. None is no proof that it is gone: `read` looks for that."""

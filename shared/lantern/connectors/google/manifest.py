@@ -7,7 +7,7 @@ a minute; 250 for `activities.list` with a filter, refused with 503), Google Ide
 from types import MappingProxyType
 from typing import Final
 
-from lantern.connectors.protocol import Manifest, Quota, ScopeNeed
+from lantern.connectors.protocol import ActFact, Manifest, PushFact, Quota, ScopeNeed
 from lantern.connectors.resolution import ErrorResolution, Row, StatusTable
 
 AUTH: Final = "https://www.googleapis.com/auth/"
@@ -19,6 +19,7 @@ CUSTOMER: Final = AUTH + "admin.directory.customer.readonly"
 
 QUERIES: Final = Quota("queries", 2400, 60.0)
 FILTERED: Final = Quota("filtered", 250, 60.0)
+UNDO: Final = "The person can give the app access again."
 
 MANIFEST: Final = Manifest(
     provider="google",
@@ -51,11 +52,14 @@ MANIFEST: Final = Manifest(
             "grants have no dates, unused access cannot be told from used, new consents are seen only by the "
             "nightly read, and domain-wide delegation stays unseen",
             required=False,
+            also=("changes", "delegation", "push"),
         ),
     ),
     quotas=(QUERIES, FILTERED),
     access_token_lifetime_s=3600,
-    features=frozenset({"grants", "activity", "delegation", "push", "revoke"}),
+    features=frozenset({"grants", "activity", "changes", "delegation", "push", "revoke"}),
+    acts=MappingProxyType({"revoke_grant": ActFact(frozenset({SECURITY}), undo=UNDO)}),
+    push=PushFact("channel", ("authorize", "revoke"), ttl_s=6 * 3600, renew_s=3600),
 )
 
 CONSENT_REVOKED: Final = ErrorResolution(

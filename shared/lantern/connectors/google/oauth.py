@@ -225,7 +225,12 @@ class GoogleConsent:
         """Requested scopes that were not granted: people may untick them."""
         return frozenset(need.scope for need in MANIFEST.scopes) - granted
 
-    def exchange(self, start: ConsentStart, code: str) -> TokenGrant:
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The authorization code (RFC 6749 section 4.1.2)."""
+        return ("code",)
+
+    def exchange(self, start: ConsentStart, answer: Mapping[str, str]) -> TokenGrant:
         """Trade the code for tokens.
 
         Raises:
@@ -233,27 +238,27 @@ class GoogleConsent:
         """
         form = {
             "grant_type": "authorization_code",
-            "code": code,
+            "code": answer["code"],
             "redirect_uri": start.redirect_uri,
             "code_verifier": start.code_verifier,
             "client_id": self._registration.client_id,
             "client_secret": self._registration.client_secret,
         }
         try:
-            answer = _token_answer(self._http, self._at["token"], form, self._halt())
+            tokens = _token_answer(self._http, self._at["token"], form, self._halt())
         except CallError as error:
             if error.resolution is CONSENT_REVOKED:
                 raise CallError(CODE_SPENT, status=error.status, codes=error.codes) from None
             raise
-        refresh, identity = answer.get("refresh_token"), answer.get("id_token")
+        refresh, identity = tokens.get("refresh_token"), tokens.get("id_token")
         if not isinstance(refresh, str) or not isinstance(identity, str):
             raise CallError(GARBLED, detail="token endpoint: no refresh or id token")
         return TokenGrant(
-            refresh_token=refresh,
-            access_token=answer["access_token"],
+            secret=refresh,
+            access_token=tokens["access_token"],
             id_token=identity,
-            granted_scopes=scopes_of(answer),
-            expires_at=self._io.clock.now() + timedelta(seconds=_lifetime(answer)),
+            granted_scopes=scopes_of(tokens),
+            expires_at=self._io.clock.now() + timedelta(seconds=_lifetime(tokens)),
         )
 
     def identify(self, start: ConsentStart, grant: TokenGrant) -> Identity:

@@ -7,49 +7,14 @@ Google signs nothing: a message is known by its channel id and the secret token 
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from lantern.connectors.google import normalize
-from lantern.connectors.protocol import Hint
-from lantern.domain.errors import LanternError
+from lantern.connectors.pushing import BODY_LIMIT, Known, PushRefusedError, PushRequest, Receipt, Told
 
-BODY_LIMIT: Final = 1024 * 1024
 GRACE: Final = timedelta(minutes=5)
 _NOBODY: Final = hashlib.sha256(b"").hexdigest()
-
-Refused = Literal["unknown_channel", "bad_token", "expired", "too_large", "malformed"]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownChannel:
-    """A channel we opened; `token_sha256` is the hex digest of the secret given to Google."""
-
-    id: str
-    token_sha256: str = field(repr=False)
-    expires_at: datetime
-    resource_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """A verified message. `sync` is the first of a channel and carries nothing."""
-
-    channel_id: str
-    sync: bool
-    message_number: int
-    hints: tuple[Hint, ...]
-    event_keys: tuple[str, ...]
-
-
-class PushRefusedError(LanternError):
-    """A message that is not from a channel of ours, or not readable. `reason` is a short stable word."""
-
-    def __init__(self, reason: Refused) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def token_hash(secret: str) -> str:
@@ -57,31 +22,19 @@ def token_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def verify(
-    headers: Mapping[str, str],
-    raw_body: bytes,
-    *,
-    lookup: Callable[[str], KnownChannel | None],
-    now: datetime,
-) -> Notification:
-    """Check a message and read what it hints at.
-
-    Args:
-        headers: as received; names in any case.
-        raw_body: the bytes as received.
-        lookup: the channel of an id, or None. Not called before the body's size is known to be fair.
-        now: the time, aware.
+def receive(request: PushRequest, known: Known, now: datetime) -> Receipt:
+    """Check a message and read what it hints at. The first of a channel (`sync`) hints at nothing.
 
     Raises:
         PushRefusedError: it is not to be believed.
     """
-    if len(raw_body) > BODY_LIMIT:
+    if len(request.body) > BODY_LIMIT:
         raise PushRefusedError("too_large")
-    given = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-goog-")}
+    given = request.headers
     channel_id = given.get("x-goog-channel-id", "")
-    channel = lookup(channel_id) if channel_id else None
+    channel = known.channel(channel_id) if channel_id else None
     # Compared even where the channel is unknown, so that both take the same time.
-    expected = channel.token_sha256 if channel else _NOBODY
+    expected = channel.secret_sha256 if channel else _NOBODY
     told = hmac.compare_digest(token_hash(given.get("x-goog-channel-token", "")), expected)
     if channel is None:
         raise PushRefusedError("unknown_channel")
@@ -93,15 +46,8 @@ def verify(
     if not state or not number.isascii() or not number.isdigit() or len(number) > 18:
         raise PushRefusedError("malformed")
     if state == "sync":
-        return Notification(channel.id, sync=True, message_number=int(number), hints=(), event_keys=())
-    events = _events(raw_body)
-    return Notification(
-        channel_id=channel.id,
-        sync=False,
-        message_number=int(number),
-        hints=normalize.hints(events),
-        event_keys=tuple(dict.fromkeys(event.key for event in events)),
-    )
+        return Receipt()
+    return Receipt((Told(normalize.hints(_events(request.body)), message_id=f"{channel.id}#{number}"),))
 
 
 def _events(raw: bytes) -> list[normalize.Event]:

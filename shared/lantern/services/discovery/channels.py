@@ -14,9 +14,7 @@ from lantern.store.platform import ChannelRoute, PlatformStore
 
 log = logging.getLogger(__name__)
 
-EVENTS: Final = ("authorize", "revoke")
-TTL: Final = timedelta(hours=6)
-RENEW_BEFORE: Final = timedelta(hours=1)
+_ENDLESS: Final = timedelta(days=3_650)
 _SECRET_BYTES: Final = 32
 
 Address = Callable[[str, str], str]
@@ -24,7 +22,9 @@ Address = Callable[[str, str], str]
 
 
 def renew_channels(task: Discovery, platform: PlatformStore, address: Address) -> int:
-    """Open a channel for every event that has none which lasts another hour; close what they replace.
+    """Open a channel for every event that has none which lasts long enough; close what they replace.
+
+    How long channels live and when the next is opened is in the provider's manifest.
 
     The new channel is known here before the provider is asked to deliver to it, so that its first
     message finds it. Deliveries of both overlap for a moment; they are hints and meet in one bundle.
@@ -33,16 +33,19 @@ def renew_channels(task: Discovery, platform: PlatformStore, address: Address) -
     Returns:
         How many channels were opened.
     """
-    if "push" not in task.connector.manifest.features:
+    fact = task.connector.manifest.push
+    if fact is None or fact.kind != "channel":
         return 0
+    life = timedelta(seconds=fact.ttl_s) if fact.ttl_s else _ENDLESS
+    ahead = timedelta(seconds=fact.renew_s)
     now = task.clock.now()
     current = task.store.channels.list(task.connection.id)
     opened = 0
-    for event in EVENTS:
+    for event in fact.events:
         mine = [c for c in current if c.event == event]
-        if any(c.resource_id and c.expires_at - now > RENEW_BEFORE for c in mine):
+        if any(c.resource_id and c.expires_at - now > ahead for c in mine):
             continue
-        fresh = _open(task, platform, address, event, now)
+        fresh = _open(task, platform, address, event, now, life, ahead)
         if _given_up(task):
             close_channel(task, platform, fresh)
             return opened
@@ -58,16 +61,22 @@ def _given_up(task: Discovery) -> bool:
 
 
 def _open(
-    task: Discovery, platform: PlatformStore, address: Address, event: str, now: datetime
+    task: Discovery,
+    platform: PlatformStore,
+    address: Address,
+    event: str,
+    now: datetime,
+    life: timedelta,
+    ahead: timedelta,
 ) -> StoredChannel:
     connection = task.connection
     channel_id = ids.new_id("chn", task.random)
     secret = ids.new_id("whk", lambda _size: task.random(_SECRET_BYTES))
     hashed = hashlib.sha256(secret.encode()).hexdigest()
     platform.put_channel(
-        ChannelRoute(channel_id, task.store.tenant_id, connection.id, hashed, now + TTL + RENEW_BEFORE)
+        ChannelRoute(channel_id, task.store.tenant_id, connection.id, hashed, now + life + ahead)
     )
-    waiting = StoredChannel(channel_id, "", "grants", event, now + TTL, hashed)
+    waiting = StoredChannel(channel_id, "", "grants", event, now + life, hashed)
     task.store.channels.put(connection.id, waiting)
     channel = task.connector.open_channel(
         ChannelRequest(
@@ -76,7 +85,7 @@ def _open(
             secret=secret,
             purpose="grants",
             event=event,
-            ttl_s=int(TTL.total_seconds()),
+            ttl_s=int(life.total_seconds()),
         )
     )
     stored = StoredChannel(channel_id, channel.resource_id, "grants", event, channel.expires_at, hashed)

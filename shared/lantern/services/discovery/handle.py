@@ -38,7 +38,7 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
         "connection.full": lambda: run.full_run(task, work),
         "connection.changes": lambda: _changes(task, platform, address),
         "connection.use": lambda: _use(task),
-        "connection.channels": lambda: _may(task, "activity") and renew_channels(task, platform, address),
+        "connection.channels": lambda: _may(task, "push") and renew_channels(task, platform, address),
         "bundle.read": lambda: hints.read_bundle(task, work),
     }
     try:
@@ -62,19 +62,20 @@ def withdrawn(store: TenantStore, connection: Connection, error: ConnectorError,
 def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None:
     """The quarter-hourly message also does whatever is due in its tenant."""
     follow_operators(task, platform)
-    if _may(task, "activity"):
+    if _may(task, "changes"):
         feeds.poll_changes(task)
+    if _may(task, "push"):
         renew_channels(task, platform, address)
-        if use.use_is_due(task):
-            task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
+    if _may(task, "activity") and use.use_is_due(task):
+        task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
     resend_overdue(task)
 
 
 def _may(task: Discovery, feature: Feature) -> bool:
-    """Whether the consent covers a feature; what is lost without it stands in the connection."""
-    lacking = task.connection.missing_scopes
-    return not any(
-        need.feature == feature and need.scope in lacking for need in task.connector.manifest.scopes
+    """Whether there is a feature and the consent covers it; what is lost without stands in the connection."""
+    manifest, lacking = task.connector.manifest, task.connection.missing_scopes
+    return feature in manifest.features and not any(
+        need.serves(feature) and need.scope in lacking for need in manifest.scopes
     )
 
 

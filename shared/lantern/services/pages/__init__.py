@@ -11,6 +11,7 @@ from typing import Final
 
 import jinja2
 
+from lantern.connectors.protocol import Manifest
 from lantern.domain.consent import Refusal
 from lantern.services.pages.wording import ADMINISTRATORS, ANYBODY, TITLES, WORDINGS
 
@@ -127,6 +128,31 @@ def refused(
         kept=AS_BEFORE if known else NOTHING_KEPT,
         reference=inert(reference),
     )
+
+
+def form(manifest: Manifest, *, state: str, action: str, cookie: str) -> Page:
+    """The fields of a provider that is connected without a consent page of its own.
+
+    The state is in the form and its browser's secret in the cookie, so that nobody can post for somebody else.
+    """
+    wanted = tuple(
+        f"{need.lost_without[:1].upper()}{need.lost_without[1:]}" for need in manifest.scopes if need.required
+    )
+    shown = _page(
+        "form.html",
+        200,
+        title=f"Connect {title(manifest.provider)}",
+        provider=title(manifest.provider),
+        admin=ADMINISTRATORS.get(manifest.provider, ANYBODY),
+        fields=manifest.form,
+        needs=manifest.scopes,
+        wanted=wanted,
+        state=state,
+        action=action,
+        reference="",
+    )
+    policy = shown.headers["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'")
+    return Page(200, {**shown.headers, "Content-Security-Policy": policy, "Set-Cookie": cookie}, shown.body)
 
 
 def away(address: str, cookie: str) -> Page:

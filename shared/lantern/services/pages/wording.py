@@ -24,6 +24,12 @@ class Wording:
 ADMINISTRATORS: Final[Mapping[str, str]] = {
     "google": "a super administrator of your Google Workspace (admin.google.com, Account, Admin roles, "
     "Super Admin lists them)",
+    "entra": "a Global Administrator or Privileged Role Administrator of your Microsoft Entra ID "
+    "(entra.microsoft.com, Roles and admins lists them)",
+    "okta": "a super administrator of your Okta organisation (Admin Console, Security, Administrators lists them)",
+    "slack": "an owner of your Slack workspace or Enterprise organisation",
+    "github": "an owner of your GitHub organisation (the organisation's People page lists them)",
+    "salesforce": "a System Administrator of your Salesforce organisation",
 }
 """Whom to ask, per provider."""
 
@@ -83,6 +89,12 @@ WORDINGS: Final[Mapping[Refusal, Wording]] = {
         "{provider} did not accept the sign-in",
         "The code {provider} handed out was already used or has expired.",
         ("Start again; do not use the browser's Back button on the way.",),
+    ),
+    "entry_refused": Wording(
+        400,
+        "{provider} did not accept what you entered",
+        "Lantern tried what you entered and got this answer:",
+        ("Start again and check each value; nothing you entered was kept.",),
     ),
     "declined": Wording(
         400,
