@@ -30,6 +30,7 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.people import PeopleRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
 from lantern.store.trail import AuditRepository, OutboxRepository
@@ -76,6 +77,7 @@ class TenantStore:
         self.app_use = AppUseRepository(documents)
         self.apps = AppRepository(documents)
         self.catalog = CatalogRepository(documents)
+        self.people = PeopleRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
         self.imports = ImportRepository(documents)

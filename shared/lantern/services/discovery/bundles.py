@@ -12,6 +12,7 @@ from lantern.domain.errors import RevisionConflictError
 from lantern.domain.history import ChangeEntry
 from lantern.domain.inventory import App, Bundle, Cause, Merge, Observation, Principal
 from lantern.domain.tenancy import Connection
+from lantern.services.discovery.newcomers import Newcomers
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class BundleWriter:
         self._indexed = indexed
         self._baseline = baseline
         self._clock = clock
+        self._newcomers = Newcomers(store, connection.id)
+        self._persons: dict[str, str] = {}
         self._seen_apps: set[str] = set()
         self._seen_sets: set[str] = set()
         self._history: dict[tuple[int, date], list[ChangeEntry]] = {}
@@ -128,6 +131,7 @@ class BundleWriter:
         """Read and store one chunk; yields the principals whose bundle changed meanwhile."""
         started = self._clock()
         stored = self._store.bundles.batch_get(self._connection.id, [p.id for p in chunk])
+        self._persons |= self._newcomers.meet(p for p in chunk if p.id not in stored)
         for outcome in self._connector.read(chunk, deadline):
             principal = outcome.principal
             if isinstance(outcome, Unread):
@@ -159,6 +163,8 @@ class BundleWriter:
     def _write(
         self, stored: Bundle | None, seen: Observation, now: datetime, dates: Mapping[str, date]
     ) -> Merge:
+        if stored is None and (person := self._persons.get(seen.principal.id)):
+            seen = replace(seen, principal=replace(seen.principal, person_id=person))
         merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
         self._put_apps((grant.app for grant in seen.grants or ()), now)
         unfinished = self._finish_last(stored, now)

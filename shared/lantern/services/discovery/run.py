@@ -17,7 +17,7 @@ import msgspec
 from lantern.connectors.protocol import Hint
 from lantern.domain import ids
 from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import LeaseLostError, RevisionConflictError, StorageError
+from lantern.domain.errors import ConnectorError, LeaseLostError, RevisionConflictError, StorageError
 from lantern.domain.inventory import Bundle
 from lantern.domain.tenancy import Connection, Coverage, Lease, Run, RunCounts
 from lantern.domain.work import Work
@@ -238,7 +238,7 @@ class _Chain:
         (
             store.transact(now)
             .put(store.runs.op(finished))
-            .put(store.connections.op(_mark(current, finished, shards, now)))
+            .put(store.connections.op(_mark(current, finished, shards, self._domains(current), now)))
             .audit(
                 AuditEvent(
                     actor="system",
@@ -260,6 +260,16 @@ class _Chain:
         if shards != task.connection.shards:
             store.footprints.retire(task.connection.id, shards)
         self.run = finished
+
+    def _domains(self, current: Connection) -> tuple[str, ...]:
+        """The organisation's own domains, as the provider names them now; those known, where it does not."""
+        try:
+            named = self._task.connector.check().organisation.domains
+        except ConnectorError as error:
+            # The inventory is complete without them; the next run asks again.
+            log.warning("domains not read: %s", error.kind)
+            return current.domains
+        return tuple(sorted({domain.casefold() for domain in named})) or current.domains
 
     def _count(self, tally: Tally) -> None:
         counts, coverage = self.run.counts, self.run.coverage
@@ -321,10 +331,13 @@ class _Chain:
         )
 
 
-def _mark(connection: Connection, run: Run, shards: int, now: datetime) -> Connection:
+def _mark(
+    connection: Connection, run: Run, shards: int, domains: tuple[str, ...], now: datetime
+) -> Connection:
     return replace(
         connection,
         shards=shards,
+        domains=domains,
         baseline_at=connection.baseline_at or now,
         last_full_run=run.id,
         last_full_at=now,
