@@ -7,10 +7,10 @@ from itertools import groupby
 
 from lantern.domain.abuse import KnownAbuse
 from lantern.domain.accounts import account_kind, is_personal
-from lantern.domain.apps import AppDecision
 from lantern.domain.identification import Identification
 from lantern.domain.inventory import App, Principal
 from lantern.domain.lookalike import LookAlike
+from lantern.domain.products import Decision
 from lantern.domain.risk import (
     Assessment,
     GrantInput,
@@ -32,7 +32,7 @@ def app_trust(
     app: App,
     identified: Identification,
     imitates: LookAlike | None,
-    decision: AppDecision | None,
+    decision: Decision | None,
     now: datetime,
 ) -> RiskInput:
     """What is known of an app itself, without its permissions and holders."""
