@@ -49,46 +49,41 @@ def show_one(desk: Desk, provider: Provider) -> None:
     try:
         facts = connectors.connector(provider)
     except InvalidInputError:
-        known = ", ".join(manifests.providers())
-        raise bad_input(
-            "PROVIDER", f"There is no connector {inert(provider, 40)!r}.", f"Use {known}."
-        ) from None
+        message = f"There is no connector {inert(provider, 40)!r}."
+        raise bad_input("PROVIDER", message, f"Use {', '.join(manifests.providers())}.") from None
     desk.out.result(asdict(facts), lambda: _show(desk, facts))
 
 
 def _show(desk: Desk, facts: ConnectorFacts) -> None:
-    desk.out.facts(
-        [
-            ("provider", facts.title),
-            ("connected by", facts.onboarding),
-            ("pushes", facts.push or "asked only"),
-        ]
-    )
+    pushes = facts.push or "asked only"
+    desk.out.facts([("provider", facts.title), ("connected by", facts.onboarding), ("pushes", pushes)])
     desk.out.line("")
-    rows = [
-        (fact.feature, permission, "yes" if fact.required else "no", lost)
-        for fact in facts.features
-        for permission, lost in zip(fact.permissions, fact.lost, strict=True)
-    ]
-    desk.out.table(("feature", "permission", "required", "without it"), rows, empty="It takes no permission.")
+    lost: dict[str, str] = {}
+    served: dict[str, list[str]] = {}
+    for fact in facts.features:
+        for permission, sentence in zip(fact.permissions, fact.lost, strict=True):
+            lost[permission] = sentence
+            served.setdefault(permission, []).append(fact.feature)
+    rows = [(permission, ", ".join(served[permission]), said) for permission, said in sorted(lost.items())]
+    desk.out.table(("permission", "serves", "without it"), rows, empty="It takes no permission.")
     desk.out.line("")
     acts = [
         (
-            act.kind,
-            ", ".join(act.permissions),
-            "everybody" if act.everyone else "one target",
-            act.undo or "no way",
+            *(act.kind, ", ".join(act.permissions)),
+            *("everybody" if act.everyone else "one target", act.undo or "no way"),
         )
         for act in facts.acts
     ]
-    desk.out.table(("act", "permissions", "touches", "taken back by"), acts, empty="Nothing can be acted on.")
+    columns = ("act", "permissions", "touches", "taken back by")
+    desk.out.table(columns, acts, empty="Nothing can be acted on.")
 
 
 @verb(app, "check")
 def check(desk: Desk, tenant: TenantId) -> None:
-    """Check a tenant's connections: access, freshness, permissions that are missing. Exit code 1 if any is bad."""
+    """Check a tenant's connections: access, freshness, missing permissions. Exit code 1 if any is bad."""
     desk.registered(tenant)
-    found = [_checked(desk, one) for one in desk.backend.tenant(tenant).connections.list() if not one.leaving]
+    connected = desk.backend.tenant(tenant).connections.list()
+    found = [_checked(desk, one) for one in connected if not one.leaving]
     rows = [
         (one["id"], one["provider"], one["name"], "ok" if one["ok"] else "; ".join(one["problems"]))
         for one in found
@@ -98,7 +93,8 @@ def check(desk: Desk, tenant: TenantId) -> None:
         desk.out.table(("connection", "provider", "name", "state"), rows, empty="No connection yet.")
         for one in found:
             for gap in one["gaps"]:
-                desk.out.line(f"{one['id']} lacks {inert(gap['permission'])}: {inert(gap['lost'])}", "yellow")
+                line = f"{one['id']} lacks {inert(gap['permission'])}: {inert(gap['lost'])}"
+                desk.out.line(line, "yellow")
 
     desk.out.result({"data": found}, show)
     if not all(one["ok"] for one in found):
@@ -106,24 +102,27 @@ def check(desk: Desk, tenant: TenantId) -> None:
 
 
 def _checked(desk: Desk, one: Connection) -> dict[str, Any]:
-    now = desk.now()
+    gaps = connectors.gaps(one)
     problems = []
     if one.status == "needs_attention":
         problems.append(f"{one.attention or 'needs attention'} {one.remedy or ''}".strip())
-    if one.kind == "consent" and (one.last_full_at is None or now - one.last_full_at > LATE_FULL):
-        problems.append(f"last read in full {ago(one.last_full_at, now)}")
-    feed = "changes" in manifests.manifest(one.provider).features
-    if (
-        one.kind == "consent"
-        and feed
-        and (one.last_changes_at is None or now - one.last_changes_at > LATE_CHANGES)
-    ):
-        problems.append(f"changes last read {ago(one.last_changes_at, now)}")
+    if one.kind == "consent":
+        problems += _late(desk, one, follows=not any("changes" in gap.features for gap in gaps))
     return {
         "id": one.id,
         "provider": one.provider,
         "name": one.name,
         "ok": not problems,
         "problems": problems,
-        "gaps": [asdict(gap) for gap in connectors.gaps(one)],
+        "gaps": [asdict(gap) for gap in gaps],
     }
+
+
+def _late(desk: Desk, one: Connection, *, follows: bool) -> list[str]:
+    now, late = desk.now(), []
+    if one.last_full_at is None or now - one.last_full_at > LATE_FULL:
+        late.append(f"last read in full {ago(one.last_full_at, now)}")
+    follows = follows and "changes" in manifests.manifest(one.provider).features
+    if follows and (one.last_changes_at is None or now - one.last_changes_at > LATE_CHANGES):
+        late.append(f"changes last read {ago(one.last_changes_at, now)}")
+    return late
