@@ -32,7 +32,9 @@ from tests.support.clock import FakeClock
 
 ORGANISATION = "C0example"
 DOMAIN = "example.com"
-MANIFEST = Manifest("google", "Memory", {}, (), (), 3600, frozenset({"grants", "activity", "push", "revoke"}))
+MANIFEST = Manifest(
+    "google", "Memory", {}, (), (), 3600, frozenset({"grants", "activity", "changes", "push", "revoke"})
+)
 
 
 @dataclass
