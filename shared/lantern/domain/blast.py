@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -14,6 +14,7 @@ from lantern.domain.tenancy import Connection, ConnectionStatus
 _Wanted = Callable[[AppSummary], bool]
 _ONLY_WHO: Final = frozenset({"identity"})
 """Signing in is no data that could travel on."""
+MAX_NAMED: Final = 500
 _WORDS: Final[Mapping[str, str]] = {
     "identity": "who people are",
     "directory": "the directory",
@@ -66,7 +67,10 @@ class ConnectionReach:
 
 @dataclass(frozen=True, slots=True)
 class VendorReach:
-    """What a vendor reaches at all connections. People are counted once over all of them."""
+    """What a vendor reaches at all connections. People are counted once over all of them.
+
+    `who_left` and `administrators` name them by person id, at most `MAX_NAMED` each.
+    """
 
     id: str
     vendor: str
@@ -74,6 +78,8 @@ class VendorReach:
     departed: int
     privileged: int | None
     connections: tuple[ConnectionReach, ...]
+    who_left: tuple[str, ...] = ()
+    administrators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,9 +307,14 @@ class Heads:
     departed: int = 0
     privileged: int = 0
     unknown: bool = False
+    who_left: list[str] = field(default_factory=list)
+    who_administers: list[str] = field(default_factory=list)
 
-    def count(self, *, departed: bool, admin: bool | None) -> None:
+    def count(self, person: str, *, departed: bool, admin: bool | None) -> None:
         """Count one person."""
+        for told, named in ((departed, self.who_left), (admin, self.who_administers)):
+            if told and len(named) < MAX_NAMED:
+                named.append(person)
         self.people += 1
         self.departed += departed
         self.privileged += bool(admin)

@@ -9,6 +9,7 @@ import msgspec
 
 from lantern.domain.blast import ReachState, VendorReach
 from lantern.store.documents import Doc, Documents
+from lantern.store.keys import Key
 from lantern.store.records import Records, pack, unpacked
 
 PARTS: Final = 16
@@ -26,13 +27,21 @@ class ReachRepository:
 
     def get(self, vendor_id: str) -> tuple[VendorReach | None, ReachState | None]:
         """What a vendor reaches (None: nothing), and from what that is known (None: never computed)."""
-        part, state = self._keys.vendor_reach(_part(vendor_id)), self._keys.vendor_reach(_STATE)
+        part, state = self.part_key(vendor_id), self._keys.vendor_reach(_STATE)
         found = self._documents.batch_get([part, state])
-        rows = self._rows.decode(unpacked(found[part].body)) if part in found else ()
         return (
-            next((row for row in rows if row.id == vendor_id), None),
+            self.row_of(found[part], vendor_id) if part in found else None,
             self._states.decode(found[state]) if state in found else None,
         )
+
+    def part_key(self, vendor_id: str) -> Key:
+        """The part that a vendor is in."""
+        return self._keys.vendor_reach(_part(vendor_id))
+
+    def row_of(self, doc: Doc, vendor_id: str) -> VendorReach | None:
+        """What a vendor reaches, out of its part; None where nothing."""
+        rows = self._rows.decode(unpacked(doc.body))
+        return next((row for row in rows if row.id == vendor_id), None)
 
     def put_all(self, rows: Iterable[VendorReach], state: ReachState) -> int:
         """Make the parts say exactly this; returns how many were written.

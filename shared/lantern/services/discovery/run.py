@@ -217,6 +217,7 @@ class _Chain:
         task, now = self._task, self._task.clock.now()
         run = self.run
         coverage = replace(run.coverage, listed=self._progress.listed)
+        domains = self._domains()
         finished = replace(
             run,
             state="complete" if coverage.complete else "partial",
@@ -240,7 +241,7 @@ class _Chain:
         (
             store.transact(now)
             .put(store.runs.op(finished))
-            .put(store.connections.op(_mark(current, finished, shards, self._domains(current), now)))
+            .put(store.connections.op(_mark(current, finished, shards, domains, now)))
             .audit(
                 AuditEvent(
                     actor="system",
@@ -263,15 +264,15 @@ class _Chain:
             store.footprints.retire(task.connection.id, shards)
         self.run = finished
 
-    def _domains(self, current: Connection) -> tuple[str, ...]:
-        """The organisation's own domains, as the provider names them now; those known, where it does not."""
+    def _domains(self) -> tuple[str, ...]:
+        """The organisation's own domains, as the provider names them now; none where it does not."""
         try:
             named = self._task.connector.check().organisation.domains
         except ConnectorError as error:
             # The inventory is complete without them; the next run asks again.
             log.warning("domains not read: %s", error.kind)
-            return current.domains
-        return tuple(sorted({domain.casefold() for domain in named})) or current.domains
+            return ()
+        return tuple(sorted({domain.casefold() for domain in named}))
 
     def _count(self, tally: Tally) -> None:
         counts, coverage = self.run.counts, self.run.coverage
@@ -339,7 +340,7 @@ def _mark(
     return replace(
         connection,
         shards=shards,
-        domains=domains,
+        domains=domains or connection.domains,
         baseline_at=connection.baseline_at or now,
         last_full_run=run.id,
         last_full_at=now,

@@ -89,9 +89,9 @@ def _count(
             continue
         # A bundle may hold several apps of a vendor, and a person several bundles.
         if seen.first(person, vendor):
-            counts.whole[vendor].count(departed=departed, admin=admin)
+            counts.whole[vendor].count(person, departed=departed, admin=admin)
         if seen.first(person, vendor, cid):
-            counts.at[vendor, cid].count(departed=departed, admin=admin)
+            counts.at[vendor, cid].count(person, departed=departed, admin=admin)
     if record is None:
         seen.forget(person)
 
@@ -127,6 +127,8 @@ def _rows(
             whole.departed,
             whole.administrators,
             tuple(parts),
+            who_left=tuple(sorted(whole.who_left)),
+            administrators=tuple(sorted(whole.who_administers)),
         )
 
 
