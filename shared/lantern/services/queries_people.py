@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from lantern.domain.apps import AppSummary
@@ -51,8 +52,8 @@ class Person:
         return tuple(sorted(every))
 
 
-def person(store: TenantStore, person_id: str) -> Person:
-    """One person. Two requests; one more before people were joined for the first time.
+def person(store: TenantStore, person_id: str, now: datetime) -> Person:
+    """One person, with the risks in effect at `now`. Two requests; three before people were ever joined.
 
     Raises:
         NotFoundError: nobody has this id.
@@ -60,7 +61,7 @@ def person(store: TenantStore, person_id: str) -> Person:
     around = store.joined.person(person_id)
     known = around.record.accounts if around.record else _alone(store, person_id, around.part)
     bundles, connections = _accounts(store, person_id, known)
-    rows = {row.app_id: row for row in around.rows}
+    rows = {row.app_id: row.at(now) for row in around.rows}
     held = [Held(one, grant, rows.get(grant.app_id)) for one in bundles for grant in one.grants or ()]
     told = [one.principal.admin for one in bundles]
     alone = all(one.principal.departed for one in bundles)
@@ -75,7 +76,7 @@ def person(store: TenantStore, person_id: str) -> Person:
 
 
 def accounts(store: TenantStore, person_id: str) -> tuple[Bundle, ...]:
-    """The accounts of one person. Two requests; one more before people were joined for the first time.
+    """The accounts of one person. Two requests; three before people were ever joined.
 
     Raises:
         NotFoundError: nobody has this id.

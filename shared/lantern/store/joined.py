@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lantern.domain import ids
 from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.blast import VendorReach
-from lantern.domain.inventory import App, Bundle
+from lantern.domain.inventory import App, Bundle, Principal
 from lantern.domain.people import PersonRecord
 from lantern.domain.products import ProductDecision
 from lantern.domain.risk import DEFAULT, Weights
@@ -37,13 +37,17 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class GrantSurroundings:
-    """What the risk of one grant takes, besides its bundle; `scopes` None where the set is not stored."""
+    """What the risk of one grant takes, besides its bundle.
+
+    `scopes` is None where the set is not stored, `person` where the account is its person's only one.
+    """
 
     view: AppView
     scopes: frozenset[str] | None
     last_used: date | None
     window: UseWindow | None
     weights: Weights
+    person: PersonRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +194,16 @@ class JoinedReader:
             window=self._store.use.decode_window(found[window]) if window in found else None,
         )
 
-    def grant_risk(self, connection: Connection, pid: str, app_id: str, scope_set: str) -> GrantSurroundings:
+    def grant_risk(
+        self, connection: Connection, principal: Principal, app_id: str, scope_set: str
+    ) -> GrantSurroundings:
         """What the risk of one grant takes, besides its bundle."""
-        keys, cid, shards = self._store.documents.keys, connection.id, connection.shards
+        keys, cid, shards, pid = self._store.documents.keys, connection.id, connection.shards, principal.id
+        person = self._store.people.part_key(principal.person_id)
         aspects = [keys.app(app_id, name) for name in ("FACTS", "RISK", "POLICY", "OVERRIDE")]
         held, window, weights = keys.scope_set(scope_set), keys.activity(cid), keys.risk_weights()
         use = keys.last_use(cid, ids.shard_of(pid, shards), shards)
-        found = self._store.documents.batch_get([*aspects, held, use, window, weights])
+        found = self._store.documents.batch_get([*aspects, held, use, window, weights, person])
         repo = self._store.apps
         last = self._store.use.decode_last(found[use]) if use in found else {}
         return GrantSurroundings(
@@ -207,4 +214,7 @@ class JoinedReader:
             weights=self._store.risk.decode_weights(found[weights]).weights()
             if weights in found
             else DEFAULT,
+            person=decode_persons(found[person].body).records.get(principal.person_id)
+            if person in found
+            else None,
         )

@@ -77,7 +77,9 @@ def judge(
     decided = decision_of(view, identified.product_id if joined else None, around.products)
     classes = knowledge.classes(app.provider, scopes)
     trusted = replace(
-        app_trust(knowledge.reference, app, identified, imitates, decided, around.now),
+        app_trust(
+            knowledge.reference, app, identified, imitates, decided.status if decided else None, around.now
+        ),
         unused=unused(classes, whole.untouched) if _known_long(app, around.now) else None,
         use_change=use_change(whole.weeks) if whole.weeks is not None else None,
     )
