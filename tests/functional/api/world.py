@@ -316,7 +316,10 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
             "entry_revision": None,
         },
         "look_alike": None,
-        "tallies": {"con": {"holders": 1}},
+        "tallies": {
+            cid: {"holders": people, "admins": None, "departed": 0, "stale": None, "scope_sets": ["ss_0"]}
+        },
+        "reach": {cid: {"data": ["files"], "access": ["read"], "severity": "high"}},
     }
     store.apps.put_risk(app.id, "f1", judged)
     store.apps.put_summary_part(
