@@ -171,7 +171,9 @@ class Bench:
         return [f for f in items if rule is None or f.rule_id == rule]
 
 
-def make_bench(client: Any, tables: tuple[str, str], knowledge: Knowledge, tenant: str = TENANT) -> Bench:
+def make_bench(
+    client: Any, tables: tuple[str, str], knowledge: Knowledge, tenant: str = TENANT, operators: Any = None
+) -> Bench:
     """A tenant with one active connection and an empty provider."""
     clock = FakeClock()
     session = TenantSession.open(tenant, tables[0], client)
@@ -190,5 +192,5 @@ def make_bench(client: Any, tables: tuple[str, str], knowledge: Knowledge, tenan
     )
     from tests.support.tables import dynamodb_client
 
-    platform = PlatformStore(dynamodb_client(), tables[1])
+    platform = PlatformStore(operators or dynamodb_client(), tables[1])
     return Bench(store, platform, MemoryProvider(clock), clock, knowledge, connection.id)

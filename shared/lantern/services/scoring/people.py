@@ -18,6 +18,8 @@ from lantern.store.tenant import TenantStore
 log = logging.getLogger(__name__)
 
 CAUSE: Final = "people"
+_MARK: Final = "people"
+"""Name of the cursor of a connection that is to be judged again."""
 _ATTEMPTS: Final = 4
 
 
@@ -34,7 +36,8 @@ def join_people(store: TenantStore, reference: Reference, now: datetime) -> Pass
     """Join the accounts of all connections; writes the bundles, records and index parts that change.
 
     Connections at which somebody turned out to be another person, or to have left, are judged again by a
-    message. Records and index are written last: what a crash leaves undone is found again as a difference.
+    message. They are marked before anything is written: after a crash the difference may be gone, the mark is
+    not.
 
     Raises:
         RevisionConflictError: another pass wrote meanwhile; the message is delivered again.
@@ -49,12 +52,18 @@ def join_people(store: TenantStore, reference: Reference, now: datetime) -> Pass
         return bearer.person_id if bearer else None
 
     joined = join(accounts, on, remembered)
+    marked = {one.id for one in connections if store.cursors.get(one.id, _MARK)}
+    again = tuple(sorted(marked | _changed(connections, accounts, records, joined)))
+    for cid in again:
+        if cid not in marked:
+            store.cursors.put(cid, _MARK, CAUSE, now)
     written = _assign(store, connections, accounts, joined, now)
-    again = _changed(connections, accounts, records, joined)
-    works = [Work(store.tenant_id, "score.run", cid, cause=CAUSE) for cid in again]
-    store.transact(now).outbox(*works).commit()
     store.people.put_records(joined.records, [one.id for one in connections])
     store.people.put_bearers(joined.addresses, index)
+    works = [Work(store.tenant_id, "score.run", cid, cause=CAUSE) for cid in again]
+    store.transact(now).outbox(*works).commit()
+    for cid in again:
+        store.cursors.delete(cid, _MARK)
     if written or again:
         log.info("people joined", extra={"bundles": written, "connections": len(again)})
     return Pass(joined, written, again)
@@ -82,7 +91,7 @@ def _changed(
     accounts: Iterable[Account],
     records: Mapping[str, PersonRecord],
     joined: Joined,
-) -> tuple[str, ...]:
+) -> set[str]:
     """Connections with accounts of which rules are told otherwise now; one not read yet is judged anyway."""
     before = {pid: one for one in records.values() for _, pid in one.accounts}
     found: set[str] = set()
@@ -93,7 +102,7 @@ def _changed(
         if was != (person, new.departed if new else one.departed) or one.person_id != person:
             found.add(one.connection_id)
     read = {one.id for one in connections if one.last_full_at is not None or one.kind == "import"}
-    return tuple(sorted(found & read))
+    return found & read
 
 
 @dataclass(frozen=True, slots=True)
