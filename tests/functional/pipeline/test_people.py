@@ -1,6 +1,5 @@
 """People, products and vendors over three providers, message by message."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -48,7 +47,7 @@ class Company(Bench):
 
 
 @pytest.fixture
-def company(knowledge: Knowledge) -> Iterator[Company]:
+def company(knowledge: Knowledge) -> Company:
     """Nothing is read yet; Otter.ai is at Slack and GitHub with its domain, at Google by its name alone."""
     dynamo = MemoryDynamo()
     dynamo.tables = {"tenants": {}, "platform": {}}
@@ -77,7 +76,7 @@ def company(knowledge: Knowledge) -> Iterator[Company]:
     for native in ("U1", "U2", "BOT"):
         slack.consent(native, "otter-slack", "channels:history", "users:read")
     hub.consent("9", "otter-hub", "repo")
-    yield made
+    return made
 
 
 def test_accounts_get_their_person_with_their_first_write(company: Company) -> None:
@@ -103,7 +102,7 @@ def test_accounts_get_their_person_with_their_first_write(company: Company) -> N
         assert join_people(company.store, company.knowledge.reference, company.clock.now()).again == ()
     assert used.write_units == 0, "nothing is written where nobody moved"
     assert company.store.people.all_bearers() == index
-    raw = repr([doc for doc in index.docs.values()])
+    raw = repr(list(index.docs.values()))
     assert "alice" not in raw
     assert "example" not in raw
 
