@@ -172,11 +172,11 @@ class Bench:
 
 
 def make_bench(
-    client: Any, tables: tuple[str, str], knowledge: Knowledge, tenant: str = TENANT, operators: Any = None
+    client: Callable[[], Any], tables: tuple[str, str], knowledge: Knowledge, tenant: str = TENANT
 ) -> Bench:
     """A tenant with one active connection and an empty provider."""
     clock = FakeClock()
-    session = TenantSession.open(tenant, tables[0], client)
+    session = TenantSession.open(tenant, tables[0], client())
     store = TenantStore(session, finding_type=Finding, random=random.Random(1).randbytes)
     connection = store.connections.put(
         Connection(
@@ -190,7 +190,5 @@ def make_bench(
             connected_at=clock.now(),
         )
     )
-    from tests.support.tables import dynamodb_client
-
-    platform = PlatformStore(operators or dynamodb_client(), tables[1])
+    platform = PlatformStore(client(), tables[1])
     return Bench(store, platform, MemoryProvider(clock), clock, knowledge, connection.id)

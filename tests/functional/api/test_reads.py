@@ -18,6 +18,7 @@ QUERIES = {
     "listVendorPeople": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),
     "findProducts": ("client_id",),
+    "listAssets": ("kind",),
     "getGrantRisk": ("connection_id",),
 }
 QUESTIONS = [

@@ -1,6 +1,7 @@
 """People, products and vendors over three providers, message by message."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -51,9 +52,14 @@ def company(knowledge: Knowledge) -> Company:
     """Nothing is read yet; Otter.ai is at Slack and GitHub with its domain, at Google by its name alone."""
     dynamo = MemoryDynamo()
     dynamo.tables = {"tenants": {}, "platform": {}}
-    client, meter = dynamo.client(), Meter()
-    meter.attach(client)
-    bench = make_bench(client, ("tenants", "platform"), knowledge, operators=dynamo.client())
+    meter = Meter()
+
+    def client() -> Any:
+        made = dynamo.client()
+        meter.attach(made)
+        return made
+
+    bench = make_bench(client, ("tenants", "platform"), knowledge)
     made = Company(**{name: getattr(bench, name) for name in bench.__dataclass_fields__})
     made.meter = meter
     made.clock.forward(hours=1)
