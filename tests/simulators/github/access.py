@@ -89,13 +89,14 @@ class Rates:
 class Access:
     """Checks callers. `key` is the public key of our app."""
 
-    def __init__(self, clock: Clock, rates: Rates, app: Any, key: Any) -> None:
+    def __init__(self, clock: Clock, rates: Rates, app: Any, key: Any, alive: Callable[[int], bool]) -> None:
         self.clock = clock
         self.rates = rates
         self.access: dict[str, Token] = {}
         self.unversioned = 0
         self._app = app
         self._key = key
+        self._alive = alive
 
     def issue(self, kind: str, installation_id: int, life: float, **more: Any) -> Token:
         """A fresh token."""
@@ -125,7 +126,7 @@ class Access:
         def guarded(request: Request, *parts: str) -> Response:
             self._version(request)
             token = self.access.get(_bearer(request))
-            if token is None or token.expires_at <= self.clock.now():
+            if token is None or token.expires_at <= self.clock.now() or not self._living(token):
                 raise GithubError(401, "Bad credentials")
             headers = self.rates.spend(f"installation ID {token.installation_id}/{token.user_id}")
             if named:
@@ -139,6 +140,9 @@ class Access:
             return response
 
         return guarded
+
+    def _living(self, token: Token) -> bool:
+        return token.user_id is not None or self._alive(token.installation_id)
 
     def _statement(self, text: str) -> None:
         now = self.clock.now()

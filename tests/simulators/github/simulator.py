@@ -110,7 +110,7 @@ class GithubSimulator:
         if self._keeper:
             self._keeper.load()
         self.rates = Rates(self.clock)
-        self.tokens = Access(self.clock, self.rates, app, self.signer.key.public_key())
+        self.tokens = Access(self.clock, self.rates, app, self.signer.key.public_key(), self.world.may_act)
         self.orgs = Orgs(self.world)
         self.ours = OurApp(self.world, self.tokens, app)
         self.counters = Counters(self.clock)

@@ -58,8 +58,8 @@ def paged(
 ) -> Response:
     """A numbered page of `rows`, with `Link` to the others; `path` is what the links say."""
     size, page = number(request, "per_page", default, 100), number(request, "page", 1, 1 << 30)
-    if request.half_page and size > 1:
-        size, page = max(1, size // 2), page * 2 - 1
+    if request.half_page and size % 2 == 0:
+        size, page = size // 2, page * 2 - 1
     part = list(rows[(page - 1) * size : page * size])
     headers = {}
     pages = max(1, -(-len(rows) // size))

@@ -89,6 +89,11 @@ class World:
         """The installation of our app, if there is one."""
         return next((one for one in self.installed(org) if one.app_id == self.ours.id), None)
 
+    def may_act(self, installation_id: int) -> bool:
+        """Whether an installation is there and not suspended: else its tokens are refused."""
+        made = self.installations.get(installation_id)
+        return made is not None and made.suspended_at is None
+
     def truth(self, key: str | None = None) -> dict[str, Any]:
         """What a perfect inventory would say: by native id the state and the grants (client: scopes)."""
         org = self.need(key)

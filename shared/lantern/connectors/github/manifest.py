@@ -5,6 +5,7 @@ for the REST API" (5,000 requests an hour for an installation; 1,750 an hour for
 practices for using the REST API" (what to wait for).
 """
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -109,7 +110,9 @@ MANIFEST: Final = Manifest(
 PRIMARY: Final = "primary_rate_limit"
 SECONDARY: Final = "secondary_rate_limit"
 DOCUMENTED: Final = "documented"
-"""The body is one of GitHub's own: proxies and outages do not name the page that describes the endpoint."""
+"""The body is one of GitHub's own: it names a page of the documentation."""
+ABOUT_THIS: Final = "about_this"
+"""It names the section about this very call: what proxies and outages do not."""
 
 INSTALLATION_GONE: Final = ErrorResolution(
     "config",
@@ -185,10 +188,10 @@ STATUSES: Final = StatusTable(
 APP_STATUSES: Final = StatusTable(
     rows=(
         *_COMMON,
-        Row(401, 401, _OUR_FAULT),
-        Row(403, 403, SUSPENDED, frozenset({DOCUMENTED})),
+        Row(401, 401, replace(_OUR_FAULT, retry=True, stale_token=True)),
+        Row(403, 403, SUSPENDED, frozenset({ABOUT_THIS})),
         Row(403, 403, _FAILED),
-        Row(404, 404, INSTALLATION_GONE, frozenset({DOCUMENTED})),
+        Row(404, 404, INSTALLATION_GONE, frozenset({ABOUT_THIS})),
         Row(404, 404, _FAILED),
         *_ENDING,
     ),
