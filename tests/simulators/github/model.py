@@ -10,6 +10,34 @@ FIRST = ("ada", "ben", "cleo", "dan", "eva", "finn", "gus", "hana", "ivo", "jo",
 LAST = ("north", "frost", "hale", "kirk", "lane", "moss", "pine", "reed", "shaw", "vale", "west")
 
 
+def account(identifier: int, login: str, kind: str) -> dict[str, Any]:
+    """An account as lists show it."""
+    url = f"https://api.github.com/users/{login}"
+    links = (
+        "followers",
+        "following",
+        "gists",
+        "starred",
+        "subscriptions",
+        "organizations",
+        "repos",
+        "events",
+    )
+    return {
+        "login": login,
+        "id": identifier,
+        "node_id": f"N_{identifier}",
+        "avatar_url": f"https://avatars.githubusercontent.com/u/{identifier}?v=4",
+        "gravatar_id": "",
+        "url": url,
+        "html_url": f"https://github.com/{login}",
+        **{f"{link}_url": f"{url}/{link}" for link in links},
+        "received_events_url": f"{url}/received_events",
+        "type": kind,
+        "site_admin": False,
+    }
+
+
 @dataclass(slots=True)
 class User:
     """A person's account."""
@@ -21,16 +49,7 @@ class User:
 
     def simple(self) -> dict[str, Any]:
         """A `Simple User`."""
-        return {
-            "login": self.login,
-            "id": self.id,
-            "node_id": f"U_{self.id}",
-            "avatar_url": f"https://avatars.githubusercontent.com/u/{self.id}?v=4",
-            "url": f"https://api.github.com/users/{self.login}",
-            "html_url": f"https://github.com/{self.login}",
-            "type": "User",
-            "site_admin": False,
-        }
+        return account(self.id, self.login, "User")
 
 
 @dataclass(slots=True)
@@ -115,14 +134,20 @@ class Org:
 
     def account(self) -> dict[str, Any]:
         """The organisation as an account."""
+        return account(self.id, self.login, "Organization")
+
+    def simple(self) -> dict[str, Any]:
+        """An `Organization Simple`."""
+        url = f"https://api.github.com/orgs/{self.login}"
+        links = ("repos", "events", "hooks", "issues", "members", "public_members")
         return {
             "login": self.login,
             "id": self.id,
             "node_id": f"O_{self.id}",
-            "url": f"https://api.github.com/orgs/{self.login}",
-            "html_url": f"https://github.com/{self.login}",
-            "type": "Organization",
-            "site_admin": False,
+            "url": url,
+            **{f"{link}_url": f"{url}/{link}" for link in links},
+            "avatar_url": f"https://avatars.githubusercontent.com/u/{self.id}?v=4",
+            "description": None,
         }
 
 

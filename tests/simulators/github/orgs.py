@@ -9,7 +9,7 @@ from typing import Any
 from tests.simulators.google.wire import Request, Response, json_response
 
 from .access import Token
-from .model import Credential, Org, Pat, Seat, iso
+from .model import Credential, Org, Pat, Seat, account, iso
 from .wire import DOCS, GithubError, base_of, not_found, number, paged, unprocessable
 from .world import World
 
@@ -60,16 +60,33 @@ class Orgs:
         found = self._world.user(key)
         if found is None:
             raise not_found(f"{DOCS}/users/users#get-a-user")
-        return json_response({**found.simple(), "name": found.name, "email": found.email})
+        now = iso(self._world.clock.now())
+        blank = dict.fromkeys(("company", "blog", "location", "hireable", "bio"))
+        counts = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
+        more = {"name": found.name, "email": found.email, "created_at": now, "updated_at": now}
+        return json_response({**found.simple(), **blank, **counts, **more})
 
     def app(self, request: Request, token: Token, slug: str) -> Response:
         """GET /apps/{app_slug}."""
         app = next((one for one in self._world.apps.values() if one.slug == slug and one.public), None)
         if app is None:
             raise not_found(f"{DOCS}/apps/apps#get-an-app")
-        owner = {"login": app.owner, "id": app.id + 1, "type": "Organization"}
-        more = {"name": app.name, "external_url": app.home, "permissions": app.permissions}
-        return json_response({"id": app.id, "slug": app.slug, "owner": owner, **more})
+        now = iso(self._world.clock.now())
+        body = {
+            "id": app.id,
+            "node_id": f"A_{app.id}",
+            "slug": app.slug,
+            "owner": account(app.id + 70_000, app.owner, "Organization"),
+            "name": app.name,
+            "description": None,
+            "external_url": app.home,
+            "html_url": f"https://github.com/apps/{app.slug}",
+            "created_at": now,
+            "updated_at": now,
+            "permissions": app.permissions,
+            "events": [],
+        }
+        return json_response(body)
 
     # -- Copilot ---------------------------------------------------------------------------------
 
@@ -243,7 +260,15 @@ def membership(world: World, org: Org, login: str) -> dict[str, Any]:
         raise not_found(f"{DOCS}/orgs/members#get-organization-membership-for-a-user")
     state = "active" if user.id in org.members else "pending"
     role = org.members.get(user.id, "member")
-    return {"state": state, "role": role, "organization": org.account(), "user": user.simple()}
+    url = f"https://api.github.com/orgs/{org.login}"
+    return {
+        "url": f"{url}/memberships/{user.login}",
+        "state": state,
+        "role": role,
+        "organization_url": url,
+        "organization": org.simple(),
+        "user": user.simple(),
+    }
 
 
 def _since(phrase: str) -> float:

@@ -146,7 +146,7 @@ def _person(feed: Feed, login: str, people: dict[str, str | None], halt: Halt) -
 def _deliveries(feed: Feed, cursor: Cursor, now: datetime, halt: Halt) -> tuple[Cursor, tuple[Hint, ...]]:
     """Hints of deliveries that failed since; at most so many at a time, the oldest first."""
     since = max(cursor.delivered, now - cursors.LONGEST) - cursors.OVERLAP
-    missed = sorted(_missed(feed, since, halt), key=lambda one: one.at)
+    missed = sorted(_missed(feed, since, halt), key=lambda one: (one.at, one.id))
     fresh = {one.guid: one for one in missed if cursors.digest(one.guid) not in cursor.seen}
     taken = list(fresh.values())[:_DETAILS]
     hints = []

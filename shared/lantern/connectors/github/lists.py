@@ -112,7 +112,7 @@ class Lists:
         """The public page of an app; None where it has none. Asked once."""
         if slug not in self._abouts:
             try:
-                self._abouts[slug] = self._api.get(f"/apps/{segment(slug)}", "slug", halt)
+                self._abouts[slug] = self._api.get(f"/apps/{segment(slug)}", "owner", halt)
             except CallError as error:
                 if error.reason != "not_found":
                     raise
