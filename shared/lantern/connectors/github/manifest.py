@@ -69,7 +69,7 @@ MANIFEST: Final = Manifest(
         ScopeNeed(SEATS, "assignments", "Copilot seats and their use stay unseen", required=False),
         ScopeNeed(
             REQUESTED,
-            "assets",
+            "push",
             "requests for personal access tokens are not noticed when they are made",
             required=False,
         ),

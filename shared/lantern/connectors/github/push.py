@@ -14,11 +14,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from lantern.connectors.github.normalize import ORGANISATION
 from lantern.connectors.protocol import Hint
 from lantern.connectors.pushing import BODY_LIMIT, Known, PushRefusedError, PushRequest, Receipt, Told
 
-ORGANISATION: Final = "organisation"
-"""Native id of the account that stands for the organisation itself."""
 _SIGNATURE: Final = re.compile(r"sha256=[0-9a-f]{64}", re.ASCII)
 _DELIVERY: Final = re.compile(r"[0-9A-Za-z-]{8,64}", re.ASCII)
 _ABOUT_ALL: Final = frozenset({"installation", "installation_repositories", "installation_target"})
