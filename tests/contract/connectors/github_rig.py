@@ -50,7 +50,7 @@ class GithubRig:
     identity: Identity
     refresh_token: str
 
-    api_paths = "^/(orgs|organizations|users?|apps?)/"
+    api_paths = "^/((orgs|organizations|users?|apps?)/|graphql)"
     secret_paths = "^/app/"
     client_secret = APP.client_secret
     act_paths = ("/credential-authorizations/", "DELETE")

@@ -273,3 +273,47 @@ def test_a_list_shorter_than_it_says_is_no_list(monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(lists.GithubApi, "page", cut)
         assert all(isinstance(o, Unread) and o.reason == "malformed" for o in read(rig, people).values())
+
+
+def test_work_addresses_come_from_verified_domains() -> None:
+    with github() as rig:
+        people = [p for p in rig.everybody() if p.kind == "user"]
+        members = [p for p in people if p.org_unit is None]
+        assert all(p.email and p.email.endswith("@harbourline.example") for p in members)
+        assert all(p.email == (p.email or "").lower() for p in members)
+        assert [p.email for p in people if p.org_unit] == [None]
+        one = rig.connector.principal(Hint(native_id=members[3].native_id))
+        assert one == members[3]
+        user = rig.simulator.world.person(one.native_id)
+        user.emails += ["second@harbourline.example", "B@harbourline.EXAMPLE"]
+        again = rig.connector.principal(Hint(native_id=one.native_id))
+        assert again
+        assert (again.email, again.aliases[-1]) == ("b@harbourline.example", "second@harbourline.example")
+        rig.simulator.world.need(None).domains = []
+        assert {p.email for p in rig.everybody()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("answer", "fails"),
+    [
+        ({"data": None, "errors": [{"type": "FORBIDDEN"}]}, False),
+        ({"data": {"nodes": [None, {}]}, "errors": [{"type": "NOT_FOUND"}]}, False),
+        ({"data": {"nodes": []}, "errors": [{"type": "RATE_LIMITED"}]}, True),
+        ({"errors": [{"message": "Something went wrong"}]}, True),
+        ({"data": {}}, True),
+        ([], True),
+    ],
+)
+def test_an_address_that_may_not_be_seen_is_none_and_a_failure_is_one(answer: Any, fails: bool) -> None:
+    from lantern.connectors.github.addresses import addresses
+    from lantern.connectors.http import Reply
+
+    class Api:
+        def send(self, *_: Any, **__: Any) -> Reply:
+            return Reply(200, {}, answer)
+
+    if fails:
+        with pytest.raises(CallError):
+            addresses(Api(), "harbourline", ["N_1"], None)  # type: ignore[arg-type]
+    else:
+        assert addresses(Api(), "harbourline", ["N_1"], None) == {}  # type: ignore[arg-type]

@@ -46,6 +46,7 @@ class User:
     login: str
     name: str
     email: str | None = None
+    emails: list[str] = field(default_factory=list)
 
     def simple(self) -> dict[str, Any]:
         """A `Simple User`."""
@@ -124,6 +125,7 @@ class Org:
     login: str
     ghec: bool = True
     copilot: bool = True
+    domains: list[str] = field(default_factory=list)
     members: dict[int, str] = field(default_factory=dict)
     pending: list[int] = field(default_factory=list)
     outside: list[int] = field(default_factory=list)
@@ -192,6 +194,7 @@ def make_up(org: Org, people: dict[int, User], spec: OrgSpec, now: float) -> Non
     for position in range(spec.employees + outsiders):
         first, last = FIRST[position % len(FIRST)], LAST[position // len(FIRST) % len(LAST)]
         user = User(org.id * 10_000 + position + 1, f"{first}-{last}-{position}", f"{first} {last}".title())
+        user.emails = [f"{first}@mail.example", f"{first.title()}.{last}{position}@{spec.login}.example"]
         people[user.id] = user
         if position >= spec.employees:
             org.outside.append(user.id)

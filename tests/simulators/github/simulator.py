@@ -196,6 +196,7 @@ class GithubSimulator:
             ("GET", "/user/{id}", "users.by_id", token(orgs.user)),
             ("GET", "/user", "user", token(ours.me, person=True)),
             ("GET", "/users/{login}", "users.by_login", token(orgs.user)),
+            ("POST", "/graphql", "graphql", token(orgs.graphql, ("members", "read"))),
             ("GET", "/apps/{slug}", "apps.get", token(orgs.app)),
             ("GET", "/app/installations/{id}", "app.installation", app(ours.installation)),
             ("DELETE", "/app/installations/{id}", "app.uninstall", app(ours.uninstall)),

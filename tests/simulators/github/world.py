@@ -27,7 +27,8 @@ class World:
         self.hooks = Hooks(clock)
         self._numbers = itertools.count(5_000_000)
         for position, spec in enumerate(specs):
-            org = Org(9_001 + position, spec.login, spec.ghec, spec.copilot)
+            domains = [f"{spec.login}.example"]
+            org = Org(9_001 + position, spec.login, spec.ghec, spec.copilot, domains)
             self.orgs[org.id] = org
             make_up(org, self.people, spec, clock.now())
             for app in FOREIGN:

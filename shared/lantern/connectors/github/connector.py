@@ -17,6 +17,7 @@ from lantern.connectors.github.manifest import (
     APP,
     APP_STATUSES,
     AUDIT,
+    GRAPHQL,
     MANIFEST,
     OTHER_ORGANISATION,
     REQUESTS,
@@ -86,9 +87,9 @@ class GithubConnector:
         # What is no installation's: there a 404 does not say that ours is gone.
         self._hooks = GithubApi(client(io, STATUSES, "", (APP,), statement), self._base, ("app",))
         self._tokens = InstallationTokens(app, self._base, self._installation, io.clock)
-        self._api = GithubApi(
-            client(io, STATUSES, credentials.tenant, (REQUESTS, AUDIT), self._tokens), self._base
-        )
+        http = client(io, STATUSES, credentials.tenant, (REQUESTS, AUDIT, GRAPHQL), self._tokens)
+        self._api = GithubApi(http, self._base)
+        self._graph = GithubApi(http, self._base, ("graphql",))
         self._lock = threading.Lock()
         self._made: _Tools | None = None
 
@@ -235,7 +236,7 @@ class GithubConnector:
             if self._made is None:
                 found, held = self._organisation(halt), self._tokens.held(halt)
                 lists = Lists(self._api, found.name, self._io.clock)
-                reader = Reader(self._api, lists, self._owner, held, self._io.max_in_flight)
+                reader = Reader(self._api, self._graph, lists, self._owner, held, self._io.max_in_flight)
                 self._made = _Tools(found, lists, reader, held)
             return self._made
 

@@ -1,6 +1,6 @@
 """Facts about GitHub: endpoints, permissions, quotas, and what its statuses mean.
 
-Sources: GitHub's OpenAPI description (paths, bodies), "Permissions required for GitHub Apps", "Rate limits
+Sources: GitHub's OpenAPI and GraphQL descriptions, "Permissions required for GitHub Apps", "Rate limits
 for the REST API" (5,000 requests an hour for an installation; 1,750 an hour for the audit log), "Best
 practices for using the REST API" (what to wait for).
 """
@@ -25,6 +25,7 @@ SEATS_WRITE: Final = "organization_copilot_seat_management:write"
 
 REQUESTS: Final = Quota("requests", 5000, 3600.0)
 AUDIT: Final = Quota("audit", 1750, 3600.0)
+GRAPHQL: Final = Quota("graphql", 5000, 3600.0)
 APP: Final = Quota("app", 5000, 3600.0)
 """What our app may ask for itself: one quota for all organisations."""
 
@@ -87,7 +88,7 @@ MANIFEST: Final = Manifest(
         ),
         ScopeNeed(SEATS_WRITE, "revoke", "Copilot seats can be seen but not cancelled", required=False),
     ),
-    quotas=(REQUESTS, AUDIT, APP),
+    quotas=(REQUESTS, AUDIT, GRAPHQL, APP),
     access_token_lifetime_s=3600,
     features=frozenset(
         {"grants", "applications", "assignments", "assets", "activity", "changes", "push", "revoke"}

@@ -148,7 +148,7 @@ def principal(
     *,
     admin: bool | None,
     outside: bool = False,
-    email: str | None = None,
+    addresses: tuple[str, ...] = (),
 ) -> Principal:
     """A `Simple User` as a principal; its name is the login, which may change.
 
@@ -164,10 +164,11 @@ def principal(
         kind="service" if row.get("type") == "Bot" else "user",
         status="active",
         person_id=ids.person_id(identifier),
-        email=email,
+        email=addresses[0] if addresses else None,
         name=login(row),
         admin=admin,
         org_unit=OUTSIDE if outside else None,
+        aliases=addresses[1:],
     )
 
 

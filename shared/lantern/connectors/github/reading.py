@@ -1,13 +1,14 @@
 """Who is here, and what everybody holds: read from lists of the whole organisation, or person by person."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.github import normalize
+from lantern.connectors.github.addresses import addresses
 from lantern.connectors.github.api import GithubApi, Page
 from lantern.connectors.github.lists import OUTSIDE, ROLES, Absent, Lists
 from lantern.connectors.github.manifest import SEATS
@@ -40,9 +41,16 @@ class Reader:
     """Reads one organisation for one connection; safe for threads."""
 
     def __init__(
-        self, api: GithubApi, lists: Lists, owner: Owner, permissions: frozenset[str], cap: int
+        self,
+        api: GithubApi,
+        graph: GithubApi,
+        lists: Lists,
+        owner: Owner,
+        permissions: frozenset[str],
+        cap: int,
     ) -> None:
         self._api = api
+        self._graph = graph
         self._lists = lists
         self._owner = owner
         self._permissions = permissions
@@ -57,19 +65,21 @@ class Reader:
         if part not in _PARTS:
             raise ValueError("not a cursor of this listing")
         page = self._lists.members(part, following or None, halt)
-        rows = tuple(self._principal(row, part) for row in page.rows)
+        mail = addresses(self._graph, self._lists.name, _nodes(page.rows), halt)
+        rows = tuple(self._principal(row, part, mail) for row in page.rows)
         self._listed.update(row.native_id for row in rows)
         if cursor is None:
             rows = (normalize.organisation(self._owner, self._lists.name), *rows)
         return PrincipalPage(rows, _onward(part, page))
 
-    def _principal(self, row: object, part: str) -> Principal:
+    def _principal(self, row: Mapping[str, Any], part: str, mail: Mapping[str, tuple[str, ...]]) -> Principal:
         try:
             return normalize.principal(
-                row,  # type: ignore[arg-type] # the page holds objects only
+                row,
                 self._owner,
                 admin=part == "admin",
                 outside=part == OUTSIDE,
+                addresses=mail.get(normalize.account_id(row), ()),
             )
         except MalformedError as error:
             raise CallError(GARBLED, detail=f"members: {error}") from None
@@ -95,10 +105,11 @@ class Reader:
                 raise CallError(GARBLED, detail="unknown, and listed") from None
             return None
         role = self._lists.membership(name, halt)
-        if role is not None:
-            return self._principal(row, role)
-        ids = self._lists.roster(halt)
-        return self._principal(row, OUTSIDE) if native_id in ids.values() else None
+        if role is None and native_id in self._lists.roster(halt).values():
+            role = OUTSIDE
+        if role is None:
+            return None
+        return self._principal(row, role, addresses(self._graph, self._lists.name, _nodes([row]), halt))
 
     def read(self, principals: Sequence[Principal], halt: Halt) -> Iterator[Observation | Unread]:
         """What these accounts hold, in any order.
@@ -214,7 +225,6 @@ class Reader:
         present = account if found else self.find(account.native_id, halt)
         if present is None:
             return Observation(replace(account, status="deleted"), None, gone=True)
-        present = replace(present, email=account.email)
         seat, certain = self._seat(present, first, halt)
         try:
             mine = self._lists.credentials(halt, login=present.name or "").value
@@ -247,6 +257,10 @@ class Reader:
             return None
         except CallError as error:
             return _unread(account, error)
+
+
+def _nodes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [row["node_id"] for row in rows if isinstance(row.get("node_id"), str)]
 
 
 def _onward(part: str, page: Page) -> str | None:
