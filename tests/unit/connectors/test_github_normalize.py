@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lantern.connectors.github import audit, cursor, normalize
+from lantern.connectors.github import audit, cursor, keys, normalize
 from lantern.connectors.github.api import codes, heed
 from lantern.connectors.github.manifest import ABOUT_THIS, DOCUMENTED, PRIMARY, SECONDARY
 from lantern.connectors.github.normalize import MalformedError, Owner
@@ -60,12 +60,12 @@ def test_tokens_of_one_type_are_one_grant_with_all_scopes() -> None:
         credential(credential_id=8, credential_type="GitHub app token", scopes=[]),
     ]
     rows[2] = {**rows[2], "token_last_eight": None, "fingerprint": "SHA256:x"}
-    read = [normalize.credential(row) for row in rows]
-    grants = {grant.app.client_id: grant for grant in normalize.authorised(read)}
+    read = [keys.credential(row) for row in rows]
+    grants = {grant.app.client_id: grant for grant in keys.authorised(read)}
     assert set(grants) == {"sso-oauth-app-token", "sso-github-app-token"}
     assert grants["sso-oauth-app-token"].scopes == {"repo", "gist"}
     assert grants["sso-oauth-app-token"].granted_on == date(2025, 1, 1)
-    asset = normalize.key(read[2], OWNER, None)
+    asset = keys.key(read[2], OWNER, None)
     assert (asset.native_id, asset.owner, asset.name) == ("sso:7", None, "SSH key of ada")
     assert asset.facts == {"type": "SSH key", "hint": "SHA256:x"}
 
@@ -82,7 +82,7 @@ def test_a_token_that_expired_says_so() -> None:
         "token_last_used_at": None,
         "access_granted_at": "2025-01-01T00:00:00Z",
     }
-    asset = normalize.token_asset(normalize.personal_token(row), OWNER)
+    asset = keys.token_asset(keys.personal_token(row), OWNER)
     assert (asset.state, len(asset.name), asset.owner) == ("expired", 200, OWNER.principal_id("7"))
     assert asset.facts["scopes"] == ("contents:write", "members:read")
 
@@ -101,15 +101,15 @@ def test_a_seat_without_a_person_is_nobody_s() -> None:
         (normalize.installation, installation(created_at="yesterday")),
         (normalize.installation, installation(created_at="2026-05-01T23:30:00")),
         (normalize.installation, []),
-        (normalize.credential, credential(login=None)),
-        (normalize.credential, credential(scopes="repo")),
-        (normalize.credential, credential(credential_id=True)),
-        (normalize.credential, None),
+        (keys.credential, credential(login=None)),
+        (keys.credential, credential(scopes="repo")),
+        (keys.credential, credential(credential_id=True)),
+        (keys.credential, None),
         (normalize.seat, {"created_at": "2026-01-01T00:00:00Z"}),
         (normalize.seat, {"created_at": 1, "assignee": {"id": 1}}),
         (normalize.seat, {"created_at": None, "assignee": {"login": "a"}}),
-        (normalize.personal_token, {"id": 1, "permissions": {"organization": "read"}}),
-        (normalize.personal_token, {}),
+        (keys.personal_token, {"id": 1, "permissions": {"organization": "read"}}),
+        (keys.personal_token, {}),
     ],
 )
 def test_what_has_not_the_documented_shape_is_refused(reader: Any, row: Any) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 from lantern.connectors.github.api import GithubApi, segment
+from lantern.connectors.github.keys import TOKEN_TYPES
 from lantern.connectors.github.lists import Absent, Lists
 from lantern.connectors.github.manifest import ADMINISTRATION_WRITE, SEATS, SEATS_WRITE, TOKENS_WRITE
-from lantern.connectors.github.normalize import COPILOT, ORGANISATION, TOKEN_TYPES, Installation, Seat
+from lantern.connectors.github.normalize import COPILOT, ORGANISATION, Installation, Seat
 from lantern.connectors.github.reading import Reader
 from lantern.connectors.halt import Halt
 from lantern.connectors.protocol import Action, ActionResult

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from lantern.connectors.github import changes as feeds
-from lantern.connectors.github import normalize
+from lantern.connectors.github import keys, normalize
 from lantern.connectors.github.actions import Actor
 from lantern.connectors.github.api import GithubApi, client
 from lantern.connectors.github.lists import Absent, Lists
@@ -148,14 +148,14 @@ class GithubConnector:
         tools = self._tools(halt)
         if TOKENS not in tools.permissions:
             return None
-        keys = [normalize.token_asset(one, self._owner) for one in tools.lists.personal_tokens(halt).value]
+        found = [keys.token_asset(one, self._owner) for one in tools.lists.personal_tokens(halt).value]
         try:
-            listed = [c for c in tools.lists.credentials(halt).value if normalize.token_app(c) is None]
+            listed = [c for c in tools.lists.credentials(halt).value if keys.token_app(c) is None]
         except Absent:
             listed = []
         people = {login.lower(): key for login, key in tools.lists.roster(halt).items()} if listed else {}
-        keys += [normalize.key(one, self._owner, people.get(one.login.lower())) for one in listed]
-        return AssetListing("api_key", tuple(keys))
+        found += [keys.key(one, self._owner, people.get(one.login.lower())) for one in listed]
+        return AssetListing("api_key", tuple(found))
 
     def principal(self, hint: Hint) -> Principal | None:
         """The account a hint names by its id: GitHub finds nobody by address."""

@@ -12,10 +12,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from lantern.connectors.github import normalize
+from lantern.connectors.github import keys, normalize
 from lantern.connectors.github.api import GithubApi, Page, segment
+from lantern.connectors.github.keys import Credential, PersonalToken
 from lantern.connectors.github.manifest import DOCUMENTED
-from lantern.connectors.github.normalize import Credential, Installation, MalformedError, PersonalToken, Seat
+from lantern.connectors.github.normalize import Installation, MalformedError, Seat
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED
 from lantern.connectors.protocol import Clock
@@ -164,7 +165,7 @@ class Lists:
         params = {"login": login} if login else {}
         pages = partial(self._api.pages, path, halt, params=params)
         rows = self._offered(_CREDENTIALS, lambda: self._twice(pages, key="credential_id"))
-        found = [_read(normalize.credential, row) for row in rows]
+        found = [_read(keys.credential, row) for row in rows]
         if login and any(one.login.lower() != login.lower() for one in found):
             raise CallError(GARBLED, detail="credentials of somebody else")
         return Dated(found, at)
@@ -173,7 +174,7 @@ class Lists:
         """The fine-grained personal access tokens that reach the organisation."""
         at, path = self._clock.now(), f"{self._path}/personal-access-tokens"
         pages = partial(self._api.pages, path, halt)
-        return Dated([_read(normalize.personal_token, row) for row in self._twice(pages)], at)
+        return Dated([_read(keys.personal_token, row) for row in self._twice(pages)], at)
 
     def _twice(self, pages: Callable[[], Iterable[Page]], key: str = "id") -> list[Mapping[str, Any]]:
         """All rows of a list; of one longer than a page, what either of two readings showed."""

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any, Final
 
 from lantern.connectors.fanout import fan_out
-from lantern.connectors.github import normalize
+from lantern.connectors.github import keys, normalize
 from lantern.connectors.github.addresses import addresses
 from lantern.connectors.github.api import GithubApi, Page
+from lantern.connectors.github.keys import Credential
 from lantern.connectors.github.lists import OUTSIDE, ROLES, Absent, Lists
 from lantern.connectors.github.manifest import SEATS
-from lantern.connectors.github.normalize import ORGANISATION, Credential, MalformedError, Owner, Seat
+from lantern.connectors.github.normalize import ORGANISATION, MalformedError, Owner, Seat
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED, HaltedError
 from lantern.connectors.protocol import PrincipalPage, Unread, Use
@@ -143,7 +144,7 @@ class Reader:
             (login, client, one.last_used_at)
             for login, mine in (held.credentials or {}).items()
             for one in mine
-            if (client := normalize.token_app(one)) and one.last_used_at
+            if (client := keys.token_app(one)) and one.last_used_at
         ]
         people = {login.lower(): key for login, key in self._lists.roster(halt).items()} if used else {}
         for login, client, at in used:
@@ -277,7 +278,7 @@ def _sources(*, seat: bool, credential: bool) -> frozenset[GrantSource]:
 
 def _grants(seat: Seat | None, credentials: Sequence[Credential]) -> tuple[ObservedGrant, ...]:
     seated = [normalize.seated(seat)] if seat else []
-    return normalize.sorted_grants(seated, normalize.authorised(credentials))
+    return normalize.sorted_grants(seated, keys.authorised(credentials))
 
 
 def _unread(account: Principal, error: CallError) -> Unread:
