@@ -91,9 +91,9 @@ class GithubRig:
     def grants_path(self, native_id: str) -> str:
         return f"/credential-authorizations[?].*login={self.login(native_id)}(&|$)"
 
-    def another(self, **more: Any) -> Connector:
+    def another(self, connection_id: str = "con_1", **more: Any) -> Connector:
         """A connector that remembers nothing, as the next message has it."""
-        return connector(self.simulator, replace(self.io, **more), self.refresh_token)
+        return connector(self.simulator, replace(self.io, **more), self.refresh_token, connection_id)
 
     def clear(self) -> None:
         self.simulator.control.clear_faults()
@@ -104,9 +104,11 @@ def registration(simulator: GithubSimulator) -> ClientRegistration:
     return ClientRegistration(told.pop("client_id"), told.pop("client_secret"), told)
 
 
-def connector(simulator: GithubSimulator, io: registry.Io, secret: str) -> Connector:
+def connector(
+    simulator: GithubSimulator, io: registry.Io, secret: str, connection_id: str = "con_1"
+) -> Connector:
     organisation = str(simulator.world.need(None).id)
-    credentials = registry.Credentials(TENANT, "con_1", organisation, registration(simulator), secret)
+    credentials = registry.Credentials(TENANT, connection_id, organisation, registration(simulator), secret)
     return registry.connect("github", credentials, io)
 
 

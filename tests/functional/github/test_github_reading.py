@@ -1,6 +1,7 @@
 """What the GitHub connector reads from a simulated organisation, and what it refuses to conclude."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -222,20 +223,21 @@ def test_the_last_use_falls_into_the_window_that_holds_it() -> None:
     with github(30, seed=5) as rig:
         rig.simulator.control.use_seat(one := next(iter(seated(rig))))
         now = rig.io.clock.now()
-        since = now.replace(microsecond=0) - lists_day(5)
-        (page,) = rig.connector.history(since, now + lists_day(1), rig.deadline())
+        since = now.replace(microsecond=0) - timedelta(days=5)
+        (page,) = rig.connector.history(since, now + timedelta(days=1), rig.deadline())
         assert page.last
         assert (one, "copilot") in {(use.native_id, use.client_id) for use in page.uses}
         assert {use.client_id for use in page.uses} <= {"copilot", "sso-oauth-app-token"}
-        assert all(since <= use.last_at < now + lists_day(1) for use in page.uses)
-        (before,) = rig.connector.history(since - lists_day(400), since - lists_day(300), rig.deadline())
+        assert all(since <= use.last_at < now + timedelta(days=1) for use in page.uses)
+        # The newest window takes in what came after it; an older one does not.
+        (late,) = rig.connector.history(since, now - timedelta(hours=2), rig.deadline())
+        assert (one, "copilot") in {(use.native_id, use.client_id) for use in late.uses}
+        (older,) = rig.connector.history(since, now - timedelta(days=2), rig.deadline())
+        assert (one, "copilot") not in {(use.native_id, use.client_id) for use in older.uses}
+        (before,) = rig.connector.history(
+            since - timedelta(days=400), since - timedelta(days=300), rig.deadline()
+        )
         assert before.uses == ()
-
-
-def lists_day(days: int) -> Any:
-    from datetime import timedelta
-
-    return timedelta(days=days)
 
 
 def test_a_suspended_or_swapped_installation_stops_everything() -> None:

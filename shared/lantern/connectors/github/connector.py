@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from lantern.connectors.github import changes as feeds
@@ -54,6 +54,7 @@ from lantern.domain.inventory import Observation, Principal
 log = logging.getLogger(__name__)
 
 _PATIENCE_S: Final = 120.0  # for calls that come without a deadline
+_RECENT: Final = timedelta(days=1)
 _NO_CHANNELS: Final = ErrorResolution(
     "system", "provider_error", "GitHub delivers to one address for all organisations."
 )
@@ -186,14 +187,21 @@ class GithubConnector:
     def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[HistoryPage]:
         """The last use of seats and authorised tokens, where it falls into `[since, until)`.
 
-        GitHub keeps no more than the last use of each; of installed apps it tells none.
+        GitHub keeps no more than the last use of each; of installed apps it tells none. What is in use every
+        day was last used after any window: so the window that ends by now takes in what came after it, or
+        daily use would never be seen.
         """
         halt = Halt(self._io.clock, deadline)
         if halt.passed():
             return
         try:
             tools = self._tools(halt)
-            uses = tuple(one for one in tools.reader.last_uses(halt) if since <= one.last_at < until)
+            last = self._io.clock.now() - until < _RECENT
+            uses = tuple(
+                one
+                for one in tools.reader.last_uses(halt)
+                if since <= one.last_at and (last or one.last_at < until)
+            )
         except HaltedError:
             return
         yield HistoryPage(uses, (), (), len(uses), last=True)
