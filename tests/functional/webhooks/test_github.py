@@ -116,28 +116,27 @@ def test_the_same_json_in_another_order_is_another_body(world: World):
     assert len(world.sent) == 1
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"X-Hub-Signature-256": None}, 401),
-        ({"X-Hub-Signature-256": [""]}, 401),
-        ({"X-Hub-Signature-256": ["{good}", "{good}"]}, 401),
-        ({"X-Hub-Signature-256": ["{good}, {good}"]}, 401),
-        ({"X-Hub-Signature-256": ["{GOOD}"]}, 401),
-        ({"X-Hub-Signature-256": ["{old}"]}, 401),
-        ({"X-Hub-Signature-256": ["{cut}"]}, 401),
-        ({"X-Hub-Signature-256": ["sha256=" + "é" * 64]}, 401),
-        ({"X-Hub-Signature-256": None, "X-Hub-Signature": ["{sha1}"]}, 401),
-        ({"X-Hub-Signature-256": ["{sha1}"]}, 401),
-        ({"X-Hub-Signature-256": ["{sha512}"]}, 401),
-        ({"X-GitHub-Event": None}, 400),
-        ({"X-GitHub-Delivery": None}, 400),
-        ({"X-GitHub-Delivery": ["short"]}, 400),
-        ({"X-GitHub-Delivery": ["x" * 65]}, 400),
-        ({"X-GitHub-Delivery": [GUID, GUID]}, 400),
-    ],
+FORGED: tuple[tuple[dict[str, list[str] | None], int], ...] = (
+    ({"X-Hub-Signature-256": None}, 401),
+    ({"X-Hub-Signature-256": [""]}, 401),
+    ({"X-Hub-Signature-256": ["{good}", "{good}"]}, 401),
+    ({"X-Hub-Signature-256": ["{good}, {good}"]}, 401),
+    ({"X-Hub-Signature-256": ["{GOOD}"]}, 401),
+    ({"X-Hub-Signature-256": ["{old}"]}, 401),
+    ({"X-Hub-Signature-256": ["{cut}"]}, 401),
+    ({"X-Hub-Signature-256": ["sha256=" + "é" * 64]}, 401),
+    ({"X-Hub-Signature-256": None, "X-Hub-Signature": ["{sha1}"]}, 401),
+    ({"X-Hub-Signature-256": ["{sha1}"]}, 401),
+    ({"X-Hub-Signature-256": ["{sha512}"]}, 401),
+    ({"X-GitHub-Event": None}, 400),
+    ({"X-GitHub-Delivery": None}, 400),
+    ({"X-GitHub-Delivery": ["short"]}, 400),
+    ({"X-GitHub-Delivery": ["x" * 65]}, 400),
+    ({"X-GitHub-Delivery": [GUID, GUID]}, 400),
 )
-def test_a_delivery_that_is_not_githubs_is_refused(world: World, headers: Any, status: int):
+
+
+def test_a_delivery_that_is_not_githubs_is_refused(world: World):
     raw = json.dumps(member_added()).encode()
     good = signature(SECRET, raw)
     words = {
@@ -154,8 +153,9 @@ def test_a_delivery_that_is_not_githubs_is_refused(world: World, headers: Any, s
             value = value.replace(word, text)
         return value
 
-    given = {k: v and [filled(one) for one in v] for k, v in headers.items()}
-    assert world.post(event(raw=raw, headers=given)) == status
+    for headers, status in FORGED:
+        given = {k: v and [filled(one) for one in v] for k, v in headers.items()}
+        assert world.post(event(raw=raw, headers=given)) == status, headers
     assert world.sent == []
 
 
@@ -169,9 +169,9 @@ def test_a_body_over_a_megabyte_is_refused_unread(world: World):
     assert world.post(event(raw=b"x" * 1_000_001)) == 413
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"null", b"[]", b"1", b"\xff\xfe", b"[" * 100_000])
-def test_a_signed_body_that_is_no_event_is_refused(world: World, raw: bytes):
-    assert world.post(event(raw=raw)) == 400
+def test_a_signed_body_that_is_no_event_is_refused(world: World):
+    for raw in (b"", b"{", b"null", b"[]", b"1", b"\xff\xfe", b"[" * 100_000):
+        assert world.post(event(raw=raw)) == 400
     assert world.sent == []
 
 
@@ -182,9 +182,9 @@ def test_replays_at_once_have_one_effect(world: World):
     assert len(world.sent) == 1
 
 
-@pytest.mark.parametrize("organisation", [4711, "9001", None, True, {"id": 9001}])
-def test_an_organisation_that_nobody_connected_is_answered_and_dropped(world: World, organisation: Any):
-    assert world.post(event({**member_added(), "organization": {"id": organisation}})) == 200
+def test_an_organisation_that_nobody_connected_is_answered_and_dropped(world: World):
+    for organisation in (4711, "9001", None, True, {"id": 9001}):
+        assert world.post(event({**member_added(), "organization": {"id": organisation}})) == 200
     assert world.sent == []
 
 
