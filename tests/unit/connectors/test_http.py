@@ -13,6 +13,7 @@ import pytest
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import (
     HaltedError,
+    Heeded,
     HttpClient,
     Limits,
     Request,
@@ -359,3 +360,33 @@ def test_next_links_to_elsewhere_are_refused(link: str) -> None:
 )
 def test_error_codes_of_all_shapes(body: Any, codes: set[str]) -> None:
     assert error_codes(body) == codes
+
+
+def test_headers_may_decide_what_a_refusal_is_and_how_long_to_wait(serve: Any) -> None:
+    """Some providers say only in headers that a quota is used up, and until when."""
+    base, script = serve((403, b"{}", {"x-left": "0", "x-until": "40"}), (403, b"{}", {"x-left": "9"}))
+    forbidden = ErrorResolution("config", "forbidden", "no")
+    table = StatusTable((Row(403, 403, REFUSED, frozenset({"spent"})), Row(403, 403, forbidden)), FAILED)
+
+    def heed(status: int, headers: Any, said: frozenset[str], now: datetime) -> Heeded:
+        assert (status, said, now.year) == (403, frozenset(), 2026)
+        spent = headers.get("X-Left") == "0"
+        return Heeded(frozenset({"spent"}), float(headers["X-Until"])) if spent else Heeded()
+
+    wall, session = Wall(), new_session()
+    client = HttpClient(
+        session,
+        table,
+        clock=wall,
+        random=lambda: 0.0,
+        limiters={},
+        heed=heed,
+        headers={"X-Version": "7", "Accept": "application/vnd.some+json"},
+    )
+    with pytest.raises(CallError) as caught:
+        client.call(Request("GET", base), Halt(wall))
+    assert caught.value.resolution is forbidden  # after the wait, a refusal of another sort
+    assert wall.at >= 40
+    assert [seen[2]["X-Version"] for seen in script.seen] == ["7", "7"]
+    assert {seen[2]["Accept"] for seen in script.seen} == {"application/vnd.some+json"}
+    session.close()
