@@ -175,6 +175,8 @@ class HttpClient:
         limiters: by the quota names that requests carry.
         auth: sets the `Authorization` header of authorised requests.
         codes: finds the provider's own words in an error body.
+        refused: finds the words of a refusal in the body of a 2xx answer, where a provider refuses so; None
+            where the body is no refusal.
     """
 
     def __init__(
@@ -189,6 +191,7 @@ class HttpClient:
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
         codes: Callable[[Any], frozenset[str]] = error_codes,
+        refused: Callable[[Any], frozenset[str] | None] = lambda _: None,
     ) -> None:
         self._session = session
         self._table = table
@@ -199,6 +202,7 @@ class HttpClient:
         self._retry = retry or RetryPolicy()
         self._limits = limits or Limits()
         self._codes = codes
+        self._refused = refused
 
     def admit(self, quotas: tuple[str, ...], halt: Halt) -> Admission | None:
         """Wait for the right to send one call; None when told to stop first."""
@@ -331,8 +335,12 @@ class HttpClient:
         if 200 <= status < 300:
             if not readable:
                 raise CallError(GARBLED, status=status, detail=_where(request, None))
-            return Reply(status, response.headers, body)
-        codes = self._codes(body)
+            refusal = self._refused(body)
+            if refusal is None:
+                return Reply(status, response.headers, body)
+            codes = refusal
+        else:
+            codes = self._codes(body)
         raise CallError(
             self._table.resolve(status, codes),
             status=status,
