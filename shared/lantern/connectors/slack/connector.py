@@ -157,8 +157,6 @@ class SlackConnector:
         current = self._current(account, halt)
         if current is None:
             return Observation(account, (), gone=True)
-        if current.kind == "service":
-            return Observation(current, ())  # a bot installs nothing; what it is stands with the organisation
         ledger = snapshot.ledger(halt)
         if ledger is None:
             return Observation(current, None)

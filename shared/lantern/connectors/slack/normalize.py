@@ -101,7 +101,7 @@ def native_id(user: Mapping[str, Any], *, enterprise: bool) -> str:
 
 
 def administers(user: Mapping[str, Any], *, enterprise: bool) -> bool | None:
-    """Whether a `user` is admin or owner of the workspace, or of the organisation; None: Slack does not say."""
+    """Whether a `user` administers the workspace, or the organisation; None where Slack does not say."""
     inner = user.get("enterprise_user")
     source = inner if enterprise and isinstance(inner, dict) else user
     flags = [source.get(role) for role in _ROLES]

@@ -83,9 +83,10 @@ def _event(body: Mapping[str, Any]) -> Receipt:
 
 
 def _organisations(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """Under which ids the organisation may be connected.
+    """Under which ids the organisation may be connected: its own, or that of the workspace.
 
-    Its own where Lantern is installed on it, else the workspace's. A message that does not say which is told to both; one that nobody here connected is dropped.
+    A message says which of them Lantern is installed on; one that does not is told to both. What nobody here
+    connected is dropped.
     """
     authorizations = body.get("authorizations")
     first = authorizations[0] if isinstance(authorizations, list) and authorizations else None
