@@ -1,4 +1,4 @@
-"""Run the simulator by itself: `python -m tests.simulators.slack --port 8090 --plan enterprise --state FILE`."""
+"""Run the simulator by itself: `python -m tests.simulators.slack --port 8090 --plan pro --state FILE`."""
 
 import argparse
 import json

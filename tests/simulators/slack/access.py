@@ -66,7 +66,7 @@ class Gate:
         return token, arguments
 
     def org_token(self, token: Token) -> None:
-        """Administration of an organisation takes a token of the organisation, of its owner or administrator."""
+        """Administration of an organisation takes a token of its own, of an owner or administrator."""
         member = self.world.members[token.user]
         if token.team:
             raise SlackError("app_management_app_not_installed_on_org")

@@ -7,9 +7,10 @@ from .model import App, Ask, Function, McpServer, Member, Policy, Team, Workflow
 from .world import World
 
 DAY = 86_400.0
-_GIVEN = "Ada Ben Chloe Dev Elif Femi Grace Hugo Ines Jun Kofi Lena Mira Noor Omar Pia Quinn Rosa Sami Tara".split()
-_FAMILY = (
-    "Abel Brandt Costa Diaz Eriksen Frost Gupta Hale Ito Jansen Khan Lund Moreau Novak Okafor Petrov".split()
+_GIVEN = (
+    "Ada", "Ben", "Chloe", "Dev", "Elif", "Femi", "Grace", "Hugo", "Ines", "Jun", "Kofi", "Lena", "Mira", "Noor", "Omar", "Pia", "Quinn", "Rosa", "Sami", "Tara",
+)_FAMILY = (
+    "Abel", "Brandt", "Costa", "Diaz", "Eriksen", "Frost", "Gupta", "Hale", "Ito", "Jansen", "Khan", "Lund", "Moreau", "Novak", "Okafor", "Petrov",
 )
 READS = ("channels:history", "channels:read", "users:read")
 APPS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (

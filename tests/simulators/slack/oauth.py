@@ -27,8 +27,9 @@ KNOWN = frozenset(
 class Decision:
     """What the simulated person will do when the page is shown.
 
-    `email`: who (the first owner when None). `place`: the workspace or organisation chosen (the one asked for, else
-    the first workspace). `scopes`: which of the permissions asked for are granted (None: all). `deny`: refuses.
+    `email`: who (the first owner when None). `place`: the workspace or organisation chosen (the one asked
+    for, else the first workspace). `scopes`: which of the permissions asked for are granted (None: all).
+    `deny`: refuses.
     """
 
     email: str | None = None

@@ -1,7 +1,7 @@
 """Slack's limits: so many calls of a method a minute, per workspace (docs, "Rate limits").
 
-Slack allows bursts of unstated size; here a method may use its minute at once. The audit log's limit is counted
-for the organisation over all apps: `others` is what they take of it.
+Slack allows bursts of unstated size; here a method may use its minute at once. The audit log's limit is
+counted for the organisation over all apps: `others` is what they take of it.
 """
 
 import math

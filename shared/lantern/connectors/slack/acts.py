@@ -1,11 +1,12 @@
 """Acts on apps: by API on an Enterprise organisation, else by instructions; verified by reading again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 from lantern.connectors.halt import Halt
-from lantern.connectors.protocol import Action, ActionResult
+from lantern.connectors.protocol import Action, ActionResult, ActionState
 from lantern.connectors.resolution import CallError
 from lantern.connectors.slack.api import SlackApi
 from lantern.connectors.slack.manifest import APPS, APPS_WRITE
@@ -45,31 +46,29 @@ def decide(acting: Acting, action: Action, halt: Halt) -> ActionResult:
     try:
         acting.api.post(method, halt, form, whose="user")
     except CallError as error:
-        refusal = _refusal(acting, action, error)
-        if refusal is None:
-            raise
-        return refusal
+        return _refused(acting, action, error)
     return ActionResult("done", _on(acting.lists, "approved", action.client_id, halt), _RULES)
 
 
-def uninstall(acting: Acting, action: Action, snapshot: Snapshot, halt: Halt) -> ActionResult:
-    """Uninstall an app from the whole organisation, and say whether the log or a bot still shows it."""
+def uninstall(acting: Acting, action: Action, snapshot: Callable[[], Snapshot], halt: Halt) -> ActionResult:
+    """Uninstall an app from the whole organisation, and say whether the log or a bot still shows it.
+
+    It is asked for even where neither showed it before: the log may be late.
+    """
+    before = installed(snapshot(), action.client_id, halt)
     if not acting.by_api:
-        present = installed(snapshot, action.client_id, halt)
-        if present is False:
+        if before is False:
             return ActionResult("already_done", observed_present=False)
-        return ActionResult("not_possible", present, _NO_API, instructions=_by_hand(acting, action))
+        return ActionResult("not_possible", before, _NO_API, instructions=_by_hand(acting, action))
     form = {"app_id": action.client_id, "enterprise_id": acting.enterprise}
     try:
         acting.api.post("admin.apps.uninstall", halt, form, whose="user")
     except CallError as error:
-        if error.reason == "not_found":
-            return ActionResult("already_done", installed(snapshot, action.client_id, halt))
-        refusal = _refusal(acting, action, error)
-        if refusal is None:
-            raise
-        return refusal
-    return ActionResult("done", installed(snapshot, action.client_id, halt), remaining_access_s=0)
+        if error.reason != "not_found":
+            return _refused(acting, action, error)
+        before = False
+    state: ActionState = "already_done" if before is False else "done"
+    return ActionResult(state, installed(snapshot(), action.client_id, halt), remaining_access_s=0)
 
 
 def revoke(
@@ -98,18 +97,13 @@ def _on(lists: Lists, policy: Policy, app_id: str, halt: Halt) -> bool:
     return any(placed.row.app.client_id == app_id for placed in lists.of_organisation(policy, halt))
 
 
-def _refusal(acting: Acting, action: Action, error: CallError) -> ActionResult | None:
-    """What Slack forbids is done by hand; None for any other error."""
-    if error.resolution.connection_wide:
-        return None
-    if error.codes & _BLOCKED or error.reason == "forbidden":
-        detail = (
-            error.user_message
-            if error.reason == "forbidden"
-            else "Slack does not let this app be uninstalled by API."
-        )
-        return ActionResult("not_possible", None, detail, instructions=_by_hand(acting, action))
-    return None
+def _refused(acting: Acting, action: Action, error: CallError) -> ActionResult:
+    """What Slack forbids is done by hand; any other error is raised again."""
+    blocked = bool(error.codes & _BLOCKED)
+    if error.resolution.connection_wide or not (blocked or error.reason == "forbidden"):
+        raise error
+    detail = "Slack does not let this app be uninstalled by API." if blocked else error.user_message
+    return ActionResult("not_possible", None, detail, instructions=_by_hand(acting, action))
 
 
 def _by_hand(acting: Acting, action: Action) -> tuple[str, ...]:

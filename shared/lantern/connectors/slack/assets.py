@@ -121,7 +121,7 @@ class Assets:
         if isinstance(allowed, str):
             facts["allowed"] = allowed
         for name, key in (("users", "user_ids"), ("groups", "usergroup_ids")):
-            if isinstance(use.get(key), list):
+            if isinstance(use.get(key), list) and use[key]:
                 facts[name] = len(use[key])
         return self._asset(
             "mcp_server",

@@ -229,16 +229,16 @@ class SlackConnector:
             CallError: Slack did not answer, or our access is gone.
             ValueError: no such act.
         """
-        halt, snapshot = self._halt(), self._fresh()
+        halt = self._halt()
         body = self._api.get("auth.test", halt)
         acting = Acting(self._api, self._lists, self._tokens.enterprise, self._granted, _address(body))
         match action.kind:
             case "approve_app" | "restrict_app":
                 return acts.decide(acting, action, halt)
             case "uninstall_app":
-                return acts.uninstall(acting, action, snapshot, halt)
+                return acts.uninstall(acting, action, self._fresh, halt)
             case "revoke_grant":
-                return acts.revoke(acting, action, snapshot, halt, self._organisation_id)
+                return acts.revoke(acting, action, self._fresh(), halt, self._organisation_id)
         raise ValueError(f"Slack has no act {action.kind}")
 
     def disconnect(self) -> None:

@@ -51,21 +51,23 @@ class Directory:
     def __init__(self, api: SlackApi, owner: Owner) -> None:
         self._api = api
         self._owner = owner
+        self._teams: tuple[str, ...] | None = None if owner.enterprise else ("",)
 
     def teams(self, halt: Halt) -> tuple[str, ...]:
         """Ids of the workspaces that Lantern may see; a single empty one where the installation is of one."""
-        if not self._owner.enterprise:
-            return ("",)
-        found = self._api.pages("auth.teams.list", "teams", halt, {"limit": _TEAMS})
-        return tuple(sorted({_identifier(team) for team in found}))
+        if self._teams is None:
+            found = self._api.pages("auth.teams.list", "teams", halt, {"limit": _TEAMS})
+            self._teams = tuple(sorted({_identifier(team) for team in found}))
+        return self._teams
 
     def page(self, place: Place, halt: Halt) -> tuple[list[Member], Place | None]:
         """One page of members and where to go on; None after the last.
 
-        Who is in several workspaces is listed in the first of them only. Workspaces are asked for anew
-        with each page, so that one that came meanwhile is not left out.
+        Who is in several workspaces is listed in the first of them only. A new listing asks for the workspaces
+        anew, and so does one that another instance goes on with.
         """
         if self._owner.enterprise and not place.team:
+            self._teams = None
             following = self._next(place, halt)
             if following is None:
                 return [], None
