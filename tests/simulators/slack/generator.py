@@ -8,10 +8,13 @@ from .world import World
 
 DAY = 86_400.0
 _GIVEN = (
-    "Ada", "Ben", "Chloe", "Dev", "Elif", "Femi", "Grace", "Hugo", "Ines", "Jun", "Kofi", "Lena", "Mira", "Noor", "Omar", "Pia", "Quinn", "Rosa", "Sami", "Tara",
-)_FAMILY = (
-    "Abel", "Brandt", "Costa", "Diaz", "Eriksen", "Frost", "Gupta", "Hale", "Ito", "Jansen", "Khan", "Lund", "Moreau", "Novak", "Okafor", "Petrov",
-)
+    "Ada", "Ben", "Chloe", "Dev", "Elif", "Femi", "Grace", "Hugo", "Ines", "Jun", "Kofi", "Lena", "Mira",
+    "Noor", "Omar", "Pia", "Quinn", "Rosa", "Sami", "Tara",
+)  # fmt: skip
+_FAMILY = (
+    "Abel", "Brandt", "Costa", "Diaz", "Eriksen", "Frost", "Gupta", "Hale", "Ito",
+    "Jansen", "Khan", "Lund", "Moreau", "Novak", "Okafor", "Petrov",
+)  # fmt: skip
 READS = ("channels:history", "channels:read", "users:read")
 APPS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("ChatGPT", "https://openai.com", ("app_mentions:read", "chat:write", *READS), ("search:read",)),

@@ -224,7 +224,8 @@ class OAuth:
         asked = "".join(
             f"<li>{escape(s)}</li>" for s in _scopes(query, "scope") + _scopes(query, "user_scope")
         )
-        return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in - simulated Slack</title>
+        return f"""<!doctype html><html lang="en"><meta charset="utf-8">
+<title>Sign in - simulated Slack</title>
 <style>body{{font:16px system-ui;max-width:34rem;margin:4rem auto;padding:0 1rem}}</style>
 <h1>{escape(client.name)} is requesting permission to access Slack</h1>
 <form method="post" action="/oauth/v2/authorize/decide"><input type="hidden" name="ticket" value="{ticket}">

@@ -335,7 +335,8 @@ class WebApi:
             self._gate.org_token(token)
             found = [
                 {
-                    "id": w.id, "title": w.title, "description": "", "app_id": "", "source": "workflow_builder",
+                    "id": w.id, "title": w.title, "description": "", "app_id": "",
+                    "source": "workflow_builder",
                     "is_published": True, "collaborators": [w.by], "last_updated_by": w.by,
                     "date_updated": int(w.at), "team_id": min(self._world.teams),
                     "steps": [{"id": f"{n}", "function_id": f, "inputs": {}} for n, f in enumerate(w.steps)],
@@ -351,7 +352,8 @@ def _app(app: App) -> dict[str, Any]:
         "id": app.id, "name": app.name, "description": "", "app_homepage_url": app.homepage,
         "privacy_policy_url": f"{app.homepage}/privacy" if app.homepage else "", "help_url": "",
         "app_directory_url": f"https://slack.com/apps/{app.id}", "is_internal": app.internal,
-        "is_app_directory_approved": app.listed, "developer_type": "internal" if app.internal else "third_party",
+        "is_app_directory_approved": app.listed,
+        "developer_type": "internal" if app.internal else "third_party",
         "additional_info": "",
     }  # fmt: skip
 

@@ -107,7 +107,7 @@ class World:
         self._changed("expanded", app, user, when)
 
     def uninstall(self, app: str, by: str, team: str | None = None, at: float | None = None) -> bool:
-        """An administrator removes an app for everybody, from one workspace or everywhere; False: not there."""
+        """An administrator removes an app for everybody, here or everywhere; False: not there."""
         when, found = self.clock.now() if at is None else at, self.apps[app]
         held = [key for key, i in self.installs.items() if i.app == app and team in (None, i.team)]
         if not held:
@@ -163,7 +163,9 @@ class World:
     def join(self, email: str, name: str = "New Person", **more: Any) -> Member:
         """Somebody joins."""
         team = next(iter(self.teams))
-        member = Member(identifier("U", email), email.split("@")[0], name, email.lower(), {team}, **more)
+        member = Member(
+            identifier("U", email), email.split("@", maxsplit=1)[0], name, email.lower(), {team}, **more
+        )
         self.members[member.id] = member
         self._account("user_created", "team_join", member)
         return member

@@ -63,8 +63,8 @@ class Directory:
     def page(self, place: Place, halt: Halt) -> tuple[list[Member], Place | None]:
         """One page of members and where to go on; None after the last.
 
-        Who is in several workspaces is listed in the first of them only. A new listing asks for the workspaces
-        anew, and so does one that another instance goes on with.
+        Who is in several workspaces is listed in the first of them only. A new listing asks for the
+        workspaces anew, and so does one that another instance goes on with.
         """
         if self._owner.enterprise and not place.team:
             self._teams = None
