@@ -35,7 +35,7 @@ class Acting:
 
 
 def decide(acting: Acting, action: Action, halt: Halt) -> ActionResult:
-    """Approve or restrict an app for the organisation; `observed_present` says whether it is approved."""
+    """Approve or restrict an app for the organisation; `observed_present` says whether it is let in."""
     wanted: Policy = "approved" if action.kind == "approve_app" else "restricted"
     if acting.lists is None or not acting.by_api:
         return ActionResult("not_possible", None, _NO_API, instructions=_by_hand(acting, action))
@@ -47,15 +47,18 @@ def decide(acting: Acting, action: Action, halt: Halt) -> ActionResult:
         acting.api.post(method, halt, form, whose="user")
     except CallError as error:
         return _refused(acting, action, error)
-    return ActionResult("done", _on(acting.lists, "approved", action.client_id, halt), _RULES)
+    listed = _on(acting.lists, wanted, action.client_id, halt)
+    return ActionResult("done", listed if wanted == "approved" else not listed, _RULES)
 
 
 def uninstall(acting: Acting, action: Action, snapshot: Callable[[], Snapshot], halt: Halt) -> ActionResult:
     """Uninstall an app from the whole organisation, and say whether the log or a bot still shows it.
 
-    It is asked for even where neither showed it before: the log may be late.
+    It is asked for even where neither showed it before, and a log that still shows it proves nothing: it may
+    be late. A bot that went proves the deed.
     """
-    before = installed(snapshot(), action.client_id, halt)
+    known = snapshot()
+    before = installed(known, action.client_id, halt)
     if not acting.by_api:
         if before is False:
             return ActionResult("already_done", observed_present=False)
@@ -68,7 +71,11 @@ def uninstall(acting: Acting, action: Action, snapshot: Callable[[], Snapshot], 
             return _refused(acting, action, error)
         before = False
     state: ActionState = "already_done" if before is False else "done"
-    return ActionResult(state, installed(snapshot(), action.client_id, halt), remaining_access_s=0)
+    again = snapshot()
+    present = installed(again, action.client_id, halt)
+    if present and action.client_id not in again.bots(halt):
+        present = False if action.client_id in known.bots(halt) else None
+    return ActionResult(state, present, remaining_access_s=0)
 
 
 def revoke(

@@ -166,7 +166,7 @@ def organisational(
         held = known.get(app_id)
         app = normalize.application(app_id, name)
         scopes, at = (held.scopes, held.at.date()) if held else (frozenset[str](), None)
-        found[app_id] = ObservedGrant(app, scopes, at, "application")
+        found[app_id] = ObservedGrant(app, scopes, at, "application", told=held is not None)
     for placed in approved or ():
         row, app_id = placed.row, placed.row.app.client_id
         if app_id in ended and app_id not in bots:
