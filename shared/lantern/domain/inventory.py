@@ -123,7 +123,7 @@ class Bundle:
 class ObservedGrant:
     """A grant as the provider listed it just now.
 
-    `told` False: it did not say what the app may do. `scopes` are empty then, and what is known of them stays.
+    `told` False: it did not say what the app may do. `scopes` are empty then; what is known of them stays.
     """
 
     app: App

@@ -45,6 +45,7 @@ from lantern.domain.assets import AssetListing
 from lantern.domain.inventory import Observation, Principal
 
 _PATIENCE_S: Final = 120.0  # for calls that come without a deadline
+_ACT_S: Final = 300.0  # an act lists all members before and after, at 20 pages a minute
 _NOWHERE: Final = "https://slack.com"
 
 
@@ -80,6 +81,7 @@ class SlackConnector:
         body, granted = self._who("bot", halt)
         if self._tokens.user:
             granted |= self._who("user", halt)[1]
+        granted = granted or self._granted
         found = body.get("enterprise_id") if self._tokens.enterprise else body.get("team_id")
         if found != self._organisation_id:
             raise CallError(UNCLEAR, detail="the token belongs to another organisation")
@@ -229,7 +231,7 @@ class SlackConnector:
             CallError: Slack did not answer, or our access is gone.
             ValueError: no such act.
         """
-        halt = self._halt()
+        halt = within(self._io.clock, _ACT_S)
         body = self._api.get("auth.test", halt)
         acting = Acting(self._api, self._lists, self._tokens.enterprise, self._granted, _address(body))
         match action.kind:
