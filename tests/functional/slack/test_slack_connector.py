@@ -435,7 +435,7 @@ def test_an_org_owner_is_sent_on_to_the_organisation() -> None:
     with page() as (simulator, flow):
         first = browse(simulator, flow, START)
         leg = flow.exchange(START, first)
-        assert leg == Detour({"enterprise": simulator.world.enterprise_id})
+        assert leg == Detour({"enterprise": simulator.world.enterprise_id, "role": "owner"})
         start = replace(START, facts=leg.facts)
         assert f"team={simulator.world.enterprise_id}" in flow.authorize_url(start)
         grant = flow.exchange(start, browse(simulator, flow, start))
@@ -453,6 +453,19 @@ def test_the_second_leg_must_be_of_the_organisation_of_the_first() -> None:
         code = browse(simulator, flow, START)
         error = refusal(lambda: flow.exchange(start, code))
         assert (error.kind, "whole organisation" in error.user_message) == ("config", True)
+
+
+def test_an_org_administrator_is_not_asked_for_what_only_an_owner_grants() -> None:
+    with page() as (simulator, flow):
+        people = simulator.world.members.values()
+        chief = next(m for m in people if m.org_admin and not m.org_owner)
+        simulator.control.auto_consent(email=chief.email)
+        leg = flow.exchange(START, browse(simulator, flow, START))
+        start = replace(START, facts=leg.facts)
+        assert leg.facts["role"] == "admin"
+        grant = flow.exchange(start, browse(simulator, flow, start))
+        assert flow.identify(start, grant).admin is True
+        assert "auditlogs:read" in flow.missing_scopes(grant.granted_scopes)
 
 
 def test_an_administrator_of_one_workspace_connects_that_workspace() -> None:

@@ -60,6 +60,7 @@ def generate(world: World, spec: OrgSpec) -> None:
         app = App(
             identifier("A", name), name, bot, user, homepage, internal=not homepage, listed=bool(homepage)
         )
+        app.certified = name == "Claude"
         world.apps[app.id] = app
     _installs(world, rng)
     if spec.plan == "enterprise":

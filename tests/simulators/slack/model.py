@@ -57,6 +57,7 @@ class App:
     homepage: str = ""
     internal: bool = False
     listed: bool = True
+    certified: bool = False
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -123,6 +123,8 @@ class OAuth:
             place = chosen.place or query.get("team") or next(iter(self._world.teams))
             person = self._person(chosen, place)
             bot, user = _scopes(query, "scope"), _scopes(query, "user_scope")
+            if "auditlogs:read" in user and not person.org_owner:
+                raise PageError(403, "not_an_org_owner", "Only an org owner can grant auditlogs:read.")
             if place != self._world.enterprise_id and any(s.startswith(ENTERPRISE_ONLY) for s in user):
                 text = "This app must be installed on the organization, by an org owner or admin."
                 raise PageError(403, "org_install_required", text)

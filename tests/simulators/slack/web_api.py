@@ -220,6 +220,8 @@ class WebApi:
                 }
                 for p in self._world.policies
                 if (p.policy, p.place) == (policy, place)
+                # Certified ones alone, or none of them (reference page, argument `certified`).
+                and self._world.apps[p.app].certified is (arguments.get("certified") == "true")
             ]
             rows, following = self._gate.page(request, found, arguments, policy, default=100, most=1000)
             return ok(**{f"{policy}_apps": rows}, response_metadata=following)
@@ -245,6 +247,7 @@ class WebApi:
                 }
                 for ask in self._world.asks
                 if place == ask.team
+                and (arguments.get("certified") == "true" or not self._world.apps[ask.app].certified)
             ]
             rows, following = self._gate.page(request, found, arguments, "requests", default=100, most=1000)
             return ok(app_requests=rows, response_metadata=following)

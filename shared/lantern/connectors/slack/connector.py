@@ -95,6 +95,10 @@ class SlackConnector:
             tuple(need for need in MANIFEST.scopes if need.scope in lacking),
         )
 
+    def _whole(self, halt: Halt) -> Principal:
+        """The organisation as an account."""
+        return normalize.organisation(self._owner, normalize.label(self._who("bot", halt)[0].get("team")))
+
     def _who(self, whose: Whose, halt: Halt) -> tuple[Any, frozenset[str]]:
         """The answer of `auth.test` and the permissions of the token (header `X-OAuth-Scopes`)."""
         reply = self._api.reply("auth.test", halt, whose=whose)
@@ -109,7 +113,7 @@ class SlackConnector:
         rows = [member.principal for member in found]
         self._listed |= {row.native_id for row in rows}
         if cursor is None:
-            rows.insert(0, normalize.organisation(self._owner, ""))
+            rows.insert(0, self._whole(halt))
         return PrincipalPage(tuple(rows), following.dump() if following else None)
 
     def read(self, principals: Sequence[Principal], deadline: Deadline) -> Iterator[Observation | Unread]:
@@ -183,7 +187,7 @@ class SlackConnector:
     def principal(self, hint: Hint) -> Principal | None:
         """The account a hint names; the organisation itself too. None where Slack knows none."""
         if hint.native_id == self._organisation_id:
-            return normalize.organisation(self._owner, "")
+            return self._whole(self._halt())
         member = None
         if hint.native_id:
             member = self._directory.find(hint.native_id, self._halt())

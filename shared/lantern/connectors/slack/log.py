@@ -52,7 +52,9 @@ class InstallLog:
             about = {"entity": app_id} if app_id else {}
             pages = self._audit({"action": _INSTALLS, **about}, halt)
         else:
-            pages = self._integration({"app_id": app_id} if app_id else {}, None, halt)
+            # Old-style services have numbers for ids, apps do not.
+            name = "service_id" if app_id and app_id.isdigit() else "app_id"
+            pages = self._integration({name: app_id} if app_id else {}, None, halt)
         return _oldest_first(pages)
 
     def between(self, since: datetime, until: datetime, halt: Halt) -> list[Entry]:

@@ -13,14 +13,13 @@ from lantern.connectors.resolution import ErrorResolution, Row, StatusTable
 
 USERS: Final = "users:read"
 EMAIL: Final = "users:read.email"
-TEAM: Final = "team:read"
 ADMIN: Final = "admin"
 APPS: Final = "admin.apps:read"
 APPS_WRITE: Final = "admin.apps:write"
 AUDIT: Final = "auditlogs:read"
 WORKFLOWS: Final = "admin.workflows:read"
 
-BOT_SCOPES: Final = (USERS, EMAIL, TEAM)
+BOT_SCOPES: Final = (USERS, EMAIL)
 WORKSPACE_SCOPES: Final = (ADMIN,)
 """User permissions asked of a workspace. `admin`, of the classic kind, alone opens the integration log."""
 ENTERPRISE_SCOPES: Final = (APPS, APPS_WRITE, AUDIT, WORKFLOWS)
@@ -32,7 +31,6 @@ METHODS: Final = MappingProxyType(
         "auth.test": 4,
         "auth.revoke": 3,
         "auth.teams.list": 2,
-        "team.info": 3,
         "team.integrationLogs": 2,
         "users.list": 2,
         "users.info": 4,
@@ -75,9 +73,6 @@ MANIFEST: Final = Manifest(
             "grants",
             "members cannot be recognised as the people they are at your other providers",
             required=False,
-        ),
-        ScopeNeed(
-            TEAM, "grants", "the workspace has no address to link to in instructions", required=False
         ),
         ScopeNeed(
             ADMIN,

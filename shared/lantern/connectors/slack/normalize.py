@@ -108,6 +108,12 @@ def administers(user: Mapping[str, Any], *, enterprise: bool) -> bool | None:
     return True if True in flags else False if False in flags else None
 
 
+def owns(user: Mapping[str, Any]) -> bool:
+    """Whether a `user` is an owner of its Enterprise organisation."""
+    inner = user.get("enterprise_user")
+    return isinstance(inner, dict) and True in (inner.get("is_owner"), inner.get("is_primary_owner"))
+
+
 def member(user: Any, owner: Owner) -> Member:
     """A `user` object as an account.
 

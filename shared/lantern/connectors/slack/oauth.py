@@ -28,6 +28,7 @@ from lantern.connectors.slack import normalize
 from lantern.connectors.slack.api import SlackApi, Tokens, client, endpoints, limiters_of
 from lantern.connectors.slack.connector import missing
 from lantern.connectors.slack.manifest import (
+    AUDIT,
     BOT_SCOPES,
     DEAD_WORDS,
     ENTERPRISE_SCOPES,
@@ -40,6 +41,7 @@ from lantern.connectors.slack.manifest import (
 _PATIENCE_S: Final = 30.0
 _LASTING: Final = timedelta(days=3650)  # rotation is off: tokens live until they are revoked
 _ORGANISATION: Final = "enterprise"
+_ROLE: Final = "role"
 
 
 class SlackConsent:
@@ -61,11 +63,15 @@ class SlackConsent:
     def authorize_url(self, start: ConsentStart) -> str:
         """Where to send the browser: for a workspace's permissions, or those of the organisation found."""
         organisation = start.facts.get(_ORGANISATION)
+        wanted: tuple[str, ...] = ENTERPRISE_SCOPES if organisation else WORKSPACE_SCOPES
+        if organisation and start.facts.get(_ROLE) != "owner":
+            # Slack lets nobody but an org owner grant it, and would refuse everything.
+            wanted = tuple(scope for scope in wanted if scope != AUDIT)
         query = {
             "client_id": self._registration.client_id,
             "redirect_uri": start.redirect_uri,
             "scope": ",".join(BOT_SCOPES),
-            "user_scope": ",".join(ENTERPRISE_SCOPES if organisation else WORKSPACE_SCOPES),
+            "user_scope": ",".join(wanted),
             "state": start.state,
         }
         if organisation:
@@ -106,8 +112,8 @@ class SlackConsent:
         if wanted:
             if tokens.enterprise != wanted:
                 raise CallError(NOT_ORGANISATION, detail="the second leg was of something else")
-        elif organisation and (tokens.enterprise or self._administers(tokens)):
-            return Detour({_ORGANISATION: organisation})
+        elif organisation and (role := self._role(tokens)):
+            return Detour({_ORGANISATION: organisation, _ROLE: role})
         return TokenGrant(
             secret=tokens.dump(),
             access_token=tokens.bot,
@@ -116,14 +122,17 @@ class SlackConsent:
             expires_at=self._io.clock.now() + _LASTING,
         )
 
-    def _administers(self, tokens: Tokens) -> bool:
-        """Whether who installed on a workspace administers the organisation that it belongs to."""
+    def _role(self, tokens: Tokens) -> str:
+        """What who installed is to the Enterprise organisation: `owner`, `admin`, or empty for nothing."""
         try:
-            return normalize.administers(self._person(tokens, tokens.by), enterprise=True) is True
+            person = self._person(tokens, tokens.by)
         except CallError as error:
             if error.kind != "config":
                 raise
-            return False  # without the permission to ask: an installation of the workspace, then
+            return ""  # without the permission to ask: an installation of the workspace, then
+        if normalize.owns(person):
+            return "owner"
+        return "admin" if normalize.administers(person, enterprise=True) else ""
 
     def identify(self, start: ConsentStart, grant: TokenGrant) -> Identity:  # noqa: ARG002 - nothing is signed
         """Ask both tokens whose they are, and whether that person administers what Lantern was installed on.

@@ -21,11 +21,15 @@ from lantern.domain.inventory import GrantSource, ObservedGrant
 T = TypeVar("T")
 Policy = Literal["approved", "restricted", "requested"]
 
-_LISTS: Final[dict[Policy, tuple[str, str]]] = {
-    "approved": ("admin.apps.approved.list", "approved_apps"),
-    "restricted": ("admin.apps.restricted.list", "restricted_apps"),
-    "requested": ("admin.apps.requests.list", "app_requests"),
+_LISTS: Final[dict[Policy, tuple[str, str, tuple[str, ...]]]] = {
+    "approved": ("admin.apps.approved.list", "approved_apps", ("false", "true")),
+    "restricted": ("admin.apps.restricted.list", "restricted_apps", ("false", "true")),
+    "requested": ("admin.apps.requests.list", "app_requests", ("true",)),
 }
+"""Method, rows, and the values of `certified` that make the listing whole.
+
+A list of decisions shows certified apps alone or none of them; a list of requests includes them or not.
+"""
 _PAGE: Final = "1000"
 
 
@@ -76,12 +80,18 @@ class Lists:
         return tuple(self._of(policy, "enterprise_id", self._enterprise, halt))
 
     def _of(self, policy: Policy, key: str, place: str, halt: Halt) -> list[Placed]:
-        method, rows = _LISTS[policy]
-        params = {key: place, "limit": _PAGE}
+        method, rows, parts = _LISTS[policy]
         try:
             return [
                 Placed(place, normalize.listed(row, policy))
-                for row in self._api.pages(method, rows, halt, params, whose="user")
+                for certified in parts
+                for row in self._api.pages(
+                    method,
+                    rows,
+                    halt,
+                    {key: place, "limit": _PAGE, "certified": certified},
+                    whose="user",
+                )
             ]
         except normalize.MalformedError as error:
             raise CallError(GARBLED, detail=f"{method}: {error}") from None
