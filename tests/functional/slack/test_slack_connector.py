@@ -351,6 +351,24 @@ def test_changes_are_told_once_though_the_end_is_read_again(plan: str) -> None:
             assert set(follow(cursor)[0]) == {user}
 
 
+def test_an_old_style_service_is_one_configuration_that_anybody_ends(pro: SlackRig) -> None:
+    user, world = person(pro), pro.simulator.world
+    row = {
+        "service_id": 1234567890, "service_type": "Incoming WebHook", "user_id": user, "channel": "C1",
+        "date": str(int(pro.io.clock.now().timestamp()) - 9 * 86_400), "change_type": "added",
+        "scope": "incoming-webhook",
+    }  # fmt: skip
+    world.log.append(row)
+    assert held(pro, user) == {"1234567890": {"incoming-webhook"}}
+    (first,) = pro.connector.changes(None, pro.deadline())
+    now = str(int(pro.io.clock.now().timestamp()))
+    world.log.append({**row, "user_id": pro.identity.native_id, "date": now, "change_type": "removed"})
+    pro.simulator.control.advance(5)
+    (page,) = pro.connector.changes(first.cursor, pro.deadline())
+    assert {user, world.organisation_id} <= {hint.native_id for hint in page.hints}
+    assert held(pro, user) == {}
+
+
 def test_the_past_tells_who_installed_and_never_claims_to_know_use(grid: SlackRig) -> None:
     until = grid.io.clock.now()
     since = until - timedelta(days=180)

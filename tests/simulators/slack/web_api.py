@@ -148,8 +148,10 @@ class WebApi:
             member = self._world.members[token.user]
             if not (member.admin or member.owner):
                 raise SlackError("not_an_admin")
-            wanted = {name: arguments.get(name) for name in ("app_id", "change_type") if arguments.get(name)}
-            rows = [row for row in self._world.log if all(row.get(k) == v for k, v in wanted.items())]
+            names = ("app_id", "service_id", "change_type")
+            wanted = {name: arguments[name] for name in names if arguments.get(name)}
+            log = self._world.log
+            rows = [row for row in log if all(str(row.get(k, "")) == v for k, v in wanted.items())]
             order = sorted(enumerate(rows), key=lambda pair: (int(pair[1]["date"]), pair[0]), reverse=True)
             count, page = int(arguments.get("count") or 100), int(arguments.get("page") or 1)
             if not 1 <= count <= 1000 or page < 1:
