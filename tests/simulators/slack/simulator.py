@@ -1,6 +1,5 @@
 """`SlackSimulator`: all parts wired together, as a context manager."""
 
-import pickle
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from tests.simulators.google.faults import Faults
 from tests.simulators.google.server import Dispatcher, Router, Server
 from tests.simulators.google.wire import Request, Response
 
+from . import persist
 from .access import Gate
 from .control import Control
 from .events import Events
@@ -22,7 +22,7 @@ from .oauth import OAuth, Tokens
 from .tiers import Tiers, TierSettings
 from .web_api import WebApi
 from .wire import SlackError
-from .world import KEPT, World
+from .world import World
 
 SETTLE_S = 0.3
 
@@ -53,7 +53,7 @@ class SlackSimulator:
         self.world = World(self.clock)
         self.tokens = Tokens()
         self._state, self._dirty, self._ended = state, threading.Event(), threading.Event()
-        if not self._restore():
+        if state is None or not persist.restore(state, self.world, self.tokens):
             generate(self.world, spec or OrgSpec())
         for client in clients:
             self.tokens.clients[client.client_id] = client
@@ -118,25 +118,8 @@ class SlackSimulator:
 
     def save(self) -> None:
         """Replace the state file."""
-        if self._state is None:
-            return
-        with self.world.lock:
-            kept = {name: getattr(self.world, name) for name in KEPT}
-            raw = pickle.dumps({"world": kept, "clients": self.tokens.clients, "access": self.tokens.access})
-        self._state.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._state.with_suffix(".tmp")
-        draft.write_bytes(raw)
-        draft.chmod(0o600)
-        draft.replace(self._state)
-
-    def _restore(self) -> bool:
-        if self._state is None or not self._state.exists():
-            return False
-        kept = pickle.loads(self._state.read_bytes())
-        for name, value in kept["world"].items():
-            setattr(self.world, name, value)
-        self.tokens.clients, self.tokens.access = kept["clients"], kept["access"]
-        return True
+        if self._state is not None:
+            persist.save(self._state, self.world, self.tokens)
 
     def __enter__(self) -> "SlackSimulator":
         return self.start()

@@ -10,11 +10,6 @@ from tests.simulators.google.clock import Clock
 from .model import App, Ask, Change, Function, Install, McpServer, Member, Policy, Team, Workflow, identifier
 from .wire import SlackError
 
-KEPT = (
-    "plan", "name", "enterprise_id", "teams", "members", "apps", "installs", "policies", "asks", "mcp",
-    "workflows", "functions", "log", "audit", "changes", "ended",
-)  # fmt: skip
-
 
 class World:
     """People, apps and what happened. `events` is what the Events API has to tell."""
