@@ -195,6 +195,8 @@ class HttpClient:
         codes: finds the provider's own words in an error body.
         heed: finds more of them, and how long to wait, in the headers of a refusal.
         headers: sent with every call.
+        refused: finds the words of a refusal in the body of a 2xx answer, where a provider refuses so; None
+            where the body is no refusal.
     """
 
     def __init__(
@@ -211,6 +213,7 @@ class HttpClient:
         codes: Callable[[Any], frozenset[str]] = error_codes,
         heed: Heed = heed_nothing,
         headers: Mapping[str, str] | None = None,
+        refused: Callable[[Any], frozenset[str] | None] = lambda _: None,
     ) -> None:
         self._session = session
         self._table = table
@@ -223,6 +226,7 @@ class HttpClient:
         self._codes = codes
         self._heed = heed
         self._headers = {"Accept": "application/json", **(headers or {})}
+        self._refused = refused
 
     def admit(self, quotas: tuple[str, ...], halt: Halt) -> Admission | None:
         """Wait for the right to send one call; None when told to stop first."""
@@ -355,8 +359,12 @@ class HttpClient:
         if 200 <= status < 300:
             if not readable:
                 raise CallError(GARBLED, status=status, detail=_where(request, None))
-            return Reply(status, response.headers, body)
-        codes = self._codes(body)
+            refusal = self._refused(body)
+            if refusal is None:
+                return Reply(status, response.headers, body)
+            codes = refusal
+        else:
+            codes = self._codes(body)
         heeded = self._heed(status, response.headers, codes, self._clock.now())
         codes |= heeded.codes
         wait = heeded.retry_after_s

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from lantern.connectors.registry import Io
 from lantern.domain import ids
 from lantern.domain.errors import ConnectorError, InvalidInputError
 from lantern.domain.inventory import Observation
-from tests.contract.connectors.github_rig import github
-from tests.contract.connectors.google_rig import google
 
-RIGS: dict[str, Callable[..., AbstractContextManager[Any]]] = {"github": github, "google": google}
+RIGS: dict[str, Callable[..., AbstractContextManager[Any]]] = {
+    name: getattr(import_module(f"tests.contract.connectors.{name}_rig"), name)
+    for name in registry.providers()
+}
 
 FAULTS: dict[str, dict[str, Any]] = {
     "400": {"kind": "status", "status": 400},

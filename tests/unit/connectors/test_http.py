@@ -129,6 +129,26 @@ def get(client: HttpClient, url: str, clock: Wall, **more: Any) -> Any:
     return client.call(Request("GET", url, **more), Halt(clock)).body
 
 
+def test_a_refusal_under_status_200_is_judged_by_the_table(serve: Any, made: Any) -> None:
+    table = StatusTable(
+        rows=(Row(200, 200, FAILED, frozenset({"busy"})),),
+        otherwise=ErrorResolution("system", "provider_error", "no"),
+    )
+
+    def refused(body: Any) -> frozenset[str] | None:
+        return frozenset({body["error"]}) if not body["ok"] else None
+
+    busy, good, odd = ({"ok": False, "error": "busy"}, {"ok": True}, {"ok": False, "error": "odd"})
+    url, script = serve(ok(busy), ok(good), ok(odd))
+    client, clock = made(refused=refused)
+    client._table = table
+    assert get(client, url, clock) == good
+    assert len(script.seen) == 2
+    with pytest.raises(CallError) as caught:
+        get(client, url, clock)
+    assert (caught.value.status, caught.value.codes, len(script.seen)) == (200, {"odd"}, 3)
+
+
 def test_failures_are_tried_again_with_growing_jittered_waits(serve: Any, made: Any) -> None:
     url, script = serve((500, b"", {}), (502, b"<html>", {}), ok())
     client, clock = made()
