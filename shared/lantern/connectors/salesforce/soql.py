@@ -1,0 +1,89 @@
+"""Queries as text. Whatever comes from elsewhere goes through `text` or `at`, never into a query as it is."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+TOKEN_FIELDS: Final = "UserId, AppName, AppMenuItemId, CreatedDate, LastUsedDate, UseCount"
+"""Neither `AccessToken` (it is the refresh token in the clear) nor `DeleteToken`: both open something."""
+USER_FIELDS: Final = (
+    "Id, Name, Username, Email, FederationIdentifier, IsActive, UserType, Department, LastLoginDate, "
+    "Profile.UserLicense.Name"
+)
+INTERNAL: Final = ("Standard", "CsnOnly", "AutomatedProcess", "CloudIntegrationUser")
+"""User types that work for the organisation; the others are its customers, partners and visitors of its sites."""
+SIGN_INS: Final = ("Remote Access 2.0", "Remote Access Client")
+"""Login types of apps that come with OAuth."""
+
+
+def text(value: str) -> str:
+    """A string literal (SOQL reference, "Quoted String Escape Sequences")."""
+    clean = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
+    return f"'{clean}'"
+
+
+def at(value: datetime) -> str:
+    """A time literal, in UTC, to the millisecond."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def among(values: Iterable[str]) -> str:
+    """The list of an `IN`."""
+    return f"({', '.join(text(value) for value in values)})"
+
+
+def tokens(where: str, fields: str = TOKEN_FIELDS) -> str:
+    """OAuth tokens for which a condition holds."""
+    return f"SELECT {fields} FROM OauthToken WHERE {where}"
+
+
+def counted(where: str) -> str:
+    """How many tokens there are for which a condition holds."""
+    return f"SELECT COUNT() FROM OauthToken WHERE {where}"
+
+
+def users_after(native_id: str, limit: int) -> str:
+    """The next accounts by id; paging by key, since a query's own pages expire while a run goes on."""
+    after = f" AND Id > {text(native_id)}" if native_id else ""
+    return (
+        f"SELECT {USER_FIELDS} FROM User WHERE UserType IN {among(INTERNAL)}{after} ORDER BY Id LIMIT {limit}"
+    )
+
+
+def user(field: str, value: str) -> str:
+    """The accounts whose id or address is this."""
+    return f"SELECT {USER_FIELDS} FROM User WHERE {field} = {text(value)} AND UserType IN {among(INTERNAL)}"
+
+
+def users_changed(since: datetime) -> str:
+    """Accounts that somebody changed; signing in does not count."""
+    return (
+        "SELECT Id, LastModifiedDate FROM User "
+        f"WHERE LastModifiedDate >= {at(since)} AND UserType IN {among(INTERNAL)}"
+    )
+
+
+def sign_ins(since: datetime, until: datetime) -> str:
+    """Sign-ins of apps in `[since, until)`."""
+    return (
+        "SELECT UserId, Application, LoginTime, Status FROM LoginHistory "
+        f"WHERE LoginTime >= {at(since)} AND LoginTime < {at(until)} AND LoginType IN {among(SIGN_INS)}"
+    )
+
+
+RIGHTS_QUERY: Final = (
+    "SELECT PermissionsCustomizeApplication, PermissionsManageUsers FROM UserPermissionAccess"
+)
+ORGANISATION: Final = "SELECT Id, Name FROM Organization"
+ADMINS: Final = (
+    "SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSet.PermissionsManageUsers = true"
+)
+"""A profile is a permission set too, so that this names everybody who may."""
+CONNECTED_APPS: Final = (
+    "SELECT Id, Name, OptionsAllowAdminApprovedUsersOnly, CreatedDate FROM ConnectedApplication"
+)
+MENU: Final = "SELECT Id, Label, ApplicationId FROM AppMenuItem WHERE Type = 'ConnectedApplication'"
+AGENTS: Final = (
+    "SELECT Id, MasterLabel, DeveloperName, Type, AgentType, BotUserId, CreatedDate FROM BotDefinition"
+)
+ACTIVE_AGENTS: Final = "SELECT BotDefinitionId FROM BotVersion WHERE Status = 'Active'"
