@@ -1,4 +1,4 @@
-"""Run the simulator by itself: `python -m tests.simulators.salesforce --port 8090 --state build/salesforce.json`."""
+"""Run the simulator by itself: `python -m tests.simulators.salesforce --port 8090 --state FILE`."""
 
 import argparse
 import json

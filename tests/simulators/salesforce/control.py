@@ -1,4 +1,4 @@
-"""The other side of the simulator: what tests and the demo make happen. Each method is also `POST /_control/<name>`."""
+"""What tests and the demo make happen. Each method is also `POST /_control/<name>`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -79,10 +79,16 @@ class Control:
 
     def register_client(self, client_id: str, client_secret: str, redirect_uris: Sequence[str]) -> None:
         """Register (or replace) the product's connected app."""
-        self._sim.sessions.clients[client_id] = ConnectedClient(client_id, client_secret, tuple(redirect_uris))
+        self._sim.sessions.clients[client_id] = ConnectedClient(
+            client_id, client_secret, tuple(redirect_uris)
+        )
 
     def auto_consent(
-        self, email: str | None = None, scopes: Sequence[str] | None = None, deny: bool = False, off: bool = False
+        self,
+        email: str | None = None,
+        scopes: Sequence[str] | None = None,
+        deny: bool = False,
+        off: bool = False,
     ) -> None:
         """Decide consent requests without a person; `off` brings the page back."""
         allowed = None if scopes is None else list(scopes)

@@ -134,17 +134,30 @@ class World:
             self.apps[name] = ConnectedApp(name, self.new_id("0H4"), menu, approved, made)
         for index in range(self.spec.employees):
             self._person(index, now)
-        self._person(-1, now, user_type="CloudIntegrationUser", name="Integration", licence="Salesforce Integration")
+        self._person(
+            -1, now, user_type="CloudIntegrationUser", name="Integration", licence="Salesforce Integration"
+        )
         self._person(-2, now, user_type="CustomerSuccess", name="A Customer", licence="Customer Community")
         boss = self._person(-3, now, name="Adele Admin")
         boss.permissions = ["CustomizeApplication", "ManageUsers"]
         machine = next(p for p in self.people.values() if p.user_type == "CloudIntegrationUser")
-        kinds = (("Service Agent", "ExternalCopilot", "EinsteinServiceAgent", True), ("Old bot", "Bot", None, False))
+        kinds = (
+            ("Service Agent", "ExternalCopilot", "EinsteinServiceAgent", True),
+            ("Old bot", "Bot", None, False),
+        )
         for label, kind, agent_type, active in kinds:
-            self.agents.append(Agent(self.new_id("0Xx"), label, kind, agent_type, machine.id, active, now - 40 * DAY))
+            self.agents.append(
+                Agent(self.new_id("0Xx"), label, kind, agent_type, machine.id, active, now - 40 * DAY)
+            )
 
     def _person(
-        self, index: int, now: float, *, user_type: str = "Standard", name: str = "", licence: str = "Salesforce"
+        self,
+        index: int,
+        now: float,
+        *,
+        user_type: str = "Standard",
+        name: str = "",
+        licence: str = "Salesforce",
     ) -> Person:
         rng = self._rng
         shown = name or f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}"
@@ -176,7 +189,9 @@ class World:
     def _token(self, user_id: str, app: str, created: float, last: float | None, uses: int) -> OauthToken:
         menu = self.apps[app].menu_id
         created, last = round(created, 3), None if last is None else round(last, 3)
-        return OauthToken(user_id, app, menu, created, last, uses, self.secret("DLT-"), self.secret("CANARY-"))
+        return OauthToken(
+            user_id, app, menu, created, last, uses, self.secret("DLT-"), self.secret("CANARY-")
+        )
 
     # -- what can happen ---------------------------------------------------------------------------
 
@@ -229,7 +244,13 @@ class World:
 
     def _changed(self, user: str, client: str, *, held: bool) -> None:
         self.changes.append(
-            {"seq": len(self.changes) + 1, "at": self.clock.now(), "user_id": user, "client_id": client, "held": held}
+            {
+                "seq": len(self.changes) + 1,
+                "at": self.clock.now(),
+                "user_id": user,
+                "client_id": client,
+                "held": held,
+            }
         )
 
     def truth(self) -> dict[str, Any]:
@@ -252,5 +273,10 @@ class World:
             for app in self.apps.values()
             if app.menu_id
         }
-        found[self.organisation_id] = {"email": None, "state": "active", "is_admin": False, "grants": installed}
+        found[self.organisation_id] = {
+            "email": None,
+            "state": "active",
+            "is_admin": False,
+            "grants": installed,
+        }
         return found

@@ -60,7 +60,7 @@ class Code:
 
 @dataclass(slots=True)
 class Decision:
-    """`email` consents (an administrator when None); `scopes`: what the app's settings allow; `deny` refuses."""
+    """`email` consents (an administrator when None); `scopes`: what the app may ask; `deny` refuses."""
 
     email: str | None = None
     scopes: list[str] | None = None
@@ -123,7 +123,9 @@ class Sessions:
             person = self._world.person(decision.email) if decision.email else admins[0]
             code = f"aPrx{secrets.token_urlsafe(24)}"
             expiry = self._world.clock.now() + CODE_S
-            self.codes[code] = Code(person.id, client.client_id, back, scopes, query["code_challenge"], expiry)
+            self.codes[code] = Code(
+                person.id, client.client_id, back, scopes, query["code_challenge"], expiry
+            )
             return code
 
     def token(self, request: Request) -> Response:
@@ -183,7 +185,9 @@ class Sessions:
         self.access[text] = Session(user_id, client.client_id, scopes, now + SESSION_S)
         identity = f"{self.base_url}/id/{self._world.organisation_id}/{user_id}"
         issued = str(int(now * 1000))
-        signed = hmac.new(client.client_secret.encode(), (identity + issued).encode(), hashlib.sha256).digest()
+        signed = hmac.new(
+            client.client_secret.encode(), (identity + issued).encode(), hashlib.sha256
+        ).digest()
         return {
             "access_token": text,
             "scope": " ".join(scopes),

@@ -1,4 +1,4 @@
-"""`/services/data/…/query`: sessions, daily requests, pages, cursors that expire, and the limits of each table."""
+"""`/services/data/…/query`: sessions, daily requests, pages, expiring cursors, the limits of each table."""
 
 import secrets
 from dataclasses import dataclass
@@ -124,7 +124,9 @@ class Rest:
             raise SalesforceError(403, "REQUEST_LIMIT_EXCEEDED", text, self.daily.header)
         self.daily.used += 1
         if "api" not in session.scopes:
-            raise SalesforceError(403, "INSUFFICIENT_ACCESS", "This session is not valid for use with the REST API")
+            raise SalesforceError(
+                403, "INSUFFICIENT_ACCESS", "This session is not valid for use with the REST API"
+            )
         return self._world.people[session.user_id]
 
     def _table(self, query: Query) -> Table:
@@ -134,7 +136,9 @@ class Rest:
         named = [*query.fields, *(one.field for one in query.where), *([query.order] if query.order else [])]
         for field in named:
             if field not in table.fields:
-                raise SalesforceError(400, "INVALID_FIELD", f"No such column '{field}' on entity '{query.table}'.")
+                raise SalesforceError(
+                    400, "INVALID_FIELD", f"No such column '{field}' on entity '{query.table}'."
+                )
         for field in (one.field for one in query.where):
             if field in table.unfilterable or f"{query.table}.{field}" in self.unfilterable:
                 text = f"field '{field}' can not be filtered in a query call"
@@ -155,8 +159,14 @@ class Rest:
 
 def _holds(condition: Condition, value: Any) -> bool:
     wanted = condition.value
-    if isinstance(value, datetime) != isinstance(wanted, datetime) and wanted is not None and value is not None:
-        raise SalesforceError(400, "INVALID_FIELD", f"value of filter criterion for field '{condition.field}'")
+    if (
+        isinstance(value, datetime) != isinstance(wanted, datetime)
+        and wanted is not None
+        and value is not None
+    ):
+        raise SalesforceError(
+            400, "INVALID_FIELD", f"value of filter criterion for field '{condition.field}'"
+        )
     return holds(condition, value)
 
 

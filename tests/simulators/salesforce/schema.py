@@ -146,7 +146,8 @@ def _fields(text: str) -> frozenset[str]:
 TABLES: dict[str, Table] = {
     "OauthToken": Table(
         _fields(
-            "Id UserId AppName AppMenuItemId CreatedDate LastUsedDate UseCount DeleteToken AccessToken RequestToken"
+            "Id UserId AppName AppMenuItemId CreatedDate LastUsedDate UseCount DeleteToken AccessToken "
+            "RequestToken"
         ),
         frozenset(),
         _tokens,

@@ -1,4 +1,4 @@
-"""Salesforce's error bodies, faults that answer with them, and a dispatcher that lets faults see the query."""
+"""Salesforce's error bodies, faults that answer with them, a dispatcher that lets faults see the query."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,9 @@ CODES = {
 class SalesforceError(ApiError):
     """`[{"errorCode": …, "message": …}]` (REST API Developer Guide, "Status Codes and Error Responses")."""
 
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(status, code, message, headers=headers)
         self.body = [{"message": message, "errorCode": code}]
 
@@ -38,7 +40,9 @@ class OrgFault(Fault):
         """What a `status` or `outage` rule answers."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if self.html:
-            return Response(self.status, b"<html><h1>Error</h1></html>", {"Content-Type": "text/html", **headers})
+            return Response(
+                self.status, b"<html><h1>Error</h1></html>", {"Content-Type": "text/html", **headers}
+            )
         code, message = CODES.get(self.status, ("UNKNOWN_EXCEPTION", "An unexpected error occurred"))
         return SalesforceError(self.status, self.reason or code, self.message or message, headers).response()
 

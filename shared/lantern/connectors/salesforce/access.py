@@ -102,7 +102,7 @@ def oauth_http(io: Io) -> HttpClient:
 
 
 def oauth_codes(body: Any) -> frozenset[str]:
-    """The words of an OAuth error, and ours where only its description tells that the app is not installed."""
+    """The words of an OAuth error, and ours where only its description tells that the app is missing."""
     words = error_codes(body)
     said = body.get("error_description") if isinstance(body, dict) else None
     if "invalid_client" in words and isinstance(said, str) and "must be installed" in said:
@@ -111,7 +111,7 @@ def oauth_codes(body: Any) -> frozenset[str]:
 
 
 def scopes_of(answer: Mapping[str, Any]) -> frozenset[str]:
-    """The scopes a token answer names; `full` is all but the refresh token (Salesforce Help, "OAuth Tokens and Scopes")."""
+    """The scopes a token answer names; `full` is all but the refresh token (Salesforce Help)."""
     text = answer.get("scope")
     found = frozenset(text.split()) if isinstance(text, str) else frozenset()
     if "offline_access" in found:
@@ -132,7 +132,7 @@ def token_answer(http: HttpClient, address: str, form: Mapping[str, str], halt: 
 
 
 def revoke(http: HttpClient, address: str, token: str, halt: Halt) -> bool:
-    """Give a token back; whether it was still valid (RFC 7009, but Salesforce says 400 of one it does not know)."""
+    """Give a token back (RFC 7009, but one that is not known is a 400 here); whether it was still valid."""
     try:
         http.call(Request("POST", address, form={"token": token}, authorised=False), halt)
     except CallError as error:

@@ -1,4 +1,4 @@
-"""Taking a grant away: every token of one account and app, by its delete token, which nothing else ever reads."""
+"""Taking a grant away: every token of one account and app, by its delete token, which nothing else reads."""
 
 from typing import Final
 
@@ -43,7 +43,7 @@ def revoke_grant(api: SalesforceApi, http: HttpClient, action: Action, halt: Hal
         return ActionResult(
             "not_possible",
             None,
-            "The app was installed since this grant was read, and has another id now. Read the account again.",
+            "The app was installed since this grant was read and has another id now: read it again.",
         )
     state = "done" if ended else "already_done"
     left = MANIFEST.access_token_lifetime_s if ended else None
@@ -84,15 +84,13 @@ def by_hand(api: SalesforceApi, action: Action, halt: Halt) -> ActionResult:
             "Choose “Block” beside the app. Its sessions end at once, and nobody can sign in to it.",
         ),
         "restrict_app": (
-            "Choose “Install” beside the app if it is not installed, then “Manage App Policies” → “Edit Policies”.",
-            "Set “Permitted Users” to “Admin approved users are pre-authorized”, save, and give the app to profiles "
-            "or permission sets of those who may use it.",
+            "Choose “Install” beside the app if it is not installed, then “Manage App Policies”, “Edit”.",
+            "Set “Permitted Users” to “Admin approved users are pre-authorized”, save, and give the app to "
+            "profiles or permission sets of those who may use it.",
         ),
         "enable_app": ("Choose “Unblock” beside the app.",),
         "approve_app": ("Choose “Install” beside the app.",),
-        "uninstall_app": (
-            "Choose “Uninstall” beside the app. People can give access again unless it is blocked.",
-        ),
+        "uninstall_app": ("Choose “Uninstall” beside the app. It can come back unless it is blocked.",),
     }.get(action.kind)
     if steps is None:
         return ActionResult("not_possible", None, "Salesforce has nothing like this for connected apps.")

@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED, HttpClient, Reply, Request, next_link
+from lantern.connectors.protocol import Clock
 from lantern.connectors.resolution import CallError
 from lantern.connectors.salesforce.access import AccessTokens, FixedToken
 from lantern.connectors.salesforce.manifest import CALLS, DAY_SHARE, SHARE_USED, VERSION
 
 _USAGE: Final = re.compile(r"(?:^|[,;\s])api-usage=(\d{1,12})/(\d{1,12})")
 _AGAIN_S: Final = 3600.0
+_FRESH_S: Final = 300.0
 _PAGES: Final = 5_000
 Row = Mapping[str, Any]
 
@@ -19,29 +21,33 @@ Row = Mapping[str, Any]
 class DailyShare:
     """Remembers what the organisation said of its daily requests, and when it is time to leave the rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._used = 0
         self._limit = 0
+        self._at = float("-inf")
 
     def note(self, headers: Mapping[str, str]) -> None:
-        """Take in `Sforce-Limit-Info: api-usage=18/5000`, which counts the requests of everybody in 24 hours."""
+        """Take in `Sforce-Limit-Info: api-usage=18/5000`: the requests of everybody in 24 hours."""
         found = _USAGE.search(headers.get("Sforce-Limit-Info") or "")
         if found:
             self._used, self._limit = int(found[1]), int(found[2])
+            self._at = self._clock.monotonic()
 
     def check(self) -> None:
-        """Raise when our share is used up."""
-        if self._limit and self._used >= DAY_SHARE * self._limit:
+        """Raise when our share is used up; what was said long ago is asked again."""
+        fresh = self._clock.monotonic() - self._at < _FRESH_S
+        if fresh and self._limit and self._used >= DAY_SHARE * self._limit:
             raise CallError(SHARE_USED, detail="share of the daily requests is used", retry_after_s=_AGAIN_S)
 
 
 class SalesforceApi:
     """The REST API of the organisation that the tokens are for."""
 
-    def __init__(self, http: HttpClient, tokens: AccessTokens | FixedToken) -> None:
+    def __init__(self, http: HttpClient, tokens: AccessTokens | FixedToken, clock: Clock) -> None:
         self._http = http
         self._tokens = tokens
-        self._share = DailyShare()
+        self._share = DailyShare(clock)
 
     def rows(self, soql: str, halt: Halt, *, urgent: bool = False) -> list[Row]:
         """All rows of a query, page by page.

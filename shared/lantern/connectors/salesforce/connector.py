@@ -58,7 +58,7 @@ class SalesforceConnector:
         http = HttpClient(
             io.session, STATUSES, clock=io.clock, random=io.random, limiters=limiters, auth=self._access
         )
-        self._api = SalesforceApi(http, self._access)
+        self._api = SalesforceApi(http, self._access, io.clock)
         self._sure_until = float("-inf")
         self._admins: frozenset[str] | None = None
         self._admins_asked = False
@@ -97,7 +97,7 @@ class SalesforceConnector:
         """Read what these accounts gave to apps, a hundred at a time, and what is installed for all.
 
         Raises:
-            CallError: what would fail for all of them: consent or permission gone, requests of the day used, outage.
+            CallError: what would fail for all of them: consent or permission gone, requests used up, outage.
         """
         halt = Halt(self._io.clock, deadline)
         if halt.passed():
@@ -118,8 +118,8 @@ class SalesforceConnector:
             if halt.passed():
                 return
             for part in tokens.of(list(people)[start : start + AT_ONCE], halt):
-                if not part.tokens:
-                    # Who lost the permission is shown nobody else's tokens, which looks the same.
+                if part.of_one:
+                    # Who has just lost the permission is shown the own tokens only, which looks the same.
                     self._must_see_all(halt, again=True)
                 yield from _observed(part, people)
 

@@ -1,10 +1,10 @@
 """What changed and what was used, as far as Salesforce keeps it without a paid add-on.
 
-New tokens are found by `CreatedDate`. Where an organisation does not let that be filtered, sign-ins of apps stand in:
-every new consent signs in. A token that is gone leaves no trace: full runs find those.
+New tokens are found by `CreatedDate`. Where an organisation does not let that be filtered, sign-ins of apps
+stand in: every new consent signs in. A token that is gone leaves no trace: full runs find those.
 
-Use: `LoginHistory` has every sign-in of an app for six months; a token has the last of its uses and how many there
-were in all its life. Neither counts single calls.
+Use: `LoginHistory` has every sign-in of an app for six months; a token has the last of its uses and how many
+there were in all its life. Neither counts single calls.
 """
 
 import hashlib
@@ -51,11 +51,11 @@ class Cursor:
         Raises:
             ValueError: it is none of ours.
         """
-        raw = json.loads(text)
         try:
+            raw = json.loads(text)
             at = datetime.fromisoformat(raw["at"])
             seen = frozenset(raw["seen"])
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             raise ValueError("not a cursor") from None
         if at.tzinfo is None or not all(isinstance(one, str) for one in seen):
             raise ValueError("not a cursor")
@@ -185,7 +185,7 @@ def _created(tokens: Tokens, since: datetime, until: datetime, halt: Halt) -> tu
     except CallError as error:
         if error.status != _BAD_REQUEST:
             raise
-        return ()  # tokens that were used in the window tell theirs; of the others the full run knows the date
+        return ()  # tokens that were used in the window tell theirs; full runs date the others
 
 
 def _sign_ins(api: SalesforceApi, since: datetime, until: datetime, halt: Halt) -> list[SignIn]:

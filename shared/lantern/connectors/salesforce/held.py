@@ -1,8 +1,8 @@
 """Reading OAuth tokens past a table that stops at 2,500 rows without saying so.
 
-Every question is counted first; what is too much is asked in halves: of the accounts, and for one account of the
-time of last use. `LastUsedDate` can be filtered (Object Reference, `OauthToken`); of `CreatedDate` the reference does
-not say so.
+Every question is counted first; what is too much is asked in halves: of the accounts, and for one account of
+the time of last use. `LastUsedDate` can be filtered (Object Reference, `OauthToken`); of `CreatedDate` the
+reference does not say so.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +39,11 @@ class Held:
     accounts: tuple[str, ...]
     tokens: tuple[Token, ...] | CallError
 
+    @property
+    def of_one(self) -> bool:
+        """Whether they are all one account's, or none at all."""
+        return not isinstance(self.tokens, CallError) and len({one.native_id for one in self.tokens}) <= 1
+
 
 class Tokens:
     """Reads `OauthToken` for one message."""
@@ -49,7 +54,7 @@ class Tokens:
         self._fails = 0
 
     def of(self, accounts: Sequence[str], halt: Halt) -> Iterator[Held]:
-        """The tokens of these accounts, in parts that are complete or failed; failed parts are single accounts.
+        """The tokens of these accounts, in parts that are complete or failed; what failed is one account.
 
         Raises:
             CallError: what would fail for all of them.

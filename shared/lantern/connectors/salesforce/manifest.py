@@ -1,8 +1,9 @@
 """Facts about Salesforce: endpoints, permissions, quotas, and what its statuses mean.
 
-Sources: Object Reference for the Salesforce Platform (`OauthToken`, `LoginHistory`, `User`, `ConnectedApplication`,
-`AppMenuItem`, `BotDefinition`: access rules, which fields can be filtered), REST API Developer Guide (error bodies,
-`Sforce-Limit-Info`, queries), OAuth chapters of Salesforce Help (web server flow, revocation).
+Sources: Object Reference for the Salesforce Platform (`OauthToken`, `LoginHistory`, `User`,
+`ConnectedApplication`, `AppMenuItem`, `BotDefinition`: access rules, which fields can be filtered), REST API
+Developer Guide (error bodies, `Sforce-Limit-Info`, queries), OAuth chapters of Salesforce Help (web server
+flow, revocation).
 """
 
 from types import MappingProxyType
@@ -50,8 +51,8 @@ MANIFEST: Final = Manifest(
         ScopeNeed(
             CUSTOMIZE,
             "grants",
-            "Salesforce shows you the tokens of your own apps only, so that everybody else's access stays unseen "
-            "and cannot be revoked",
+            "Salesforce shows you the tokens of your own apps only, so that everybody else's access stays "
+            "unseen and cannot be revoked",
             also=("revoke", "changes", "assets"),
         ),
         ScopeNeed(
@@ -77,22 +78,23 @@ MANIFEST: Final = Manifest(
 CONSENT_REVOKED: Final = ErrorResolution(
     "config",
     "forbidden",
-    "Salesforce no longer accepts our access: the consent was revoked, or the person who gave it was deactivated or "
-    "changed the password. Connect Salesforce again.",
+    "Salesforce no longer accepts our access: the consent was revoked, or the person who gave it was "
+    "deactivated or changed the password. Connect Salesforce again.",
     connection_wide=True,
 )
 RIGHT_MISSING: Final = ErrorResolution(
     "config",
     "forbidden",
-    "The person who connected Salesforce lacks the permission “Customize Application” or “Manage Users”, so that "
-    "Salesforce would show us a part as if it were all. Give both back, or connect again as somebody who has them.",
+    "The person who connected Salesforce lacks the permission “Customize Application” or “Manage Users”, so "
+    "that Salesforce would show us a part as if it were all. Give both back, or connect again as somebody "
+    "who has them.",
     connection_wide=True,
 )
 NOT_INSTALLED: Final = ErrorResolution(
     "config",
     "forbidden",
-    "Salesforce blocks apps that are not installed. In Setup → Connected Apps OAuth Usage, choose “Install” beside "
-    "Lantern, or install our package, then connect again.",
+    "Salesforce blocks apps that are not installed. In Setup → Connected Apps OAuth Usage, choose “Install” "
+    "beside Lantern, or install our package, then connect again.",
     connection_wide=True,
 )
 FOREIGN_INSTANCE: Final = ErrorResolution(
@@ -101,8 +103,8 @@ FOREIGN_INSTANCE: Final = ErrorResolution(
 SHARE_USED: Final = ErrorResolution(
     "rate_limited",
     "rate_limited",
-    "Your organisation has used four fifths of its daily API requests at Salesforce. Lantern leaves the rest to "
-    "your other systems and goes on by itself when requests are free again.",
+    "Your organisation has used four fifths of its daily API requests at Salesforce. Lantern leaves the rest "
+    "to your other systems and goes on by itself when requests are free again.",
     connection_wide=True,
 )
 _DAY_USED: Final = ErrorResolution(
@@ -114,8 +116,8 @@ _DAY_USED: Final = ErrorResolution(
 _API_OFF: Final = ErrorResolution(
     "config",
     "forbidden",
-    "API access is switched off in Salesforce for this organisation or for the person who connected it. Allow it "
-    "(permission “API Enabled”), or connect again as somebody who has it.",
+    "API access is switched off in Salesforce for this organisation or for the person who connected it. "
+    "Allow it (permission “API Enabled”), or connect again as somebody who has it.",
     connection_wide=True,
 )
 _FORBIDDEN: Final = ErrorResolution(

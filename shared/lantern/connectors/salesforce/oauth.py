@@ -1,7 +1,7 @@
 """Salesforce's consent: web server flow with PKCE, and the signed statement of who gave it.
 
-Rules from RFC 6749, RFC 7636, and Salesforce Help ("OAuth 2.0 Web Server Flow", "Identity URLs"): `signature` is the
-base64 HMAC-SHA256 of `id` + `issued_at` under the consumer secret.
+Rules from RFC 6749, RFC 7636, and Salesforce Help ("OAuth 2.0 Web Server Flow", "Identity URLs"): `signature`
+is the base64 HMAC-SHA256 of `id` + `issued_at` under the consumer secret.
 """
 
 import base64
@@ -220,7 +220,7 @@ class SalesforceConsent:
         http = HttpClient(
             io.session, STATUSES, clock=io.clock, random=io.random, limiters=limiters, auth=access
         )
-        return SalesforceApi(http, access)
+        return SalesforceApi(http, access, io.clock)
 
     def _halt(self) -> Halt:
         return within(self._io.clock, _PATIENCE_S)

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-TOKEN_FIELDS: Final = "UserId, AppName, AppMenuItemId, CreatedDate, LastUsedDate, UseCount"
+ON_TOKENS: Final = "UserId, AppName, AppMenuItemId, CreatedDate, LastUsedDate, UseCount"
 """Neither `AccessToken` (it is the refresh token in the clear) nor `DeleteToken`: both open something."""
 USER_FIELDS: Final = (
     "Id, Name, Username, Email, FederationIdentifier, IsActive, UserType, Department, LastLoginDate, "
     "Profile.UserLicense.Name"
 )
 INTERNAL: Final = ("Standard", "CsnOnly", "AutomatedProcess", "CloudIntegrationUser")
-"""User types that work for the organisation; the others are its customers, partners and visitors of its sites."""
+"""User types that work for the organisation; others are its customers, partners and visitors of its sites."""
 SIGN_INS: Final = ("Remote Access 2.0", "Remote Access Client")
 """Login types of apps that come with OAuth."""
 
@@ -32,7 +32,7 @@ def among(values: Iterable[str]) -> str:
     return f"({', '.join(text(value) for value in values)})"
 
 
-def tokens(where: str, fields: str = TOKEN_FIELDS) -> str:
+def tokens(where: str, fields: str = ON_TOKENS) -> str:
     """OAuth tokens for which a condition holds."""
     return f"SELECT {fields} FROM OauthToken WHERE {where}"
 

@@ -88,7 +88,7 @@ WORDINGS: Final[Mapping[Refusal, Wording]] = {
     "code_refused": Wording(
         400,
         "{provider} did not accept the sign-in",
-        "The code {provider} handed out was already used or has expired.",
+        "{provider} handed out a code and did not take it back:",
         ("Start again; do not use the browser's Back button on the way.",),
     ),
     "entry_refused": Wording(
