@@ -64,6 +64,17 @@ class JoinedReader:
         finding = self._store.findings.decode(found[wanted]) if wanted in found else None
         return finding, self._store.connections.decode(found[at]) if at in found else None
 
+    def activity(self, cid: str, app_id: str) -> tuple[Connection | None, bool, UseWindow | None]:
+        """A connection, whether an app was ever seen, and what is known of use at the connection."""
+        keys = self._store.documents.keys
+        at, app, window = keys.connection(cid), keys.app(app_id, "FACTS"), keys.activity(cid)
+        found = self._store.documents.batch_get([at, app, window])
+        return (
+            self._store.connections.decode(found[at]) if at in found else None,
+            app in found,
+            self._store.use.decode_window(found[window]) if window in found else None,
+        )
+
     def surroundings(
         self,
         connection: Connection,

@@ -8,6 +8,7 @@ from tests.functional.api.world import Client, Planted, World, plant
 READS = {route.operation: route for route in ROUTES if route.method == "GET"}
 QUERIES = {
     "listAppHolders": ("connection_id",),
+    "listAppActivity": ("connection_id",),
     "listPrincipals": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),
     "findProducts": ("client_id",),

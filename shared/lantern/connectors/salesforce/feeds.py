@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 OVERLAP: Final = timedelta(minutes=10)
 LONGEST: Final = timedelta(days=7)
 """A poll that comes after a longer silence looks back so far; full runs have seen what lies before."""
+MOST_ACCOUNTS: Final = 200
 _REMEMBERED: Final = 4_000
 _BAD_REQUEST: Final = 400
 
@@ -87,13 +88,16 @@ def changes(
 
 
 def _changed_accounts(api: SalesforceApi, since: datetime, halt: Halt) -> list[Hint]:
+    """Accounts to ask for anew, leavers first; those of a mass update beyond are left to the nightly run."""
     found = []
-    for row in api.rows(soql.users_changed(since), halt):
+    rows = sorted(api.rows(soql.users_changed(since), halt), key=lambda row: row.get("IsActive") is not False)
+    for row in rows[:MOST_ACCOUNTS]:
         native_id, at = row.get("Id"), row.get("LastModifiedDate")
         if not isinstance(native_id, str):
             raise CallError(GARBLED, detail="User: no id")
         user = normalize.canonical(native_id)
-        found.append(Hint(native_id=user, event="user_changed", event_id=_digest("user", user, str(at))))
+        key = _digest("user", user, str(at))
+        found.append(Hint(native_id=user, event="user_changed", event_id=key, account=True))
     return found
 
 
@@ -137,8 +141,8 @@ def _folded(hints: Iterable[Hint]) -> tuple[Hint, ...]:
         dates = dict(known.granted_at) if known else {}
         for client, at in hint.granted_at.items():
             dates[client] = max(at, dates.get(client, at))
-        found[hint.native_id or ""] = Hint(
-            native_id=hint.native_id, granted_at=dates, event=hint.event, event_id=hint.event_id
+        found[hint.native_id or ""] = replace(
+            hint, granted_at=dates, account=hint.account or bool(known and known.account)
         )
     return tuple(found.values())
 

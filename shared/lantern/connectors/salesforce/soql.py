@@ -58,7 +58,7 @@ def user(field: str, value: str) -> str:
 def users_changed(since: datetime) -> str:
     """Accounts that somebody changed; signing in does not count."""
     return (
-        "SELECT Id, LastModifiedDate FROM User "
+        "SELECT Id, IsActive, LastModifiedDate FROM User "
         f"WHERE LastModifiedDate >= {at(since)} AND UserType IN {among(INTERNAL)}"
     )
 
