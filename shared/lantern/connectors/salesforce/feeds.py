@@ -3,8 +3,8 @@
 New tokens are found by `CreatedDate`. Where an organisation does not let that be filtered, sign-ins of apps
 stand in: every new consent signs in. A token that is gone leaves no trace: full runs find those.
 
-Use: `LoginHistory` has every sign-in of an app for six months; a token has the last of its uses and how many
-there were in all its life. Neither counts single calls.
+Use: `LoginHistory` has every sign-in of an app for six months, a token the last of its uses. Neither tells
+single calls of a week.
 """
 
 import hashlib
@@ -164,7 +164,7 @@ def history(
         known = _clients(api, halt) if signed_in else {}
     except HaltedError:
         return
-    count = UseCount(since)
+    count = UseCount()
     for one in signed_in:
         count.sign_in(one, known)
     for token in used:
@@ -211,12 +211,14 @@ def _clients(api: SalesforceApi, halt: Halt) -> dict[str, str | None]:
 
 
 class UseCount:
-    """Use by account and app: sign-ins, and what tokens tell beside; never more than is known."""
+    """Use by account and app: sign-ins, and at least one where a token says that it was used.
 
-    def __init__(self, since: datetime) -> None:
-        self._since = since
+    `UseCount` of a token counts calls of all its life: beside sign-ins it would make a week look busy in
+    which somebody gave access anew.
+    """
+
+    def __init__(self) -> None:
         self._signed: dict[tuple[str, str], int] = {}
-        self._tokens: dict[tuple[str, str], int] = {}
         self._last: dict[tuple[str, str], datetime] = {}
 
     def sign_in(self, one: SignIn, known: dict[str, str | None]) -> None:
@@ -230,20 +232,15 @@ class UseCount:
         self._seen(key, one.at)
 
     def token(self, one: Token) -> None:
-        """Count a token that was used last in the window: all its uses if it is not older, else that one."""
-        if one.last_used is None:
-            return
-        key = (one.native_id, one.client_id)
-        fresh = one.created is not None and one.created >= self._since
-        self._tokens[key] = self._tokens.get(key, 0) + (max(1, one.uses) if fresh else 1)
-        self._seen(key, one.last_used)
+        """Take in a token that was used last in the window."""
+        if one.last_used is not None:
+            self._seen((one.native_id, one.client_id), one.last_used)
 
     def _seen(self, key: tuple[str, str], at: datetime) -> None:
         self._last[key] = max(at, self._last.get(key, at))
 
     def all(self) -> tuple[Use, ...]:
-        """Everything counted; a use that is both a sign-in and a token's is one."""
+        """Everything counted."""
         return tuple(
-            Use(*key, max(self._signed.get(key, 0), self._tokens.get(key, 0)), at)
-            for key, at in sorted(self._last.items())
+            Use(*key, max(1, self._signed.get(key, 0)), at) for key, at in sorted(self._last.items())
         )

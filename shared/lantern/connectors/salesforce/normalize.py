@@ -30,14 +30,13 @@ class MalformedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One OAuth token: whose, which app's, and how it was used in all its life."""
+    """One OAuth token: whose, which app's, since when, and when it was used last."""
 
     native_id: str
     client_id: str
     name: str
     created: datetime | None
     last_used: datetime | None
-    uses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +144,12 @@ def token(row: Row) -> Token:
         MalformedError: a part has not the documented shape.
     """
     name = _optional(row, "AppName")
-    used = row.get("UseCount")
     return Token(
         native_id=canonical(_text(row, "UserId")),
         client_id=client_of(_optional(row, "AppMenuItemId"), name),
         name=label(name or "") or UNNAMED,
         created=_time(row, "CreatedDate"),
         last_used=_time(row, "LastUsedDate"),
-        uses=used if type(used) is int and used >= 0 else 0,
     )
 
 

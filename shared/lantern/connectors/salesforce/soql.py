@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-ON_TOKENS: Final = "UserId, AppName, AppMenuItemId, CreatedDate, LastUsedDate, UseCount"
+ON_TOKENS: Final = "UserId, AppName, AppMenuItemId, CreatedDate, LastUsedDate"
 """Neither `AccessToken` (it is the refresh token in the clear) nor `DeleteToken`: both open something."""
 USER_FIELDS: Final = (
     "Id, Name, Username, Email, FederationIdentifier, IsActive, UserType, Department, LastLoginDate, "

@@ -106,6 +106,15 @@ WORDINGS: Final[Mapping[Refusal, Wording]] = {
             "If you are not sure what Lantern may see, ask the person who sent you here.",
         ),
     ),
+    "provider_refused": Wording(
+        400,
+        "{provider} did not let you through",
+        "{provider} sent you back with an error before or after it asked you.",
+        (
+            "An administrator may have to install or allow Lantern there first: see the guide for {provider}.",
+            "Then start again.",
+        ),
+    ),
     "missing_permissions": Wording(
         400,
         "Some necessary permissions were left out",
