@@ -12,6 +12,7 @@ QUERIES = {
     "listPrincipals": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),
     "findProducts": ("client_id",),
+    "listAssets": ("kind",),
     "getGrantRisk": ("connection_id",),
 }
 QUESTIONS = [
