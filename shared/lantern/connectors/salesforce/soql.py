@@ -32,42 +32,51 @@ def among(values: Iterable[str]) -> str:
     return f"({', '.join(text(value) for value in values)})"
 
 
+def select(fields: str, table: str, *conditions: str, tail: str = "") -> str:
+    """A query; values in the conditions are literals made by `text`, `at` or `among`."""
+    parts = ["SELECT", fields, "FROM", table]
+    if conditions:
+        parts += ["WHERE", " AND ".join(conditions)]
+    return " ".join([*parts, tail]).rstrip()
+
+
+_STAFF: Final = f"UserType IN {among(INTERNAL)}"
+
+
 def tokens(where: str, fields: str = ON_TOKENS) -> str:
     """OAuth tokens for which a condition holds."""
-    return f"SELECT {fields} FROM OauthToken WHERE {where}"
+    return select(fields, "OauthToken", where)
 
 
 def counted(where: str) -> str:
     """How many tokens there are for which a condition holds."""
-    return f"SELECT COUNT() FROM OauthToken WHERE {where}"
+    return select("COUNT()", "OauthToken", where)
 
 
 def users_after(native_id: str, limit: int) -> str:
     """The next accounts by id; paging by key, since a query's own pages expire while a run goes on."""
-    after = f" AND Id > {text(native_id)}" if native_id else ""
-    return (
-        f"SELECT {USER_FIELDS} FROM User WHERE UserType IN {among(INTERNAL)}{after} ORDER BY Id LIMIT {limit}"
-    )
+    after = [f"Id > {text(native_id)}"] if native_id else []
+    return select(USER_FIELDS, "User", _STAFF, *after, tail=f"ORDER BY Id LIMIT {limit}")
 
 
 def user(field: str, value: str) -> str:
     """The accounts whose id or address is this."""
-    return f"SELECT {USER_FIELDS} FROM User WHERE {field} = {text(value)} AND UserType IN {among(INTERNAL)}"
+    return select(USER_FIELDS, "User", f"{field} = {text(value)}", _STAFF)
 
 
 def users_changed(since: datetime) -> str:
     """Accounts that somebody changed; signing in does not count."""
-    return (
-        "SELECT Id, IsActive, LastModifiedDate FROM User "
-        f"WHERE LastModifiedDate >= {at(since)} AND UserType IN {among(INTERNAL)}"
-    )
+    return select("Id, IsActive, LastModifiedDate", "User", f"LastModifiedDate >= {at(since)}", _STAFF)
 
 
 def sign_ins(since: datetime, until: datetime) -> str:
     """Sign-ins of apps in `[since, until)`."""
-    return (
-        "SELECT UserId, Application, LoginTime, Status FROM LoginHistory "
-        f"WHERE LoginTime >= {at(since)} AND LoginTime < {at(until)} AND LoginType IN {among(SIGN_INS)}"
+    return select(
+        "UserId, Application, LoginTime, Status",
+        "LoginHistory",
+        f"LoginTime >= {at(since)}",
+        f"LoginTime < {at(until)}",
+        f"LoginType IN {among(SIGN_INS)}",
     )
 
 

@@ -111,7 +111,7 @@ WORDINGS: Final[Mapping[Refusal, Wording]] = {
         "{provider} did not let you through",
         "{provider} sent you back with an error before or after it asked you.",
         (
-            "An administrator may have to install or allow Lantern there first: see the guide for {provider}.",
+            "An administrator may have to install or allow Lantern there: see the guide for {provider}.",
             "Then start again.",
         ),
     ),
