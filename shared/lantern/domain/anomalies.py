@@ -4,7 +4,8 @@ The past of a series begins with its first use; what is shorter than `LEAST_HIST
 and says nothing. Usual is the median, and how far weeks stray from it the median absolute deviation (times
 1.4826, which makes it the standard deviation of a normal series; Rousseeuw and Croux, 1993): neither is moved
 by the few odd weeks that a baseline may hold. A week stands out when it is above all that the past makes
-likely: six such deviations over the median, three times the median, and the highest week before.
+likely: six such deviations over the median, three times the median, and twice the highest week before (use
+that comes in bursts has a median and a deviation of nearly nothing).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ LEAST_HISTORY: Final = 6
 """Weeks before the last one, from the first use on, without which nothing is said."""
 SPREADS: Final = 6.0
 FACTOR: Final = 3.0
+PEAK: Final = 2.0
 _SIGMA: Final = 1.4826
 _APP_EVENTS: Final = 50
 _ACCOUNT_EVENTS: Final = 20
@@ -71,7 +73,7 @@ def baseline(before: Sequence[float]) -> Baseline | None:
         return None
     usual = median(before)
     spread = _SIGMA * median([abs(value - usual) for value in before])
-    return Baseline(usual, max(usual + SPREADS * spread, FACTOR * usual, *before), len(before))
+    return Baseline(usual, max(usual + SPREADS * spread, FACTOR * usual, PEAK * max(before)), len(before))
 
 
 def stands_out(series: Sequence[float], *, older: bool = False) -> Baseline | None:

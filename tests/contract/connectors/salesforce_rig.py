@@ -18,6 +18,7 @@ from lantern.connectors.limiter import Limiters
 from lantern.connectors.protocol import Connector, Deadline
 from lantern.domain.inventory import Principal
 from tests.contract.connectors.google_rig import TENANT, SimulatedTime
+from tests.simulators.google.clock import Clock as SimulatorClock
 from tests.simulators.salesforce import CLIENT, REDIRECT, OrgSpec, SalesforceSimulator
 
 START = ConsentStart("a-state", "a-nonce", "v" * 43, REDIRECT)
@@ -74,9 +75,9 @@ class SalesforceRig:
     def clear(self) -> None:
         self.simulator.control.clear_faults()
 
-    def again(self) -> Connector:
+    def again(self, connection_id: str = "con_1") -> Connector:
         """Another connector, as the next message has one."""
-        return connected(self.io, self.secret, self.identity.organisation_id or "")
+        return connected(self.io, self.secret, self.identity.organisation_id or "", connection_id)
 
 
 def consent(
@@ -96,17 +97,26 @@ def consent(
     return grant
 
 
-def connected(io: registry.Io, secret: str, organisation: str) -> Connector:
-    credentials = registry.Credentials(TENANT, "con_1", organisation, REGISTRATION, secret)
+def connected(io: registry.Io, secret: str, organisation: str, connection_id: str = "con_1") -> Connector:
+    credentials = registry.Credentials(TENANT, connection_id, organisation, REGISTRATION, secret)
     return registry.connect("salesforce", credentials, io)
 
 
 @contextmanager
 def salesforce(
-    employees: int = 12, *, scopes: Sequence[str] | None = None, seed: int = 1
+    employees: int = 12,
+    *,
+    scopes: Sequence[str] | None = None,
+    seed: int = 1,
+    started: float | None = None,
 ) -> Iterator[SalesforceRig]:
-    """A simulated organisation, connected; `scopes` are what the app may ask and what its giver may do."""
-    with SalesforceSimulator(OrgSpec(employees=employees, seed=seed), clients=(CLIENT,)) as simulator:
+    """A simulated organisation, connected; `scopes` are what the app may ask and what its giver may do.
+
+    `started` freezes the organisation's clock at that time.
+    """
+    still = None if started is None else SimulatorClock(started, running=False)
+    spec = OrgSpec(employees=employees, seed=seed)
+    with SalesforceSimulator(spec, clients=(CLIENT,), clock=still) as simulator:
         clock = SimulatedTime(simulator)  # type: ignore[arg-type]
         rng = random.Random(seed)
         session = new_session()

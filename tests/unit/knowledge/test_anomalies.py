@@ -60,11 +60,11 @@ def test_only_proportions_count(series: list[int], factor: int) -> None:
 
 @given(st.lists(st.integers(0, 10_000), min_size=LEAST_HISTORY, max_size=30))
 def test_a_week_like_one_before_never_stands_out(before: list[int]) -> None:
-    assert stands_out([*before, max(before)]) is None
+    assert stands_out([*before, 2 * max(before)]) is None
     found = baseline(before)
     assert found is not None
     assert found.usual <= found.threshold
-    assert found.threshold >= max(before)
+    assert found.threshold >= 2 * max(before)
 
 
 @given(st.lists(st.integers(90, 110), min_size=8, max_size=8), st.integers(0, 7))
@@ -84,6 +84,13 @@ def test_it_says_what_was_usual_in_plain_words() -> None:
     assert found.says == (
         "312 events in 2026-W09; usual is about 20 a week, and more than 60 stands out (8 weeks known)"
     )
+
+
+def test_use_in_bursts_is_no_anomaly() -> None:
+    """Its median and its deviation are nearly nothing: one more burst is what it always does."""
+    bursts = [(f"pri_{n}", [27, 0, 0, 0, 16, 12, 0, 0, 29 + n]) for n in range(20)]
+    assert account_anomalies(WEEKS, bursts) == ()
+    assert account_anomalies(WEEKS, [("pri_1", [27, 0, 0, 0, 16, 12, 0, 0, 55])]) != ()
 
 
 def test_few_events_are_not_worth_a_word() -> None:
