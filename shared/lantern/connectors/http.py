@@ -170,15 +170,22 @@ def error_codes(body: Any) -> frozenset[str]:
 
     They go into logs: what is no plain word (a sentence, an address, a token) is left out.
     """
+    if isinstance(body, list):  # several errors, each with its code
+        words = [row.get("errorCode") for row in body if isinstance(row, Mapping)]
+        return _plain(words)
     if not isinstance(body, Mapping):
         return frozenset()
     error = body.get("error")
-    words: list[Any] = [error]  # RFC 6749 section 5.2
+    words = [error]  # RFC 6749 section 5.2
     if isinstance(error, Mapping):
         rows = [
             row for key in ("errors", "details") for row in error.get(key) or () if isinstance(row, Mapping)
         ]
         words = [error.get("status"), *(row.get("reason") for row in rows)]
+    return _plain(words)
+
+
+def _plain(words: list[Any]) -> frozenset[str]:
     return frozenset(word for word in words if isinstance(word, str) and _CODE.fullmatch(word))
 
 

@@ -376,6 +376,8 @@ def test_next_links_to_elsewhere_are_refused(link: str) -> None:
         ),
         ([], set()),
         (None, set()),
+        ([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}], {"REQUEST_LIMIT_EXCEEDED"}),
+        ([{"errorCode": "not a word"}, "x", None, {"errorCode": 7}, {"errorCode": "B"}], {"B"}),
     ],
 )
 def test_error_codes_of_all_shapes(body: Any, codes: set[str]) -> None:
