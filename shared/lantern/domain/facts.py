@@ -100,7 +100,13 @@ def grant_facts(
 
 
 def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: datetime) -> int | None:
-    """Days without use. A grant given inside the window cannot have been idle for longer than it exists."""
+    """Days without use; None where that is not known.
+
+    A grant given inside the window cannot have been idle for longer than it exists. Of an installation no
+    provider tells the use, so its silence says nothing.
+    """
+    if last is None and grant.source == "installation":
+        return None
     idle = idle_days(last, window, now)
     if idle is None or last is not None or grant.granted_on is None:
         return idle

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from lantern.runtime.api import (
+    activity,
     app_risk,
     apps,
     assets,
@@ -40,6 +41,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *imports.ROUTES,
     *apps.ROUTES,
     *app_risk.ROUTES,
+    *activity.ROUTES,
     *catalog.ROUTES,
     *assets.ROUTES,
     *vendors.ROUTES,
