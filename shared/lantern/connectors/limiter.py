@@ -113,7 +113,7 @@ class Pace:
         self._probing, self._probe_out = True, False
 
     def told(self, now: float, full: float, reset_s: float | None = None) -> None:
-        """The provider says how many calls a second are allowed; with `reset_s`, that none are left till then."""
+        """The provider says how many calls a second are allowed; `reset_s`: none are left till then."""
         if full > 0 and full != self._full:
             self._advance(now)
             scale, self._full = full / self._full, full

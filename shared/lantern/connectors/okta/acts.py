@@ -96,7 +96,7 @@ class Acts:
         return True, left is not None and left.group
 
     def _at_the_group(self, entry: CataloguedApp, acted: bool, halt: Halt) -> ActionResult:  # noqa: FBT001
-        """What a group gives can only be taken at the group, from everybody in it: that is not ours to decide."""
+        """What a group gives is taken at the group, from everybody in it: that is not ours to decide."""
         groups = self.apps.group_names(entry, halt)[:_MOST_GROUPS]
         named = ", ".join(groups) or "the group that gives the app"
         console = admin_console(self.api.base)
@@ -112,7 +112,7 @@ class Acts:
             instructions=(
                 f"Open the app's assignments: {console}/admin/app/instance/{entry.native_id}#tab-assignments",
                 f"See which group assigns it to this person: {named}.",
-                "Remove the person from that group, or unassign the app from the group if nobody there needs it.",
+                "Remove the person from that group, or the app from the group if nobody there needs it.",
             ),
         )
 
@@ -241,7 +241,7 @@ class Acts:
             "disable_asset": f"{console}/admin/directory/ai-agents",
         }.get(action.kind, f"{console}/admin/apps/active")
         steps = {
-            "revoke_grant": "Find the app; revoke the person's consent or assignment, or the app's API scopes.",
+            "revoke_grant": "Find the app; revoke the person's consent or assignment, or its API scopes.",
             "revoke_scopes": "Find the app; revoke these scopes for the person, or under Okta API Scopes.",
             "end_sessions": "Choose More Actions, Clear User Sessions, and tick the revocation of tokens.",
             "delete_asset": "Find the token and revoke it.",

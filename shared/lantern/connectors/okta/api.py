@@ -191,8 +191,8 @@ def codes(body: Any) -> frozenset[str]:
 def budget(now: Callable[[], datetime]) -> Callable[[Mapping[str, str]], Budget | None]:
     """Reads `X-Rate-Limit-*`: calls a minute, calls left, and when the minute ends (epoch seconds).
 
-    The end is counted from the answer's own `Date`, so that a clock of ours that is off does no harm. A refusal
-    for too many calls at once has Limit 0 and says nothing of the minute.
+    The end is counted from the answer's own `Date`, so that a clock of ours that is off does no harm. A
+    refusal for too many calls at once has Limit 0 and says nothing of the minute.
     """
 
     def read(headers: Mapping[str, str]) -> Budget | None:

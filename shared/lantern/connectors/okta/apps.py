@@ -1,10 +1,10 @@
 """The organisation's apps and who is assigned to them.
 
-Calls that name an app have the smallest quota of all (100 a minute, where those that name a person have 600), so
-the way to learn who is assigned is chosen by what it costs there. One account costs one call, asked for by its id.
-All accounts cost a call per app and 500 assignments, whatever their number: an organisation of 10,000 with 200
-apps and 300,000 assignments takes 800 calls instead of 10,000. (`/users/{id}/appLinks` would cost nothing there,
-but leaves out apps without a tile and says neither since when nor by which way.)
+Calls that name an app have the smallest quota of all (100 a minute, those that name a person have 600),
+so the way to learn who is assigned is chosen by what it costs there. One account costs one call, asked for by
+its id. All accounts cost a call per app and 500 assignments, whatever their number: an organisation of 10,000
+with 200 apps and 300,000 assignments takes 800 calls instead of 10,000. (`/users/{id}/appLinks` would cost
+nothing there, but leaves out apps without a tile and says neither since when nor by which way.)
 """
 
 import threading
@@ -36,7 +36,7 @@ Held = tuple[tuple[App, date | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Where an account's assignments were found; `as_of` is when the lists were begun, None: asked just now."""
+    """An account's assignments; `as_of` is when the lists were begun, None: asked just now."""
 
     held: Held
     as_of: datetime | None
@@ -130,7 +130,8 @@ class Apps:
         lists = self._lists
         if lists is not None:
             with self._lock:
-                first, _ = account not in lists.told, lists.told.add(account)
+                first = account not in lists.told
+                lists.told.add(account)
             if first:
                 return Lookup(tuple(lists.held.get(account, ())), lists.begun)
         return Lookup(tuple(self._ask(account, halt)), None)

@@ -1,4 +1,4 @@
-"""What one account holds: what it consented to, and where it may sign in. And what apps hold by themselves."""
+"""What an account holds: what it consented to, where it may sign in; and what apps hold by themselves."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ from lantern.connectors.halt import Halt
 from lantern.connectors.http import Admission, HaltedError
 from lantern.connectors.okta import normalize
 from lantern.connectors.okta.api import OktaApi, segment
-from lantern.connectors.okta.apps import APPS, Apps
+from lantern.connectors.okta.apps import APPS, Apps, Lookup
 from lantern.connectors.okta.manifest import APP_GRANTS, INTEGRATIONS
 from lantern.connectors.okta.normalize import APPLICATION, MalformedError
 from lantern.connectors.okta.people import People
 from lantern.connectors.protocol import Unread
 from lantern.connectors.resolution import CallError, ErrorResolution
-from lantern.domain.inventory import GrantSource, ObservedGrant, Observation, Principal
+from lantern.domain.inventory import GrantSource, Observation, ObservedGrant, Principal
 
 _GRANTS_PAGE: Final = {"expand": "scope", "limit": "200"}
 API_SERVICES: Final = "/integrations/api/v1/api-services"
@@ -118,14 +118,13 @@ class Bundles:
         path = grants_path(account.native_id)
         given = normalize.consented(self.api.rows(path, halt, params=_GRANTS_PAGE, admission=admission))
         if account.status == "archived":  # deactivation takes every assignment away
-            held, as_of = (), None
+            found = Lookup((), None)
         else:
             found = self.apps.assigned(account.native_id, halt)
-            held, as_of = found.held, found.as_of
-        known = {app.client_id: app for app, _ in held}
+        known = {app.client_id: app for app, _ in found.held}
         if any(one.client_id not in known for one in given):
             known = dict(self.apps.by_client(halt))
-        return Observation(account, normalize.grants(given, held, known), as_of=as_of)
+        return Observation(account, normalize.grants(given, found.held, known), as_of=found.as_of)
 
     def _vanished(self, account: Principal, halt: Halt) -> Observation | Unread | None:
         """Okta knew no such account: believed only if a listing agrees."""
@@ -168,7 +167,8 @@ class Bundles:
             return normalize.consented(self.api.rows(path, halt, admission=admission))
 
         inner = halt.within()
-        done, given = 0, []
+        done = 0
+        given: list[normalize.Consented] = []
         for rows in fan_out(
             clients,
             lambda: self.api.admit(f"{APPS}/any/grants", inner),

@@ -67,7 +67,7 @@ class OktaConnector:
         return Health(replace(organisation, domains=(self._secret.address,)), granted, missing)
 
     def principals(self, cursor: str | None) -> PrincipalPage:
-        """One page of all accounts: what apps hold by themselves first, then living, then deactivated ones."""
+        """One page of all accounts: the organisation itself first, then living, then deactivated ones."""
         page = self._people.page(cursor, self._halt())
         self._apps.expect(len(page.principals))
         if cursor is None and self._bundles.application_sources:
@@ -117,11 +117,11 @@ class OktaConnector:
         hooks.close_hook(self._api, channel.resource_id, self._halt())
 
     def act(self, action: Action) -> ActionResult:
-        """Do one act and look again; what the API cannot do comes back with the steps for an administrator."""
+        """Do one act and look again; what no API can do comes back with the steps for an administrator."""
         return Acts(self._api, self._apps, self._secret.client_id).do(action, self._halt())
 
     def disconnect(self) -> None:
-        """Delete our API token, or revoke the client's token; the client itself is the administrator's to delete."""
+        """Delete our API token, or revoke the client's; the client itself is the administrator's to delete."""
         oauth.give_back(self._secret, self._io, self._tokens, self._halt())
 
     def _halt(self) -> Halt:

@@ -17,9 +17,10 @@ SEEN_LIMIT: Final = 1000
 class Cursor:
     """Standing of the feed.
 
-    `place` is the link that Okta gave to go on with: it takes events in the order they were stored, so that late
-    ones are not missed. None where there is no link yet, or it is no longer accepted: then the feed is read from
-    `since` minus the overlap, and `seen` says which events had their effect already (key → epoch seconds).
+    `place` is the link that Okta gave to go on with: it takes events in the order they were stored, so that
+    late ones are not missed. None where there is no link yet, or it is no longer accepted: then the feed is
+    read from `since` minus the overlap, and `seen` says which events had their effect already (key → epoch
+    seconds).
     """
 
     since: datetime

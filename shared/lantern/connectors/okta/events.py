@@ -1,4 +1,4 @@
-"""Events of the System Log: whom they concern and what they say. Needs the standard library only (see `push`)."""
+"""Events of the System Log: whom they concern, what they say. The standard library only (see `push`)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ def _said(value: Any) -> str | None:
 
 
 def hint(seen: Event) -> Hint | None:
-    """What to read again; None where the event changes nothing. Nobody is named where the event names nobody."""
+    """What to read again; None where the event changes nothing. It names nobody where the event does not."""
     if not seen.tells:
         return None
     if seen.kind in BY_ADMIN:

@@ -20,8 +20,8 @@ _ALL: Final = tuple(sorted({*_SURE, *GRANTED, *BY_ADMIN, *DELETED}))
 def open_hook(api: OktaApi, request: ChannelRequest, clock: Clock, halt: Halt) -> Channel:
     """Create a hook and have Okta verify our address; one that cannot be verified is deleted again.
 
-    Hooks to other addresses of ours are left over from attempts that ended half-way, and deleted: an organisation
-    has room for 25.
+    Hooks to other addresses of ours are left over from attempts that ended half-way, and deleted: an
+    organisation has room for 25.
     """
     try:
         hook = _create(api, request, _ALL, halt)

@@ -1,8 +1,8 @@
 """The System Log: what changed since, and who signed in to what in the past.
 
-Asked without `until` and oldest first, the log is a feed without end: a next link comes with every page, even with
-an empty one, which is where we stop and what we go on from later. Asked with both ends it is a window in order of
-time, to which late events may still be added; the past is therefore read once it has settled.
+Asked without `until` and oldest first, the log is a feed without end: a next link comes with every page, even
+with an empty one, which is where we stop and what we go on from later. Asked with both ends it is a window in
+order of time, to which late events may still be added; the past is therefore read once it has settled.
 """
 
 import logging
@@ -21,7 +21,7 @@ from lantern.connectors.okta.api import OktaApi, Page
 from lantern.connectors.okta.cursor import Cursor
 from lantern.connectors.okta.events import Event
 from lantern.connectors.okta.normalize import MalformedError
-from lantern.connectors.protocol import ChangePage, HistoryPage, Use
+from lantern.connectors.protocol import ChangePage, Consent, HistoryPage, Use
 from lantern.connectors.resolution import CallError
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,8 @@ def history(
 def _folded(
     api: OktaApi, clients: Mapping[str, str], since: datetime, until: datetime, halt: Halt
 ) -> HistoryPage:
-    uses, consents, read, seen = reading.UseCount(clients), [], 0, set[str]()
+    uses, read, seen = reading.UseCount(clients), 0, set[str]()
+    consents: list[Consent] = []
     params = {"since": _iso(since), "until": _iso(until), "limit": _PAGE, "filter": _USE_FILTER}
     page: Page | None = api.page(_LOGS, halt, params=params)
     while page is not None:

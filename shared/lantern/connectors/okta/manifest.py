@@ -26,8 +26,8 @@ APP_GRANTS_MANAGE: Final = "okta.appGrants.manage"
 API_TOKENS_MANAGE: Final = "okta.apiTokens.manage"
 AGENTS_MANAGE: Final = "okta.aiAgents.manage"
 
-# Half of what an Enterprise organisation has: a token or client gets half of the limit unless an administrator
-# says otherwise. The headers of the first answer say what it really is.
+# Half of what an Enterprise organisation has: a token or client gets half of the limit unless an
+# administrator says otherwise. The headers of the first answer say what it really is.
 USER_LIST: Final = Quota("users", 300, 60.0)
 ONE_USER: Final = Quota("user", 500, 60.0)
 OF_USER: Final = Quota("grants", 300, 60.0)
@@ -99,8 +99,10 @@ MANIFEST: Final = Manifest(
     quotas=(USER_LIST, ONE_USER, OF_USER, APP_LIST, ONE_APP, LOG, OTHERS),
     access_token_lifetime_s=3600,
     features=frozenset(
-        {"grants", "applications", "assignments", "activity", "changes", "assets", "push"}
-        | {"revoke", "apps", "sessions"}
+        (
+            *("grants", "applications", "assignments", "activity", "changes", "assets", "push"),
+            *("revoke", "apps", "sessions"),
+        )
     ),
     acts=MappingProxyType(
         {
@@ -145,7 +147,7 @@ MANIFEST: Final = Manifest(
         FormField(
             "api_token",
             "API token",
-            "Only without an API Services app: a token inherits every right of the administrator who made it.",
+            "Only without an API Services app: a token has every right of the administrator who made it.",
             secret=True,
             required=False,
             pattern=r"[A-Za-z0-9_-]{20,128}",
@@ -163,8 +165,8 @@ CONSENT_REVOKED: Final = ErrorResolution(
 _FORBIDDEN: Final = ErrorResolution(
     "config",
     "forbidden",
-    "Okta does not let Lantern do this: the permission was not granted, or the app or token has no administrator "
-    "role that covers it.",
+    "Okta does not let Lantern do this: the permission was not granted, or the app or token has no "
+    "administrator role that covers it.",
 )
 _REFUSED: Final = ErrorResolution(
     "rate_limited",

@@ -43,7 +43,7 @@ class MalformedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CataloguedApp:
-    """An app of the organisation: its record, Okta's id of it, whether it is active, and has a client of its own."""
+    """An app of the organisation: its record, Okta's id, whether it is active, and has an OAuth client."""
 
     app: App
     native_id: str

@@ -1,8 +1,8 @@
-"""Connecting an Okta organisation: what an administrator entered is tried out, and shown to be what it claims.
+"""Connecting an Okta organisation: what was entered is tried out, and shown to be what it claims.
 
-Which organisation it is, is said by a host that Okta owns: never by the address that was entered, if that is a
-custom domain. Whoever enters a client's key or an API token proves with it that they administer the organisation,
-since only administrators can make them; that it may read people and apps is tried.
+Which organisation it is, is said by a host that Okta owns: never by the address that was entered, if that is
+a custom domain. Whoever enters a client's key or an API token proves with it that they administer the
+organisation, since only administrators can make them; that it may read people and apps is tried.
 """
 
 import re
@@ -116,7 +116,7 @@ def _allowed(calls: OktaApi, scope: str, halt: Halt) -> bool:
 
 
 def _of_owner(calls: OktaApi, halt: Halt) -> frozenset[str]:
-    """What an API token's owner may do, by the roles Okta lists; only what can be tried, where it lists none."""
+    """What an API token's owner may do, by the roles Okta lists; what can be tried, where it lists none."""
     rights = frozenset(_PROBES)
     try:
         owner = calls.one("/api/v1/users/me", halt).get("id")
@@ -205,7 +205,7 @@ class OktaConsent:
         return WANTED - granted
 
     def revoke(self, token: str) -> None:
-        """Give access back: an API token is deleted; of a client there is nothing to give back but its tokens."""
+        """Give access back: an API token is deleted; of a client there are only its tokens to give back."""
         give_back(secret.load(token), self._io, None, self._halt())
 
     def _entered(self, answer: Mapping[str, str]) -> OrgSecret:

@@ -53,8 +53,8 @@ class People:
         """A page of all accounts: those that are not deactivated, then the deactivated ones.
 
         The plain listing leaves out deactivated accounts, and only a filter names them. (`search` would give
-        both at once, but from an index that lags behind.) In this order an account that is deactivated meanwhile
-        is listed twice rather than never.
+        both at once, but from an index that lags behind.) In this order an account that is deactivated
+        meanwhile is listed twice rather than never.
         """
         part, _, place = (cursor or f"{_LIVING}:").partition(":")
         if part not in (_LIVING, _DEACTIVATED):

@@ -1,4 +1,4 @@
-"""Signed statements: who our client is (RFC 7523), and that a token is used by its holder (RFC 9449, DPoP)."""
+"""Signed statements: who our client is (RFC 7523), and that we hold the token we use (RFC 9449, DPoP)."""
 
 import base64
 import hashlib

@@ -1,7 +1,7 @@
 """Verification of Okta's event hooks. Needs the standard library only: the web hook imports it.
 
-Okta signs nothing: a message is known by the address it comes to and by the secret that we gave that hook, which
-comes back in a header ("Event hooks" concept page). So it is a hint at most: it makes us read again.
+Okta signs nothing: a message is known by the address it comes to and by the secret that we gave that hook,
+which comes back in a header ("Event hooks" concept page). So it is a hint at most: it makes us read again.
 """
 
 import hashlib

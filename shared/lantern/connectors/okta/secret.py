@@ -1,4 +1,4 @@
-"""What opens an Okta connection: where it is, and a client's key or an API token. Kept sealed as one JSON text."""
+"""What opens an Okta connection: where it is, and a client's key or a token. One JSON text, kept sealed."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ LIMIT: Final = 4000
 _LEAST_RSA_BITS: Final = 2048
 _CURVES: Final = {256: "ES256", 384: "ES384", 521: "ES512"}
 _KEY_REMEDY: Final = (
-    "paste the private key that you created in Okta: a JWK that has the member d, or an unencrypted PEM; RSA of at "
-    "least 2048 bits or an elliptic curve"
+    "paste the private key that you created in Okta: a JWK that has the member d, or an unencrypted PEM; "
+    "RSA of at least 2048 bits or an elliptic curve"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OrgSecret:
-    """The parts of `Credentials.secret`. Either a client with its private key (JWK or PEM text), or a token."""
+    """The parts of `Credentials.secret`: a client with its private key (JWK or PEM text), or a token."""
 
     address: str
     client_id: str = ""
@@ -55,7 +55,7 @@ def load(text: str) -> OrgSecret:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key ready to sign with (RFC 7518 names the algorithm); `kid` as Okta knows it, if it was named."""
+    """A private key ready to sign with (algorithm as in RFC 7518); `kid` as Okta knows it, if named."""
 
     algorithm: str
     key: Any = field(repr=False)
