@@ -1,7 +1,7 @@
 """Acts on an organisation: each done once, then looked at again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lantern.connectors.halt import Halt
@@ -14,12 +14,15 @@ from lantern.connectors.okta.assets import AGENTS_PATH, TOKENS_PATH
 from lantern.connectors.okta.manifest import MANIFEST
 from lantern.connectors.okta.normalize import APPLICATION, CataloguedApp, Consented, MalformedError
 from lantern.connectors.protocol import Action, ActionKind, ActionResult
-from lantern.connectors.resolution import CallError
+from lantern.connectors.resolution import CallError, ErrorResolution
 
 _USERS: Final = "/api/v1/users"
 _SCOPES: Final = {"expand": "scope", "limit": "200"}
 _MOST_GROUPS: Final = 5
 _LIFE_S: Final = MANIFEST.access_token_lifetime_s
+_CONTRADICTION: Final = ErrorResolution(
+    "transient", "provider_error", "Okta said that it does not exist, and lists it.", retry=True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +76,14 @@ class Acts:
         present = bool(self._scopes(action, halt)) or (
             entry is not None and self._assignment(action, entry, halt) is not None
         )
-        if removed or unassigned:
-            return ActionResult("done", present, remaining_access_s=_LIFE_S)
-        return ActionResult("already_done", present)
+        return _outcome(removed or unassigned, present)
 
     def _revoke_consent(self, action: Action, halt: Halt) -> bool:
-        """Take away the scopes a person gave a client, and its refresh tokens; whether there were any."""
+        """Take away the scopes a person gave a client, and its refresh tokens; whether Okta found any."""
         path, found = self._client_path(action), False
         for part in ("grants", "tokens"):
             if self._holds(action, part, halt):
-                self.api.removed(f"{path}/{part}", halt)
-                found = True
+                found = self.api.removed(f"{path}/{part}", halt) or found
         return found
 
     def _unassign(self, action: Action, entry: CataloguedApp, halt: Halt) -> tuple[bool, bool]:
@@ -91,9 +91,9 @@ class Acts:
         made = self._assignment(action, entry, halt)
         if made is None or made.group:
             return False, made is not None
-        self.api.removed(self._assignment_path(action, entry), halt)
+        removed = self.api.removed(self._assignment_path(action, entry), halt)
         left = self._assignment(action, entry, halt)
-        return True, left is not None and left.group
+        return removed, left is not None and left.group
 
     def _at_the_group(self, entry: CataloguedApp, acted: bool, halt: Halt) -> ActionResult:  # noqa: FBT001
         """What a group gives is taken at the group, from everybody in it: that is not ours to decide."""
@@ -125,9 +125,7 @@ class Acts:
             path = f"{_USERS}/{segment(action.native_id)}/grants/{segment(one.grant_id)}"
             done = self.api.removed(path, halt) or done
         left = any(one.scope in action.scopes for one in self._scopes(action, halt))
-        return ActionResult(
-            "done" if done else "already_done", left, remaining_access_s=_LIFE_S if done else None
-        )
+        return _outcome(done, left)
 
     def _revoke_own(self, action: Action, halt: Halt, *, only: frozenset[str] | None) -> ActionResult:
         """Take Okta API scopes away from an app that acts by itself."""
@@ -143,9 +141,7 @@ class Acts:
         done = False
         for one in held():
             done = self.api.removed(f"{path}/{segment(one.grant_id)}", halt) or done
-        return ActionResult(
-            "done" if done else "already_done", bool(held()), remaining_access_s=_LIFE_S if done else None
-        )
+        return _outcome(done, bool(held()))
 
     def _integration(self, action: Action, halt: Halt) -> ActionResult:
         """A vendor's API service integration holds its scopes as a whole: it can only be removed, by hand."""
@@ -189,7 +185,7 @@ class Acts:
         path = f"{TOKENS_PATH}/{segment(action.asset_id)}"
         found = self.api.removed(path, halt)
         present = self.api.found(path, halt) is not None
-        return ActionResult("done" if found else "already_done", present)
+        return replace(_outcome(found, present), remaining_access_s=None)
 
     def _disable_agent(self, action: Action, halt: Halt) -> ActionResult:
         path = f"{AGENTS_PATH}/{segment(action.asset_id)}"
@@ -248,3 +244,16 @@ class Acts:
             "disable_asset": "Find the agent and deactivate it.",
         }.get(action.kind, "Find the app and change its status.")
         return (f"Open {place}", steps)
+
+
+def _outcome(done: bool, present: bool) -> ActionResult:  # noqa: FBT001 - two halves of one finding
+    """What a removal came to: the listing, not a 404, says that something is gone.
+
+    Raises:
+        CallError: nothing was found to remove, and yet it is listed.
+    """
+    if present and not done:
+        raise CallError(_CONTRADICTION, detail="delete said 404, list shows it")
+    if done:
+        return ActionResult("done", present, remaining_access_s=_LIFE_S)
+    return ActionResult("already_done", present)

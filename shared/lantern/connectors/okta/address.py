@@ -23,7 +23,10 @@ _OKTA: Final = (
 )
 # RFC 6761, RFC 6762, RFC 7686, RFC 8375, and names that networks give themselves (ICANN's collision list).
 _NOT_PUBLIC: Final = frozenset(
-    ["localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "host", "domain", "arpa", "test", "example", "invalid", "onion", "alt", "localdomain", "workgroup"]
+    {
+        *("localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "host", "domain"),
+        *("arpa", "test", "example", "invalid", "onion", "alt", "localdomain", "workgroup"),
+    }
 )
 _REMEDY: Final = (
     "enter the host name of your Okta organisation, such as acme.okta.com: no port, no path, no IP address"

@@ -62,9 +62,9 @@ class Apps:
         self._expected = 0
         self._asked: set[str] = set()
 
-    def expect(self, accounts: int) -> None:
-        """So many more accounts were listed, and will probably be read."""
-        self._expected += accounts
+    def expect(self, accounts: int, *, begin: bool) -> None:
+        """So many (more) accounts were listed, and will probably be read; `begin`: a listing begins with them."""
+        self._expected = accounts if begin else self._expected + accounts
 
     def all(self, halt: Halt) -> tuple[CataloguedApp, ...]:
         """Every app that people or machines can use, or could if it were active."""

@@ -24,7 +24,7 @@ AGENTS_PATH: Final = "/workload-principals/api/v1/ai-agents"
 def listings(
     api: OktaApi, owner: Owner, granted: frozenset[str], now: datetime, halt: Halt
 ) -> Iterator[AssetListing]:
-    """Complete listings per kind. What we may not read, what is not there to be had, and what failed is absent.
+    """Complete listings per kind. What we may not read, what there is not, and what failed is absent.
 
     Raises:
         CallError: what would fail for every kind.

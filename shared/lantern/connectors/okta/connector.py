@@ -69,7 +69,7 @@ class OktaConnector:
     def principals(self, cursor: str | None) -> PrincipalPage:
         """One page of all accounts: the organisation itself first, then living, then deactivated ones."""
         page = self._people.page(cursor, self._halt())
-        self._apps.expect(len(page.principals))
+        self._apps.expect(len(page.principals), begin=cursor is None)
         if cursor is None and self._bundles.application_sources:
             return replace(page, principals=(self._everybody, *page.principals))
         return page
@@ -121,7 +121,7 @@ class OktaConnector:
         return Acts(self._api, self._apps, self._secret.client_id).do(action, self._halt())
 
     def disconnect(self) -> None:
-        """Delete our API token, or revoke the client's; the client itself is the administrator's to delete."""
+        """Delete our API token, or revoke the client's; the client is the administrator's to delete."""
         oauth.give_back(self._secret, self._io, self._tokens, self._halt())
 
     def _halt(self) -> Halt:

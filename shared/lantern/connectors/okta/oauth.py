@@ -143,7 +143,7 @@ class OktaConsent:
         """Nothing comes back from anywhere: the form is all."""
         return ()
 
-    def authorize_url(self, start: ConsentStart) -> str:
+    def authorize_url(self, start: ConsentStart) -> str:  # noqa: ARG002 - always refused
         """Okta lets clients of this kind in without a page; nobody is sent away.
 
         Raises:

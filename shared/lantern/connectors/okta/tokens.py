@@ -161,7 +161,7 @@ class ClientTokens:
         return _Access(kind, token, self._clock.monotonic() + life - _EARLY_S)
 
     def _call(self, path: str, form: Mapping[str, str], halt: Halt) -> Any:
-        """Call an OAuth endpoint as the client; each attempt with an assertion of its own: one is good once."""
+        """Call an OAuth endpoint as the client; every attempt with a new assertion: one is good once."""
         if self._given_up and path == _TOKEN_PATH:
             raise CallError(CONSENT_REVOKED, detail="the connection was given up")
         url, key = self._base + path, self._signing_key()
