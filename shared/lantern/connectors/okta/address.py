@@ -42,6 +42,8 @@ def host(entered: str) -> str:
         InvalidInputError: it is no plain public host name.
     """
     text = entered.strip().lower()
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise InvalidInputError(FIELD, _REMEDY)
     if "://" in text:
         parts = urlsplit(text)
         if parts.scheme != "https" or parts.path not in ("", "/") or parts.query or parts.fragment:

@@ -63,7 +63,7 @@ class Apps:
         self._asked: set[str] = set()
 
     def expect(self, accounts: int, *, begin: bool) -> None:
-        """So many (more) accounts were listed, and will probably be read; `begin`: a listing begins with them."""
+        """So many (more) accounts were listed, and will be read; `begin`: a listing begins with them."""
         self._expected = accounts if begin else self._expected + accounts
 
     def all(self, halt: Halt) -> tuple[CataloguedApp, ...]:

@@ -218,11 +218,13 @@ def grants(
         apps: the organisation's apps by client id.
         source: what `given` rests on.
     """
+    rows = tuple(given)
+    titles = {one.client_id: one.title for one in rows if one.title}
     found: dict[str, ObservedGrant] = {}
     for made, day_ in assigned:
         found[made.id] = ObservedGrant(made, SIGN_IN, day_, "assignment")
-    for one in given:
-        made = apps.get(one.client_id) or _unlisted(one)
+    for one in rows:
+        made = apps.get(one.client_id) or _unlisted(one.client_id, titles.get(one.client_id))
         known = found.get(made.id)
         scopes = frozenset({one.scope}) | (known.scopes if known else frozenset())
         days = [one.granted_on, known.granted_on if known and known.source == source else None]
@@ -230,10 +232,10 @@ def grants(
     return tuple(found[key] for key in sorted(found))
 
 
-def _unlisted(one: Consented) -> App:
+def _unlisted(client_id: str, title: str | None) -> App:
     """A client that is in no list of apps: its title is all there is."""
-    name = label(one.title or "") or label(one.client_id)
-    return App(ids.app_id("okta", one.client_id), "okta", one.client_id, name, "oauth")
+    name = label(title or "") or label(client_id)
+    return App(ids.app_id("okta", client_id), "okta", client_id, name, "oauth")
 
 
 @dataclass(frozen=True, slots=True)
