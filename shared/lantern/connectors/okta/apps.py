@@ -7,6 +7,7 @@ with 200 apps and 300,000 assignments takes 800 calls instead of 10,000. (`/user
 nothing there, but leaves out apps without a tile and says neither since when nor by which way.)
 """
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ from lantern.connectors.http import GARBLED, Admission, HaltedError
 from lantern.connectors.okta import normalize
 from lantern.connectors.okta.api import OktaApi, segment
 from lantern.connectors.okta.normalize import CataloguedApp, MalformedError
-from lantern.connectors.protocol import Clock
+from lantern.connectors.protocol import Clock, Deadline
 from lantern.connectors.resolution import CallError
 from lantern.domain.inventory import App
 
@@ -30,6 +31,8 @@ _ASSIGNMENTS_PAGE: Final = "500"
 _FEW: Final = 5
 """So few accounts are asked for one by one, without looking how many apps there are."""
 _AT_ONCE: Final = 10
+_SHARE: Final = 0.75
+"""The part of the time left that listing may take."""
 
 Held = tuple[tuple[App, date | None], ...]
 
@@ -59,6 +62,7 @@ class Apps:
         self._lock = threading.Lock()
         self._apps: tuple[CataloguedApp, ...] | None = None
         self._lists: _Lists | None = None
+        self._too_long = False
         self._expected = 0
         self._asked: set[str] = set()
 
@@ -96,29 +100,42 @@ class Apps:
                 found.append(normalize.label(name))
         return found
 
-    def prepare(self, accounts: list[str], halt: Halt) -> None:
-        """Get ready to be asked for these accounts: list everything if that is cheaper than asking for each.
+    def lists_pay(self, accounts: list[str], halt: Halt) -> bool:
+        """Whether to list every assignment before these accounts are asked for: where that is cheaper.
 
         Raises:
-            CallError: an app or its assignments could not be listed; then nobody's are known.
+            CallError: the apps could not be listed.
         """
         fresh = [account for account in accounts if account not in self._asked]
         self._asked.update(fresh)
         reach = max(self._expected, len(self._asked))
-        if self._lists is not None or reach <= _FEW or not fresh:
-            return
-        usable = [one for one in self.all(halt) if one.usable]
-        if reach < len(usable):
-            return
+        if self._lists is not None or self._too_long or reach <= _FEW or not fresh:
+            return False
+        return reach >= sum(one.usable for one in self.all(halt))
+
+    def load(self, halt: Halt) -> None:
+        """List every assignment. What takes too long is given up, and accounts are then asked for one by one.
+
+        Otherwise a very large organisation would spend all the time of every message on lists.
+
+        Raises:
+            CallError: an app or its assignments could not be listed; then nobody's are known.
+        """
+        allowed = halt.left_s() * _SHARE
+        until = Deadline(self._clock, self._clock.monotonic() + allowed) if allowed < math.inf else None
+        part = Halt(self._clock, until, outer=halt)
         try:
-            self._lists = self._list_assignments(usable, halt)
+            self._lists = self._list_assignments(part, allowed)
+        except HaltedError:
+            if halt.passed():
+                raise
+            self._too_long = True
         except CallError as error:
             if error.reason != "not_found":
                 raise
             # An app was deleted since it was listed: what is listed now is there.
             self.forget()
-            usable = [one for one in self.all(halt) if one.usable]
-            self._lists = self._list_assignments(usable, halt)
+            self._lists = self._list_assignments(part, allowed)
 
     def forget(self) -> None:
         """List the apps anew when next asked."""
@@ -145,6 +162,8 @@ class Apps:
                 yield found
 
     def _ask(self, account: str, halt: Halt) -> Iterator[tuple[App, date | None]]:
+        if '"' in account or "\\" in account:
+            raise CallError(GARBLED, detail="an id that is none")
         params = {"filter": f'user.id eq "{account}"', "expand": f"user/{account}", "limit": _PAGE}
         for row in self._api.rows(APPS, halt, params=params):
             found = _app(row)
@@ -157,7 +176,9 @@ class Apps:
             if made is not None and made.user_id == account:
                 yield found.app, made.since
 
-    def _list_assignments(self, apps: list[CataloguedApp], halt: Halt) -> _Lists:
+    def _list_assignments(self, halt: Halt, allowed: float) -> _Lists:
+        began = self._clock.monotonic()
+        apps = [one for one in self.all(halt) if one.usable]
         lists = _Lists(self._clock.now())
 
         def work(one: CataloguedApp, admission: Admission) -> tuple[App, list[normalize.Assigned]]:
@@ -179,6 +200,8 @@ class Apps:
             apps, lambda: self._api.admit(path, inner), work, halt=inner, cap=self._at_once
         ):
             done += 1
+            if self._clock.monotonic() - began > allowed / 3 and done < len(apps) / 4:
+                raise HaltedError  # it will not be done in time
             for person in people:
                 lists.held[person.user_id].append((made, person.since))
         if done < len(apps):

@@ -1,6 +1,6 @@
 """What an account holds: what it consented to, where it may sign in; and what apps hold by themselves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,8 +8,9 @@ from lantern.connectors.fanout import fan_out
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import Admission, HaltedError
 from lantern.connectors.okta import normalize
+from lantern.connectors.okta.ahead import Ahead, Loading, Roll
 from lantern.connectors.okta.api import OktaApi, segment
-from lantern.connectors.okta.apps import APPS, Apps, Lookup
+from lantern.connectors.okta.apps import APPS, Apps
 from lantern.connectors.okta.manifest import APP_GRANTS, INTEGRATIONS
 from lantern.connectors.okta.normalize import APPLICATION, MalformedError
 from lantern.connectors.okta.people import People
@@ -40,6 +41,8 @@ class Bundles:
     apps: Apps
     granted: frozenset[str]
     max_in_flight: int
+    roll: Roll
+    ahead: Ahead
 
     @property
     def application_sources(self) -> frozenset[GrantSource]:
@@ -72,25 +75,29 @@ class Bundles:
                 yield failed
                 outage.watch(failed)
             return
-
-        def work(account: Principal, admission: Admission) -> Observation | Unread | None:
-            return self._one(account, halt, admission)
-
-        for outcome in fan_out(
-            people,
-            lambda: self.api.admit(grants_path("any"), halt),
-            work,
-            halt=halt,
-            cap=self.max_in_flight,
-        ):
+        for outcome in self._each(people, halt):
             if outcome is not None:
                 yield outcome
                 outage.watch(outcome)
 
+    def _each(self, people: list[Principal], halt: Halt) -> Iterator[Observation | Unread | None]:
+        rest = []
+        for account in people:
+            if self.ahead.has(account.native_id):
+                yield self._one(account, halt, None)
+            else:
+                rest.append(account)
+
+        def work(account: Principal, admission: Admission) -> Observation | Unread | None:
+            return self._one(account, halt, admission)
+
+        yield from fan_out(rest, self._admitting(halt), work, halt=halt, cap=self.max_in_flight)
+
     def _prepare(self, people: list[Principal], halt: Halt) -> CallError | None:
         """Get the apps ready; what went wrong, where it concerns these accounts only."""
         try:
-            self.apps.prepare([one.native_id for one in people if one.status != "archived"], halt)
+            if self.apps.lists_pay([one.native_id for one in people], halt):
+                self._load(people, halt)
         except HaltedError:
             raise
         except CallError as error:
@@ -98,6 +105,38 @@ class Bundles:
                 raise
             return error
         return None
+
+    def _load(self, people: list[Principal], halt: Halt) -> None:
+        """List all assignments, and read grants meanwhile: of these accounts, then of the next."""
+        if self.max_in_flight <= 1:
+            self.apps.load(halt)
+            return
+        part = halt.within()
+        loading = Loading(lambda: self.apps.load(part))
+        try:
+            coming, go_on = people, True
+            while coming and go_on:
+                fresh = [one for one in coming if not self.ahead.has(one.native_id)]
+                go_on = not fresh or self.ahead.fetch(
+                    fresh,
+                    self._admitting(part),
+                    lambda native_id, admission: self._given(native_id, part, admission),
+                    part.within(),
+                    self.max_in_flight,
+                )
+                coming = self.roll.coming(part) if loading.under_way() else []
+            loading.wait()
+        finally:
+            part.call()
+
+    def _admitting(self, halt: Halt) -> Callable[[], Admission | None]:
+        return lambda: self.api.admit(grants_path("any"), halt)
+
+    def _given(
+        self, native_id: str, halt: Halt, admission: Admission | None
+    ) -> tuple[normalize.Consented, ...]:
+        rows = self.api.rows(grants_path(native_id), halt, params=_GRANTS_PAGE, admission=admission)
+        return normalize.consented(rows)
 
     def _one(
         self, account: Principal, halt: Halt, admission: Admission | None
@@ -115,16 +154,14 @@ class Bundles:
             return _unread(account, error)
 
     def _observe(self, account: Principal, halt: Halt, admission: Admission | None) -> Observation:
-        path = grants_path(account.native_id)
-        given = normalize.consented(self.api.rows(path, halt, params=_GRANTS_PAGE, admission=admission))
-        if account.status == "archived":  # deactivation takes every assignment away
-            found = Lookup((), None)
-        else:
-            found = self.apps.assigned(account.native_id, halt)
+        kept = self.ahead.take(account.native_id)
+        given = kept.given if kept else self._given(account.native_id, halt, admission)
+        found = self.apps.assigned(account.native_id, halt)
         known = {app.client_id: app for app, _ in found.held}
         if any(one.client_id not in known for one in given):
             known = dict(self.apps.by_client(halt))
-        return Observation(account, normalize.grants(given, found.held, known), as_of=found.as_of)
+        as_of = min(filter(None, (kept.at if kept else None, found.as_of)), default=None)
+        return Observation(account, normalize.grants(given, found.held, known), as_of=as_of)
 
     def _vanished(self, account: Principal, halt: Halt) -> Observation | Unread | None:
         """Okta knew no such account: believed only if a listing agrees."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from lantern.connectors.halt import Halt, within
 from lantern.connectors.okta import assets, hooks, logs, normalize, oauth, people, secret
 from lantern.connectors.okta.acts import Acts
+from lantern.connectors.okta.ahead import Ahead, Roll
 from lantern.connectors.okta.apps import Apps
 from lantern.connectors.okta.bundles import Bundles
 from lantern.connectors.okta.manifest import MANIFEST, ROLES
@@ -53,7 +54,16 @@ class OktaConnector:
         self._granted = granted
         self._people = People(self._api, self._owner, marks_admins=ROLES in credentials.granted)
         self._apps = Apps(self._api, io.clock, at_once=io.max_in_flight)
-        self._bundles = Bundles(self._api, self._people, self._apps, granted, io.max_in_flight)
+        self._roll = Roll(self._people.page)
+        self._bundles = Bundles(
+            self._api,
+            self._people,
+            self._apps,
+            granted,
+            io.max_in_flight,
+            self._roll,
+            Ahead(io.clock),
+        )
         self._everybody = normalize.everybody(
             connection_id=credentials.connection_id, organisation_id=credentials.organisation_id
         )
@@ -68,7 +78,7 @@ class OktaConnector:
 
     def principals(self, cursor: str | None) -> PrincipalPage:
         """One page of all accounts: the organisation itself first, then living, then deactivated ones."""
-        page = self._people.page(cursor, self._halt())
+        page = self._roll.page(cursor, self._halt())
         self._apps.expect(len(page.principals), begin=cursor is None)
         if cursor is None and self._bundles.application_sources:
             return replace(page, principals=(self._everybody, *page.principals))

@@ -122,6 +122,7 @@ MANIFEST: Final = Manifest(
         }
     ),
     push=PushFact("channel", (CHANGES_EVENT,)),
+    history_days=90,  # System Log: "events are retained for 90 days"
     form=(
         FormField(
             "address",
