@@ -24,7 +24,7 @@ from lantern.connectors.okta.manifest import (
     ROLES,
     USERS_MANAGE,
 )
-from lantern.connectors.protocol import Action, ChannelRequest, Hint, Unread
+from lantern.connectors.protocol import Action, ChannelRequest, Deadline, Hint, Unread
 from lantern.connectors.pushing import Known, KnownChannel, PushRefusedError, PushRequest
 from lantern.domain.errors import ConnectorError
 from lantern.domain.inventory import Observation
@@ -148,6 +148,74 @@ def test_lists_and_single_questions_say_the_same() -> None:
         for native_id, outcome in again.items():
             assert held(outcome) == held(first[native_id])
         assert {p.admin for p in people if p.kind == "user"} == {True, False}
+
+
+def in_chunks(rig: OktaRig, size: int = 20) -> dict[str, Observation | Unread]:
+    """Read everybody as a full run does: page by page, in small chunks."""
+    found: dict[str, Observation | Unread] = {}
+    cursor = None
+    while True:
+        page = rig.connector.principals(cursor)
+        for start in range(0, len(page.principals), size):
+            chunk = page.principals[start : start + size]
+            outcomes = list(rig.connector.read(chunk, rig.deadline()))
+            assert {o.principal for o in outcomes} == set(chunk)
+            found |= {o.principal.native_id: o for o in outcomes}
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+def test_grants_are_read_ahead_while_assignments_are_listed() -> None:
+    """Each account is still read once, and it is said since when it is known."""
+    with okta(employees=450, in_flight=4) as rig:
+        rig.simulator.control.fault("latency", path="^/api/v1/apps/[^/]+/users$", seconds=0.15)
+        began, truth = rig.io.clock.now(), rig.truth()
+        rig.simulator.control.reset_metrics()
+        victim = min(rig.people())  # comes first, is unreadable then, and readable in its turn
+        rig.simulator.control.fault("status", path=rig.grants_path(victim), status=500, count=4)
+        found = in_chunks(rig)
+        made = calls(rig)
+        assert made["GET /api/v1/users/{u}/grants"] == 450 + 4
+        assert made["GET /api/v1/users"] == 450 // 200 + 2
+        assert set(found) == set(truth)
+        for native_id, outcome in found.items():
+            assert {c: s for c, (s, _) in held(outcome).items()} == truth[native_id]["grants"]
+            if native_id != "application":
+                assert began <= outcome.as_of <= rig.io.clock.now()
+
+
+def test_lists_that_take_too_long_are_given_up_for_single_questions() -> None:
+    """So that a very large organisation gets on, however slowly."""
+    with okta(employees=60) as rig:
+        truth = rig.truth()
+        slow = registry.connect("okta", rig.credentials, replace(rig.io, clock=Slow(rig.io.clock)))
+        rig.simulator.control.reset_metrics()
+        deadline = Deadline(rig.io.clock, rig.io.clock.monotonic() + 1000)
+        outcomes = list(slow.read(slow.principals(None).principals[1:9], deadline))
+        assert len(outcomes) >= 4  # as far as the time went
+        assert 0 < calls(rig)["GET /api/v1/apps/{a}/users"] < 10
+        for outcome in outcomes:
+            assert outcome.as_of is None
+            wanted = truth[outcome.principal.native_id]["grants"]
+            assert {c: s for c, (s, _) in held(outcome).items()} == wanted
+
+
+class Slow:
+    """A clock on which every look takes ten seconds."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        self._clock.sleep(10.0)
+        return self._clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
 
 
 def test_an_account_asked_for_again_is_asked_anew(rig: OktaRig) -> None:

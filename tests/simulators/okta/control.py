@@ -1,7 +1,11 @@
 """What tests and the demo may do to the simulated Okta: a Python object, and the same at `/_control/`."""
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 
 from .model import App, User
 from .world import iso
@@ -164,6 +168,20 @@ class Control:
         app.grants = {world.ident("oag"): scope for scope in scopes}
         world.state.apps[app.id] = app
         return app.client_id
+
+    def form(self, scopes: Sequence[str], token: bool = False) -> dict[str, str]:
+        """What an administrator enters to connect: a new client with its key, or a new API token."""
+        address = self.organisation()["address"]
+        if token:
+            return {"address": address, "api_token": self.issue_api_token(self.organisation()["admin"])}
+        key = ec.generate_private_key(ec.SECP256R1())
+        public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        private = json.dumps(ECAlgorithm.to_jwk(key, as_dict=True))
+        return {
+            "address": address,
+            "client_id": self.register_client(public, scopes),
+            "private_key": private,
+        }
 
     def client_scopes(self, client_id: str, scopes: Sequence[str]) -> None:
         """Grant exactly these scopes to a client."""

@@ -76,7 +76,7 @@ class Hooks:
             header, secret = scheme["key"], scheme["value"]
         except (KeyError, TypeError):
             raise invalid("channel: The field cannot be left blank") from None
-        if not uri.startswith(("https://", "http://127.0.0.1:")):
+        if not uri.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
             raise invalid("channel.config.uri: must be https")
         if wrong := sorted(set(kinds) - self.hookable):
             raise invalid(f"events.items: Invalid list of events provided: {wrong[0]}")

@@ -120,17 +120,18 @@ class Ahead:
             CallError: what would fail for all of them.
         """
 
-        def work(account: Principal, admission: Admission) -> tuple[str, Kept] | None:
-            at = self._clock.now()
+        def work(account: Principal, admission: Admission) -> tuple[str, Kept | None]:
+            at, kept = self._clock.now(), None
             try:
-                return account.native_id, Kept(ask(account.native_id, admission), at)
+                kept = Kept(ask(account.native_id, admission), at)
             except (HaltedError, MalformedError):
-                return None
+                pass
             except CallError as error:
                 if error.resolution.connection_wide:
                     raise
-                return None
+            return account.native_id, kept
 
-        got = [one for one in fan_out(accounts, admit, work, halt=halt, cap=cap) if one is not None]
+        found = fan_out(accounts, admit, work, halt=halt, cap=cap)
+        got = {native_id: kept for native_id, kept in found if kept is not None}
         self._kept.update(got)
         return bool(got) and len(self._kept) < _MOST

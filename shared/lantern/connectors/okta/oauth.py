@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Identity, TokenGrant
 from lantern.connectors.halt import Halt, within
-from lantern.connectors.http import GARBLED, HttpClient, Request
+from lantern.connectors.http import GARBLED, HttpClient, Request, RetryPolicy
 from lantern.connectors.okta import address, people, secret
 from lantern.connectors.okta.api import OktaApi, budget, codes
 from lantern.connectors.okta.manifest import (
@@ -85,6 +85,8 @@ def api(found: OrgSecret, io: Io, tokens: Tokens, tenant: str) -> OktaApi:
         auth=tokens,
         codes=codes,
         budget=budget(io.clock.now),
+        # Two minutes may pass waiting for the next one.
+        retry=RetryPolicy(budget_s=150.0),
     )
     return OktaApi(http, base_of(found, io))
 
