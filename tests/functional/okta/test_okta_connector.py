@@ -102,6 +102,10 @@ def test_a_scope_taken_away_costs_its_feature_and_nothing_else(rig: OktaRig) -> 
     control.client_scopes(rig.client_id, left)
     control.expire_access_tokens()
     connector = rig.again()
+    # Before anybody has noticed: what is lost fails by itself.
+    outcomes = {o.principal.native_id: o for o in read(rig).values()}
+    assert isinstance(outcomes.pop("application"), Unread)
+    assert all(isinstance(o, Observation) and o.principal.admin is None for o in outcomes.values())
     assert {need.scope for need in connector.check().missing} == {APP_GRANTS, INTEGRATIONS, ROLES}
     granted = replace(rig.credentials, granted=frozenset(left))
     found = read(rig, registry.connect("okta", granted, rig.io))

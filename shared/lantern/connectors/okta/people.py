@@ -98,12 +98,15 @@ class People:
             raise CallError(GARBLED, detail=f"users: {error}") from None
 
     def _administrators(self, halt: Halt) -> frozenset[str] | None:
-        """Ids of all who have an administrator role; None where we may not read that."""
-        if not self._marks_admins:
-            return None
+        """Ids of all who have an administrator role; None where we may not read that (any more)."""
         with self._lock:
-            if self._admins is None:
-                self._admins = frozenset(self._list_admins(halt))
+            if self._marks_admins and self._admins is None:
+                try:
+                    self._admins = frozenset(self._list_admins(halt))
+                except CallError as error:
+                    if error.reason not in ("forbidden", "not_found") or error.resolution.connection_wide:
+                        raise
+                    self._marks_admins = False
             return self._admins
 
     def _list_admins(self, halt: Halt) -> list[str]:
