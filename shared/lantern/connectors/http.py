@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -111,6 +112,23 @@ ReadBudget = Callable[[Mapping[str, str]], Budget | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Heeded:
+    """What the headers of a refusal say: words for the status table, and seconds to wait (None: nothing)."""
+
+    codes: frozenset[str] = frozenset()
+    retry_after_s: float | None = None
+
+
+Heed = Callable[[int, Mapping[str, str], frozenset[str], datetime], Heeded]
+"""Reads the headers of a refusal: status, headers, the body's words, and the time it is now."""
+
+
+def heed_nothing(_status: int, _headers: Mapping[str, str], _codes: frozenset[str], _now: datetime) -> Heeded:
+    """Headers of no meaning but `Retry-After`, which is read for every provider."""
+    return Heeded()
+
+
+@dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How long to insist: attempts in all, and seconds of waiting in all, for one call.
 
@@ -186,15 +204,22 @@ def error_codes(body: Any) -> frozenset[str]:
 
     They go into logs: what is no plain word (a sentence, an address, a token) is left out.
     """
+    if isinstance(body, list):  # several errors, each with its code
+        words = [row.get("errorCode") for row in body if isinstance(row, Mapping)]
+        return _plain(words)
     if not isinstance(body, Mapping):
         return frozenset()
     error = body.get("error")
-    words: list[Any] = [error]  # RFC 6749 section 5.2
+    words = [error]  # RFC 6749 section 5.2
     if isinstance(error, Mapping):
         rows = [
             row for key in ("errors", "details") for row in error.get(key) or () if isinstance(row, Mapping)
         ]
         words = [error.get("status"), *(row.get("reason") for row in rows)]
+    return _plain(words)
+
+
+def _plain(words: list[Any]) -> frozenset[str]:
     return frozenset(word for word in words if isinstance(word, str) and _CODE.fullmatch(word))
 
 
@@ -209,6 +234,10 @@ class HttpClient:
         limiters: by the quota names that requests carry.
         auth: sets the `Authorization` header of authorised requests.
         codes: finds the provider's own words in an error body.
+        heed: finds more of them, and how long to wait, in the headers of a refusal.
+        headers: sent with every call.
+        refused: finds the words of a refusal in the body of a 2xx answer, where a provider refuses so; None
+            where the body is no refusal.
         budget: reads what answers say of the quota that a request names first; its limiter follows.
     """
 
@@ -224,6 +253,9 @@ class HttpClient:
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
         codes: Callable[[Any], frozenset[str]] = error_codes,
+        heed: Heed = heed_nothing,
+        headers: Mapping[str, str] | None = None,
+        refused: Callable[[Any], frozenset[str] | None] = lambda _: None,
         budget: ReadBudget | None = None,
     ) -> None:
         self._session = session
@@ -235,6 +267,9 @@ class HttpClient:
         self._retry = retry or RetryPolicy()
         self._limits = limits or Limits()
         self._codes = codes
+        self._heed = heed
+        self._headers = {"Accept": "application/json", **(headers or {})}
+        self._refused = refused
         self._budget = budget
 
     def admit(self, quotas: tuple[str, ...], halt: Halt) -> Admission | None:
@@ -338,7 +373,7 @@ class HttpClient:
                 limiter.answered(at)
 
     def _send(self, request: Request, authorisation: Mapping[str, str], halt: Halt) -> Reply:
-        headers = {"Accept": "application/json", **authorisation}
+        headers = {**self._headers, **authorisation}
         limits = self._limits
         try:
             with self._session.request(
@@ -387,15 +422,25 @@ class HttpClient:
         if 200 <= status < 300:
             if not readable:
                 raise CallError(GARBLED, status=status, detail=_where(request, None))
-            return Reply(status, response.headers, body)
-        codes = self._codes(body)
+            refusal = self._refused(body)
+            if refusal is None:
+                return Reply(status, response.headers, body)
+            codes = refusal
+        else:
+            codes = self._codes(body)
+        heeded = self._heed(status, response.headers, codes, self._clock.now())
+        codes |= heeded.codes
+        waits = (
+            heeded.retry_after_s,
+            self._retry_after(response.headers.get("Retry-After")),
+            said.reset_s if said and said.left <= 0 else None,
+        )
         raise CallError(
             self._table.resolve(status, codes),
             status=status,
             codes=codes,
             detail=f"{_where(request, None)} answered {status} {' '.join(sorted(codes))}".rstrip(),
-            retry_after_s=self._retry_after(response.headers.get("Retry-After"))
-            or (said.reset_s if said and said.left <= 0 else None),
+            retry_after_s=next((wait for wait in waits if wait is not None), None),
         )
 
     def _retry_after(self, value: str | None) -> float | None:

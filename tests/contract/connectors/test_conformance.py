@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from lantern.connectors.registry import Io
 from lantern.domain import ids
 from lantern.domain.errors import ConnectorError, InvalidInputError
 from lantern.domain.inventory import Observation
-from tests.contract.connectors.google_rig import google
-from tests.contract.connectors.okta_rig import okta
 
-RIGS: dict[str, Callable[..., AbstractContextManager[Any]]] = {"google": google, "okta": okta}
+RIGS: dict[str, Callable[..., AbstractContextManager[Any]]] = {
+    name: getattr(import_module(f"tests.contract.connectors.{name}_rig"), name)
+    for name in registry.providers()
+}
 
 FAULTS: dict[str, dict[str, Any]] = {
     "400": {"kind": "status", "status": 400},
@@ -97,10 +99,6 @@ def failure(call: Callable[[], object]) -> ConnectorError | None:
 def held(outcome: Observation | Unread) -> dict[str, list[str]]:
     assert isinstance(outcome, Observation), outcome
     return {g.app.client_id: sorted(g.scopes) for g in outcome.grants or ()}
-
-
-def test_every_provider_has_a_rig() -> None:
-    assert set(RIGS) == set(registry.providers())
 
 
 def test_an_unknown_provider_is_refused_by_name(rig: Any) -> None:
@@ -331,7 +329,7 @@ def test_secrets_are_in_no_log_and_no_message(provider: str, caplog: pytest.LogC
             except ConnectorError as error:
                 texts += [str(error), repr(error), error.detail, error.user_message]
             rig.clear()
-            access += list(rig.simulator.tokens.access)
+            access += rig.secrets() if hasattr(rig, "secrets") else list(rig.simulator.tokens.access)
         assert texts
         secrets = [rig.refresh_token, getattr(rig, "client_secret", "GOCSPX-simulated"), *access]
         texts += [record.getMessage() for record in caplog.records]
