@@ -55,6 +55,7 @@ class Pace:
         self._at: float | None = None
         self._ceiling: float | None = None
         self._paused_until = float("-inf")
+        self._spent_until = float("-inf")
         self._reacted_at = float("-inf")
         self._pauses = 0
         self._probing = False
@@ -65,8 +66,9 @@ class Pace:
     def take(self, now: float) -> float:
         """Take the right to one call: 0.0 when it may go now, else seconds to wait before asking again."""
         self._advance(now)
-        if now < self._paused_until:
-            return self._paused_until - now
+        held = max(self._paused_until, self._spent_until)
+        if now < held:
+            return held - now
         if self._probe_out:
             return self._tuning.probe_poll_s
         if self._tokens < _WHOLE:
@@ -109,6 +111,19 @@ class Pace:
         self._reacted_at = now
         self._tokens = 1.0
         self._probing, self._probe_out = True, False
+
+    def told(self, now: float, full: float, reset_s: float | None = None) -> None:
+        """The provider says how many calls a second are allowed; `reset_s`: none are left till then."""
+        if full > 0 and full != self._full:
+            self._advance(now)
+            scale, self._full = full / self._full, full
+            self._burst = max(1.0, self._burst * scale)
+            self._tokens = min(self._tokens, self._burst)
+            self.rate = min(self._tuning.share * full, self.rate * scale)
+            self._ceiling = None if self._ceiling is None else self._ceiling * scale
+        if reset_s is not None:
+            # Not the pause of a refusal: that one ends with a probe, which may bring this very news.
+            self._spent_until = max(self._spent_until, now + reset_s)
 
     def _advance(self, now: float) -> None:
         elapsed = max(0.0, now - (now if self._at is None else self._at))
@@ -167,6 +182,11 @@ class Limiter:
         """The call ended in a way that may be a refusal."""
         with self._state:
             self._pace.suspected(self._clock.monotonic(), sent_at, jitter=self._random())
+
+    def told(self, full: float, reset_s: float | None) -> None:
+        """The provider says how many calls a second are allowed, or that none are left for `reset_s`."""
+        with self._state:
+            self._pace.told(self._clock.monotonic(), full, reset_s)
 
     def refused(self, sent_at: float, retry_after_s: float | None) -> None:
         """The call was refused for lack of quota."""

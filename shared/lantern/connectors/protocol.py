@@ -123,7 +123,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Facts about a provider as typed data: endpoints (by name), permissions, quotas."""
+    """Facts about a provider as typed data: endpoints (by name), permissions, quotas.
+
+    `history_days` is how long the provider remembers use: of what lies before, its silence says nothing.
+    """
 
     provider: Provider
     title: str
@@ -135,6 +138,7 @@ class Manifest:
     acts: Mapping[ActionKind, ActFact] = field(default_factory=lambda: _NO_ACTS)
     push: PushFact | None = None
     form: tuple[FormField, ...] = ()
+    history_days: int = 180
 
 
 _NO_ACTS: Final[Mapping[ActionKind, ActFact]] = MappingProxyType({})
