@@ -58,7 +58,7 @@ class Authorizer(Protocol):
 class Request:
     """One call. `quotas` names what it spends; `json` and `form` are bodies (at most one of them)."""
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     json: Mapping[str, Any] | None = None
