@@ -22,8 +22,8 @@ class Credentials:
     """What opens one connection, and whose it is.
 
     `tenant`, `connection_id` and `organisation_id` name principals and limiters. `secret` is what consent
-    gave (`TokenGrant.secret`). `granted` are the permissions the consent held when it was given or last checked:
-    what is not among them need not be asked for.
+    gave (`TokenGrant.secret`). `granted` are the permissions the consent held when it was given: what is not
+    among them need not be asked for.
     """
 
     tenant: str
@@ -55,7 +55,7 @@ _PACKAGE: Final = "lantern.connectors"
 
 @cache
 def providers() -> tuple[str, ...]:
-    """Names of all providers there is a connector for: the packages beside this module that have a manifest."""
+    """Names of all providers there is a connector for: the packages here that have a manifest."""
     found = (module.name for module in iter_modules(import_module(_PACKAGE).__path__) if module.ispkg)
     return tuple(sorted(name for name in found if find_spec(f"{_PACKAGE}.{name}.manifest")))
 

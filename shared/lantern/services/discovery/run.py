@@ -129,6 +129,7 @@ class _Chain:
             cause="run",
             indexed=False,
             baseline=task.connection.last_full_run is None,
+            clock=task.clock.now,
         )
 
     def walk(self) -> None:
