@@ -71,13 +71,14 @@ class Identity:
 class ConsentFlow(Protocol):
     """The consent dance of one provider. Every method that calls out raises `ConnectorError`.
 
-    `answers` are the parameters of the callback that are given to `exchange`; a callback without any of
-    them is refused. Where the manifest has a form, its fields are given instead and nobody is sent away.
+    Where the manifest has a form, its fields are given to `exchange` and nobody is sent away.
     """
 
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """Names of the callback's parameters."""
+    def answers(self, facts: Mapping[str, str]) -> tuple[str, ...]:
+        """The callback's parameters that are given to `exchange`; without any of them it is refused.
+
+        `facts` are those of earlier legs of the same consent.
+        """
         ...
 
     def authorize_url(self, start: ConsentStart) -> str:

@@ -133,12 +133,13 @@ def finish(onboarding: Onboarding, request: WebRequest) -> Page:
     """
     provider = request.parameters.get("provider", "")
     flow = _flow(onboarding, provider)
-    back = _back(onboarding.site, provider, flow, request)
+    back = _back(onboarding.site, provider, request)
     # Taken before it is judged: whatever comes next, this state is used up.
     row = onboarding.platform.consume_state(consent.fingerprint(back.state), onboarding.now())
     if row is None:
         raise RefusedError("state_unknown")
     state = consent.from_row(row)
+    back = replace(back, answer=_answer(flow, state, back.answer))
     try:
         accepted = flow.accepts_issuer(back.issuer)
         refusal = consent.judge(state, back, onboarding.now(), issuer_accepted=accepted)
@@ -174,7 +175,8 @@ def _flow(onboarding: Onboarding, provider: str) -> ConsentFlow:
     return flow
 
 
-def _back(site: Site, provider: str, flow: ConsentFlow, request: WebRequest) -> Return:
+def _back(site: Site, provider: str, request: WebRequest) -> Return:
+    """What came back, each parameter once; which of them count is known when the state is."""
     redirect_uri = site.redirect_uri(provider)
     if not consent.at_redirect_uri(request.path, redirect_uri):
         raise RefusedError("other_redirect_uri")
@@ -183,15 +185,24 @@ def _back(site: Site, provider: str, flow: ConsentFlow, request: WebRequest) -> 
     try:
         state = consent.single(query, "state")
         error, issuer = consent.single(query, "error"), consent.single(query, "iss")
-        names = [field.name for field in form] if form else flow.answers
-        given = {name: consent.single(query, name) for name in names}
+        given = {name: consent.single(query, name) for name in query}
     except ValueError:
         raise RefusedError("repeated_parameter") from None
     if state is None:
         raise RefusedError("state_missing")
     answer = {name: value for name, value in given.items() if value is not None}
-    complete = answer if form or len(answer) == len(given) else {}
-    return Return(provider, redirect_uri, state, complete, request.cookie(site.cookie(state)), issuer, error)
+    return Return(provider, redirect_uri, state, answer, request.cookie(site.cookie(state)), issuer, error)
+
+
+def _answer(flow: ConsentFlow, state: ConsentState, given: Mapping[str, str]) -> Mapping[str, str]:
+    """What the provider answers this leg with; empty unless each parameter is there.
+
+    Of a form it is whatever was entered into its fields.
+    """
+    form = registry.manifest(state.provider).form
+    names = [field.name for field in form] if form else flow.answers(state.facts)
+    answer = {name: given[name] for name in names if name in given}
+    return answer if form or len(answer) == len(names) else {}
 
 
 def _entered(request: WebRequest) -> Mapping[str, Sequence[str]]:

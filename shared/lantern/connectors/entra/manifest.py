@@ -68,20 +68,21 @@ MANIFEST: Final = Manifest(
         ScopeNeed(
             P1,
             "activity",
-            "the tenant has no licence that records sign-ins for apps to read, so unused access cannot be told "
-            "from used, and when people last signed in is not known",
+            "the tenant has no licence that lets apps read sign-ins, so unused access cannot be told from "
+            "used, and when people last signed in is not known",
             required=False,
         ),
+        ScopeNeed(AGENTS, "assets", "AI agents with an identity of their own are not listed", required=False),
         ScopeNeed(
-            AGENTS, "assets", "AI agents with an identity of their own are not listed", required=False
-        ),
-        ScopeNeed(
-            CONSENTS, "revoke", "the access that people gave to apps can only be revoked by hand", required=False
+            CONSENTS,
+            "revoke",
+            "the access that people gave to apps can only be revoked by hand",
+            required=False,
         ),
         ScopeNeed(
             ROLES,
             "unassign",
-            "permissions that apps hold for themselves, and the assignment of people to apps, can only be taken "
+            "permissions that apps hold for themselves, and people's assignment to apps, can only be taken "
             "away by hand",
             required=False,
         ),
@@ -92,8 +93,20 @@ MANIFEST: Final = Manifest(
     quotas=(UNITS, REPORTS, WRITES),
     access_token_lifetime_s=5400,
     features=frozenset(
-        {"grants", "applications", "assignments", "activity", "changes", "assets", "push", "revoke"}
-        | {"unassign", "apps", "agents", "sessions"}
+        {
+            "grants",
+            "applications",
+            "assignments",
+            "activity",
+            "changes",
+            "assets",
+            "push",
+            "revoke",
+            "unassign",
+            "apps",
+            "agents",
+            "sessions",
+        }
     ),
     acts=MappingProxyType(
         {
@@ -156,9 +169,7 @@ STATUSES: Final = StatusTable(
                 stale_token=True,
             ),
         ),
-        Row(
-            403, 403, UNLICENSED, frozenset({"Authentication_RequestFromNonPremiumTenantOrB2CTenant"})
-        ),
+        Row(403, 403, UNLICENSED, frozenset({"Authentication_RequestFromNonPremiumTenantOrB2CTenant"})),
         Row(403, 403, SCOPE_MISSING, frozenset({"Authorization_RequestDenied", "accessDenied"})),
         Row(403, 403, _FORBIDDEN),
         Row(404, 404, ErrorResolution("system", "not_found", "Microsoft does not know this.")),
@@ -188,7 +199,8 @@ CODE_SPENT: Final = ErrorResolution(
 UNPROVEN: Final = ErrorResolution(
     "config",
     "malformed",
-    "Microsoft's statement of who gave consent, or for which tenant, could not be verified. Please start again.",
+    "Microsoft's statement of who gave consent, or for which tenant, could not be verified. Please start "
+    "again.",
 )
 _OUR_FAULT: Final = ErrorResolution(
     "system", "provider_error", "Microsoft did not accept our registration.", connection_wide=True

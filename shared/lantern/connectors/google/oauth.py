@@ -195,8 +195,7 @@ class GoogleConsent:
         """Requested scopes that were not granted: people may untick them."""
         return frozenset(need.scope for need in MANIFEST.scopes) - granted
 
-    @property
-    def answers(self) -> tuple[str, ...]:
+    def answers(self, facts: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002 - there is one leg
         """The authorization code (RFC 6749 section 4.1.2)."""
         return ("code",)
 
