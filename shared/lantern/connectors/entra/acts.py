@@ -237,7 +237,7 @@ class Acts:
         if row.get("userType") == "Guest":
             return _manual(
                 "A guest's sessions belong to the guest's own organisation.",
-                "Ask that organisation's administrator to end them, or remove the guest's access to the apps.",
+                "Ask that organisation's administrator to end them, or take the guest's access to apps away.",
             )
         self.api.send("POST", f"{path}/revokeSignInSessions", halt)
         again = self.api.get(f"{path}?$select=id,signInSessionsValidFromDateTime", halt)

@@ -65,8 +65,7 @@ class Feeds:
                     cursor = after
                     yield _changed(cursor, _delta_hints(feed, page.items), len(page.items))
             if cursor.tended is None or now - cursor.tended >= TEND_EVERY:
-                self.subscriptions.tend(halt)
-                cursor = replace(cursor, tended=now)
+                cursor = self._tended(cursor, now, halt)
             while self.audited and now > cursor.settled:  # a clock may have gone back
                 hints, events, cursor, last = self._audited(cursor, now, halt)
                 yield _changed(cursor, hints, events, last=last)
@@ -75,6 +74,17 @@ class Feeds:
             yield _changed(cursor, (), 0, last=True)
         except HaltedError:
             return
+
+    def _tended(self, cursor: Cursor, now: datetime, halt: Halt) -> Cursor:
+        """The cursor after subscriptions were looked after; what changed is read even where that fails."""
+        try:
+            self.subscriptions.tend(halt)
+        except CallError as error:
+            if error.resolution.connection_wide:
+                raise
+            log.warning("entra subscriptions not reauthorised: %s", error.reason)
+            return cursor
+        return replace(cursor, tended=now)
 
     # -- delta --------------------------------------------------------------------------------------
 

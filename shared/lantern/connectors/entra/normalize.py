@@ -1,4 +1,4 @@
-"""Graph's accounts and agents as Lantern's records. Pure; what has not the documented shape is refused whole."""
+"""Graph's accounts and agents as Lantern's records. Pure; what is not as documented is refused whole."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
