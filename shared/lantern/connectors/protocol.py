@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final, Literal, Protocol
 
 from lantern.domain.assets import AssetListing
-from lantern.domain.inventory import Observation, Principal, PrincipalKind, Provider
+from lantern.domain.inventory import Observation, Principal, Provider
 
 Feature = Literal[
     "grants",
@@ -82,10 +82,6 @@ class ActFact:
     scopes: frozenset[str]
     everyone: bool = False
     undo: str | None = None
-
-    def touches_everyone(self, kind: PrincipalKind) -> bool:
-        """Whether the act on what this kind of principal holds touches the whole organisation."""
-        return self.everyone or kind == "organisation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,8 @@ MANIFEST: Final = Manifest(
         {
             "revoke_grant": ActFact(frozenset({CONSENTS}), undo="The person can give the app access again."),
             "revoke_scopes": ActFact(frozenset({CONSENTS}), undo="The person can give the app access again."),
-            "disable_app": ActFact(frozenset({APPS}), everyone=True, undo="enable_app"),
-            "enable_app": ActFact(frozenset({APPS}), everyone=True, undo="disable_app"),
+            "disable_app": ActFact(frozenset({APPS}), everyone=True, undo="Enable the app again."),
+            "enable_app": ActFact(frozenset({APPS}), everyone=True, undo="Disable the app again."),
             "end_sessions": ActFact(frozenset({SESSIONS})),
             "disable_asset": ActFact(
                 frozenset({AGENT_SWITCH}), undo="An administrator enables the agent identity again."
