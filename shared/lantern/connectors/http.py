@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -56,7 +57,10 @@ class Authorizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. `quotas` names what it spends; `json` and `form` are bodies (at most one of them)."""
+    """One call. `json` and `form` are bodies (at most one of them).
+
+    `quotas` names what it spends, as often as it costs.
+    """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
     url: str
@@ -203,8 +207,8 @@ class HttpClient:
     def admit(self, quotas: tuple[str, ...], halt: Halt) -> Admission | None:
         """Wait for the right to send one call; None when told to stop first."""
         given: list[tuple[str, float]] = []
-        for name in quotas:
-            at = self._limiters[name].acquire(halt)
+        for name, cost in Counter(quotas).items():
+            at = self._limiters[name].acquire(halt, cost)
             if at is None:
                 self._settle(Admission(tuple(given)), None)
                 return None

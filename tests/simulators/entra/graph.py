@@ -68,8 +68,10 @@ class Graph:
 
     def user(self, request: Request, key: str) -> Response:
         """`GET /users/{id|userPrincipalName}`."""
-        tenant = self.gate.enter(request, "users.get", *USERS).tenant
-        names = selected("user", options(request, "$select"))
+        caller = self.gate.enter(request, "users.get", *USERS)
+        tenant, names = caller.tenant, selected("user", options(request, "$select"))
+        if "signInActivity" in (names or ()):
+            self._may_see_activity(caller)
         return json_response(project(self._user(tenant, key), names))
 
     @staticmethod

@@ -159,7 +159,7 @@ class EntraSimulator:
         add("GET", f"{v1}/auditLogs/signIns", "signIns.list", self.reports.sign_ins)
         add("GET", f"{v1}/auditLogs/directoryAudits", "directoryAudits.list", self.reports.audits)
         add("POST", f"{v1}/subscriptions", "subscriptions.create", self.subscriptions.create)
-        add("GET", f"{v1}/subscriptions", "subscriptions.list", self.subscriptions.list)
+        add("GET", f"{v1}/subscriptions", "subscriptions.list", self.subscriptions.listed)
         add("DELETE", f"{v1}/subscriptions/{{id}}", "subscriptions.delete", self.subscriptions.delete)
         add(
             "POST",

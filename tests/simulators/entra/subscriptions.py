@@ -102,7 +102,7 @@ class Subscriptions:
             text = f"Subscription validation request failed. Notification endpoint answered {status}."
             raise GraphError(400, "ValidationError", text)
 
-    def list(self, request: Request) -> Response:
+    def listed(self, request: Request) -> Response:
         """`GET /subscriptions`: the app's own."""
         caller = self._gate.enter(request, "subscriptions.list")
         options(request)

@@ -148,7 +148,9 @@ class Reader:
         try:
             if visit.stale:
                 path = account_path(account.native_id)
-                account = self.accounts.principal(self.api.finish_one(path, parts.get(path), halt), halt)
+                fresh = self.accounts.principal(self.api.finish_one(path, parts.get(path), halt), halt)
+                # Sign-ins are listed by the page only.
+                account = replace(fresh, last_login=account.last_login)
             return self._bundle(account, parts, halt)
         except HaltedError:
             return None

@@ -187,13 +187,16 @@ class Accounts:
         """One account by id or sign-in name; None where Graph knows none."""
         if key in normalize.PSEUDO:
             return self.pseudo(key)
+        path = account_path(key) + (_ACTIVITY if self._activity else "")
         try:
-            item = self._api.get(account_path(key), halt)
+            return self.principal(self._api.get(path, halt), halt)
         except CallError as error:
             if error.reason == "not_found":
                 return None
-            raise
-        return self.principal(item, halt)
+            if error.resolution is not UNLICENSED or not self._activity:
+                raise
+            self._activity = False
+            return self.find(key, halt)
 
     def admins(self, halt: Halt) -> frozenset[str]:
         """The ids of all administrators, listed when first asked for."""
