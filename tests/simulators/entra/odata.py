@@ -26,7 +26,7 @@ PROPERTIES: dict[str, frozenset[str]] = {
     ),
     "directoryRole": frozenset(["id", "displayName", "description", "roleTemplateId"]),
     "organization": frozenset(["id", "displayName", "verifiedDomains", "tenantType"]),
-    "directoryObject": frozenset(["id", "deletedDateTime", "displayName"]),
+    "directoryObject": frozenset(["id", "deletedDateTime"]),
     "signIn": frozenset(),
     "directoryAudit": frozenset(),
     "subscription": frozenset(),
