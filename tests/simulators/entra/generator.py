@@ -300,6 +300,8 @@ def _agents(tenant: Tenant, count: int, graph: Json, anchor: float) -> None:
 def _administrators(tenant: Tenant, admins: list[Json]) -> None:
     """The first is one in person, the second through a group; a reader is none."""
     first = [row["id"] for row in admins if row["id"] in tenant.users]
+    members = [u["id"] for u in tenant.users.values() if u["accountEnabled"] and u["userType"] == "Member"]
+    first = list(dict.fromkeys([*first, *members]))[:2]
     group = {
         "@odata.type": "#microsoft.graph.group",
         "id": guid(tenant.id, "group", "admins"),

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from random import Random
 
 from tests.simulators.google.clock import Clock
@@ -213,6 +214,7 @@ class World:
     ) -> Json:  # fmt: skip
         """Write an event of the directory's audit log; values are JSON in JSON."""
         tenant.seq += 1
+        now = self.clock.now()
         value, empty = ("oldValue", "newValue") if old else ("newValue", "oldValue")
         rows = [{"displayName": k, value: json.dumps(v), empty: None} for k, v in properties.items()]
         actor = by or next(iter(tenant.users))
@@ -223,7 +225,7 @@ class World:
             "result": "success",
             "resultReason": "",
             "activityDisplayName": what,
-            "activityDateTime": iso(self.clock.now()),
+            "activityDateTime": datetime.fromtimestamp(now, UTC).isoformat().replace("+00:00", "Z"),
             "loggedByService": "Core Directory",
             "operationType": "Assign",
             "initiatedBy": {"user": {"id": actor, "userPrincipalName": ""}, "app": None},
@@ -236,7 +238,7 @@ class World:
                 for n, t in enumerate(targets)
             ],
             "additionalDetails": [],
-            "_at": self.clock.now(),
+            "_at": now,
         }  # fmt: skip
         tenant.audits.append(event)
         return event
