@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from lantern.domain.consent import Refusal
+from lantern.domain.errors import ConnectorError
+
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
@@ -68,17 +71,25 @@ class Identity:
     consumer: bool
 
 
+class ConsentRefusedError(ConnectorError):
+    """A consent that a provider's flow refuses by a word of its own, for the page that the person sees."""
+
+    def __init__(self, refusal: Refusal, detail: str = "") -> None:
+        super().__init__("config", "This consent cannot become a connection.", detail=detail or refusal)
+        self.refusal: Refusal = refusal
+
+
 class ConsentFlow(Protocol):
     """The consent dance of one provider. Every method that calls out raises `ConnectorError`.
 
-    Where the manifest has a form, its fields are given to `exchange` and nobody is sent away.
+    `answers` are the parameters of the callback that are given to `exchange`; a callback that lacks one is
+    refused, unless its name here ends with `?`. Where the manifest has a form, its fields are given instead
+    and nobody is sent away.
     """
 
-    def answers(self, facts: Mapping[str, str]) -> tuple[str, ...]:
-        """The callback's parameters that are given to `exchange`; without any of them it is refused.
-
-        `facts` are those of earlier legs of the same consent.
-        """
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the callback's parameters."""
         ...
 
     def authorize_url(self, start: ConsentStart) -> str:

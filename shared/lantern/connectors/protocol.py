@@ -185,7 +185,8 @@ class Hint:
     """Somebody said that this principal's bundle may have changed; it will be read again.
 
     `native_id` or `email` names the account as the source did. Dates learned on the way are kept in
-    `granted_at` by client id.
+    `granted_at` by client id. `account`: the account itself changed, so that it is asked for anew; a hint by
+    address always is one.
     """
 
     email: str | None = None
@@ -193,6 +194,7 @@ class Hint:
     granted_at: Mapping[str, datetime] = field(default_factory=dict)
     event: str = ""
     event_id: str | None = None
+    account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

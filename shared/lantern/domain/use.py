@@ -30,10 +30,15 @@ class WeekUse:
 
 @dataclass(frozen=True, slots=True)
 class AppUse:
-    """Use of one app by everybody: events by ISO week, and the provider's APIs that it called."""
+    """Use of one app by everybody: events by ISO week, and the provider's APIs that it called.
+
+    `first` is the ISO week in which the first call of an API was seen; of an API that is not named it is not
+    known.
+    """
 
     weeks: Mapping[str, int] = field(default_factory=dict)
     apis: tuple[str, ...] = ()
+    first: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,14 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from lantern.connectors import registry
-from lantern.connectors.consent import ConsentFlow, ConsentStart, Detour, Identity, TokenGrant
+from lantern.connectors.consent import (
+    ConsentFlow,
+    ConsentRefusedError,
+    ConsentStart,
+    Detour,
+    Identity,
+    TokenGrant,
+)
 from lantern.domain import consent
 from lantern.domain.access import ConsentLink
 from lantern.domain.audit import AuditEvent
@@ -133,13 +140,12 @@ def finish(onboarding: Onboarding, request: WebRequest) -> Page:
     """
     provider = request.parameters.get("provider", "")
     flow = _flow(onboarding, provider)
-    back = _back(onboarding.site, provider, request)
+    back = _back(onboarding.site, provider, flow, request)
     # Taken before it is judged: whatever comes next, this state is used up.
     row = onboarding.platform.consume_state(consent.fingerprint(back.state), onboarding.now())
     if row is None:
         raise RefusedError("state_unknown")
     state = consent.from_row(row)
-    back = replace(back, answer=_answer(flow, state, back.answer))
     try:
         accepted = flow.accepts_issuer(back.issuer)
         refusal = consent.judge(state, back, onboarding.now(), issuer_accepted=accepted)
@@ -175,8 +181,7 @@ def _flow(onboarding: Onboarding, provider: str) -> ConsentFlow:
     return flow
 
 
-def _back(site: Site, provider: str, request: WebRequest) -> Return:
-    """What came back, each parameter once; which of them count is known when the state is."""
+def _back(site: Site, provider: str, flow: ConsentFlow, request: WebRequest) -> Return:
     redirect_uri = site.redirect_uri(provider)
     if not consent.at_redirect_uri(request.path, redirect_uri):
         raise RefusedError("other_redirect_uri")
@@ -185,24 +190,16 @@ def _back(site: Site, provider: str, request: WebRequest) -> Return:
     try:
         state = consent.single(query, "state")
         error, issuer = consent.single(query, "error"), consent.single(query, "iss")
-        given = {name: consent.single(query, name) for name in query}
+        names = [field.name for field in form] if form else [name.rstrip("?") for name in flow.answers]
+        given = {name: consent.single(query, name) for name in names}
     except ValueError:
         raise RefusedError("repeated_parameter") from None
     if state is None:
         raise RefusedError("state_missing")
     answer = {name: value for name, value in given.items() if value is not None}
-    return Return(provider, redirect_uri, state, answer, request.cookie(site.cookie(state)), issuer, error)
-
-
-def _answer(flow: ConsentFlow, state: ConsentState, given: Mapping[str, str]) -> Mapping[str, str]:
-    """What the provider answers this leg with; empty unless each parameter is there.
-
-    Of a form it is whatever was entered into its fields.
-    """
-    form = registry.manifest(state.provider).form
-    names = [field.name for field in form] if form else flow.answers(state.facts)
-    answer = {name: given[name] for name in names if name in given}
-    return answer if form or len(answer) == len(names) else {}
+    needed = () if form else (name for name in flow.answers if not name.endswith("?"))
+    complete = answer if answer.keys() >= set(needed) else {}
+    return Return(provider, redirect_uri, state, complete, request.cookie(site.cookie(state)), issuer, error)
 
 
 def _entered(request: WebRequest) -> Mapping[str, Sequence[str]]:
@@ -224,12 +221,14 @@ def _exchange(
         return flow.exchange(start, back.answer)
     except InvalidInputError as error:
         raise RefusedError("entry_refused", (f"{error.field}: {error.remedy}",)) from None
+    except ConsentRefusedError as error:
+        raise RefusedError(error.refusal) from None
     except ConnectorError as error:
         if error.kind != "config":
             raise RefusedError("provider_unavailable") from None
         if registry.manifest(state.provider).form:
             raise RefusedError("entry_refused", (error.user_message,)) from None
-        raise RefusedError("code_refused") from None
+        raise RefusedError("code_refused", (error.user_message,)) from None
 
 
 def _connect(
@@ -259,6 +258,8 @@ def _identify(flow: ConsentFlow, start: ConsentStart, grant: TokenGrant) -> Iden
     """
     try:
         return flow.identify(start, grant)
+    except ConsentRefusedError as error:
+        raise RefusedError(error.refusal) from None
     except ConnectorError as error:
         if flow.missing_scopes(grant.granted_scopes):
             return None

@@ -114,4 +114,10 @@ def _joined(old: AppUse | None, new: AppUse) -> AppUse:
     for week, events in new.weeks.items():
         weeks[week] = weeks.get(week, 0) + events
     kept = dict(sorted(weeks.items())[-WEEKS_KEPT:])
-    return AppUse(kept, tuple(sorted({*old.apis, *new.apis})))
+    first = dict(old.first)
+    for api, week in new.first.items():
+        if api in first:
+            first[api] = min(first[api], week)
+        elif api not in old.apis:  # else it was called before anybody noted when
+            first[api] = week
+    return AppUse(kept, tuple(sorted({*old.apis, *new.apis})), first)

@@ -55,14 +55,12 @@ class EntraRig:
     refresh_token: str
 
     api_paths = r"^/v1\.0/"
-    act_paths = "/oauth2PermissionGrants/"
-    all_paths = r"^/(v1\.0|[0-9a-f-]+/oauth2)/"
-    secrets = (SECRET,)
-
-    @staticmethod
-    def provable(scope: str) -> bool:
-        """Whether nothing works without it; what the others are for is tested by feature."""
-        return scope == "Directory.Read.All"
+    act_paths = ("/oauth2PermissionGrants/", "DELETE")
+    secret_paths = r"^/(v1\.0|[0-9a-f-]+/oauth2)/"
+    client_secret = SECRET
+    remaining_access_s = 5400
+    needed = frozenset({"Directory.Read.All"})
+    """What nothing works without; what the other permissions are for is tested by feature."""
 
     def deadline(self, seconds: float = 1e9) -> Deadline:
         return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)

@@ -4,6 +4,7 @@ import atexit
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -12,12 +13,12 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
-from botocore.session import Session
-
 from lantern.domain import ids, jobs
 from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apps import AppSummary
+from lantern.domain.assets import Asset
 from lantern.domain.audit import AuditEvent
+from lantern.domain.blast import AppReach, ConnectionReach, ReachState, ReadState, VendorReach
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
@@ -40,7 +41,6 @@ from scripts.build import compile_risk, compile_scopes, compile_vendors
 from tests.support.catalogs import shipped
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
-_LOADER = Session().get_component("data_loader")
 TENANT_TABLE, PLATFORM_TABLE = "tenants", "platform"
 READ_SCOPES = frozenset({"drive.readonly", "mail.send"})
 
@@ -53,13 +53,6 @@ def release_facts() -> Reference:
     for compiler in (compile_risk, compile_scopes, compile_vendors):
         compiler.compile_to(out)
     return Reference(out)
-
-
-def dynamodb() -> Any:
-    """A client of its own; service models are parsed once for all."""
-    session = Session()
-    session.register_component("data_loader", _LOADER)
-    return session.create_client("dynamodb", region_name="eu-west-1")
 
 
 def make_tables(client: Any) -> None:
@@ -117,7 +110,7 @@ class Answer:
 class World:
     """One warm process that serves every tenant."""
 
-    client: Any
+    make_client: Callable[[], Any]
     seed: int = 1
     limit: int = 10_000
     stores: dict[str, TenantStore] = field(default_factory=dict)
@@ -127,7 +120,7 @@ class World:
         self.now = NOW
         self.random = random.Random(self.seed).randbytes
         self.queue = Queue()
-        self.platform = PlatformStore(self.client, PLATFORM_TABLE)
+        self.platform = PlatformStore(self.make_client(), PLATFORM_TABLE)
         self.seconds = 0.0
         self.catalog = OperatorCatalog(shipped(), self.platform.catalog.current, lambda: self.seconds)
         self.tools = Tools(
@@ -148,7 +141,7 @@ class World:
     def store(self, tenant_id: str) -> TenantStore:
         """The one store of a tenant, on a guarded client of its own whose calls are written down."""
         if tenant_id not in self.stores:
-            client = dynamodb()
+            client = self.make_client()
             client.meta.events.register(
                 "provide-client-params.dynamodb.*",
                 lambda params, model, **_: self.calls.append((model.name, params)),
@@ -237,13 +230,15 @@ class Planted:
     entry_id: str
     client_id: str
     import_id: str
+    person_id: str
+    asset_id: str
     vendor_id: str = "openai"
+    provider: str = "google"
+    kind: str = "api_key"
 
     def parameters(self) -> dict[str, str]:
-        """Ids by the names that paths and queries give them."""
-        return {
-            name: value for name, value in vars(self).items() if name.endswith("_id") and name != "tenant_id"
-        }
+        """What is his by the names that paths and queries give it; ids, and the words they come with."""
+        return {name: value for name, value in vars(self).items() if name not in ("tenant_id", "canary")}
 
 
 def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -> Planted:
@@ -314,7 +309,10 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
             "entry_revision": None,
         },
         "look_alike": None,
-        "tallies": {"con": {"holders": 1}},
+        "tallies": {
+            cid: {"holders": people, "admins": None, "departed": 0, "stale": None, "scope_sets": ["ss_0"]}
+        },
+        "reach": {cid: {"data": ["files"], "access": ["read"], "severity": "high"}},
     }
     store.apps.put_risk(app.id, "f1", judged)
     store.apps.put_summary_part(
@@ -330,6 +328,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
                 holders=people,
                 risk=71,
                 category="ai_assistant",
+                vendor="OpenAI",
                 first_seen=NOW,
                 connections=(cid,),
             )
@@ -353,6 +352,11 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         )
         grant = Grant(app.id, scope_set_id, first_seen=date(2026, 1, 1))
         store.bundles.put(Bundle(principal, (grant,), changed_at=NOW))
+    store.people.put_records({}, [one.id for one in store.connections.list()])
+    reached = AppReach(app.id, people, 0, False, ("files",), ("read",), "high", ("consent",))
+    reach = ConnectionReach(cid, "google", people, 0, None, (reached,))
+    state = ReachState(NOW, (ReadState(cid, 3, 1),))
+    store.reach.put_all([VendorReach("openai", "OpenAI", people, 0, None, (reach,))], state)
     store.footprints.rebuild(cid, 0, 1, {app.id: frozenset(pids)}, NOW)
     grant_id = ids.grant_id(pids[0], app.id)
     group = Group("app", app.id)
@@ -413,6 +417,16 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
             bad=(BadLine(2, canary),),
         )
     )
+    asset = Asset(
+        id=ids.asset_id(cid, "api_key", f"native-{number}"),
+        connection_id=cid,
+        kind="api_key",
+        native_id=f"native-{number}",
+        name=f"Key {canary}",
+        owner=pids[0],
+        facts={"hint": canary},
+    )
+    store.assets.reconcile(cid, "api_key", [asset], NOW)
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -429,4 +443,6 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         entry_id=entry.id,
         client_id=f"catalogued-{canary}",
         import_id=imported.id,
+        person_id=ids.person_id(pids[0]),
+        asset_id=asset.id,
     )

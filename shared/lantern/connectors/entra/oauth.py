@@ -60,9 +60,10 @@ class EntraConsent:
         self._http = login_http(io)
         self._keys = KeySet(self._http, f"{self._login}/organizations/discovery/v2.0/keys", io.clock)
 
-    def answers(self, facts: Mapping[str, str]) -> tuple[str, ...]:
-        """A code from signing in; the tenant and the decision from consenting."""
-        return ("tenant", "admin_consent") if "tid" in facts else ("code",)
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """A code from signing in; the tenant and the decision from consenting. Each leg checks for its own."""
+        return ("code?", "tenant?", "admin_consent?")
 
     def authorize_url(self, start: ConsentStart) -> str:
         """Where to send the browser: to sign in, or, once that is done, to consent for that tenant."""
@@ -110,6 +111,8 @@ class EntraConsent:
     # -- leg 1: who is it ---------------------------------------------------------------------------
 
     def _signed_in(self, start: ConsentStart, answer: Mapping[str, str]) -> Detour:
+        if "code" not in answer:
+            raise CallError(UNPROVEN, detail="sign-in: no code")
         address = f"{self._login}/organizations/oauth2/v2.0/token"
         form = {
             "grant_type": "authorization_code",
@@ -160,9 +163,9 @@ class EntraConsent:
 
     def _consented(self, start: ConsentStart, answer: Mapping[str, str]) -> TokenGrant:
         tenant = _tenant(start)
-        if answer["tenant"].lower() != tenant:
+        if answer.get("tenant", "").lower() != tenant:
             raise CallError(UNPROVEN, detail="admin consent: another tenant than the person's")
-        if answer["admin_consent"].lower() != "true":
+        if answer.get("admin_consent", "").lower() != "true":
             raise CallError(UNPROVEN, detail="admin consent: not given")
         halt = self._halt()
         access = self._access(tenant, halt)

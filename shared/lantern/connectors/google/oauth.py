@@ -195,7 +195,8 @@ class GoogleConsent:
         """Requested scopes that were not granted: people may untick them."""
         return frozenset(need.scope for need in MANIFEST.scopes) - granted
 
-    def answers(self, facts: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002 - there is one leg
+    @property
+    def answers(self) -> tuple[str, ...]:
         """The authorization code (RFC 6749 section 4.1.2)."""
         return ("code",)
 

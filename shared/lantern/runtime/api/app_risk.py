@@ -9,6 +9,7 @@ from lantern.domain.apps import AppView, RiskOverride, Verdict
 from lantern.domain.compliance import FrameworkRelevance, Relevance, RuleKind
 from lantern.domain.risk import Assessment, level_of
 from lantern.domain.tally import unflagged
+from lantern.runtime.api.activity import AnomaliesAnswer, anomalies
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Instant, Strict
 from lantern.runtime.preconditions import revision_etag
@@ -136,6 +137,9 @@ class RiskAnswer(Answer):
     unused: list[str] | None = Field(
         description="Permissions held and never seen in use; null where use is not known."
     )
+    anomalies: AnomaliesAnswer | None = Field(
+        description="What stands out in its use; null while less than seven whole weeks of it are known."
+    )
     grants: list[GrantGroupAnswer] | None = Field(description="Risk of its grants, the worst kinds first.")
     compliance: list[FrameworkAnswer] | None
 
@@ -214,6 +218,7 @@ def _answer(view: AppView, reference: Reference, now: datetime) -> RiskAnswer:
         vendor_id=profile.id if profile else None,
         data=body.get("data"),
         unused=body.get("unused"),
+        anomalies=anomalies(body.get("anomalies")),
         grants=None if groups is None else [_group(group) for group in groups],
         compliance=None if compliance is None else [_framework(one) for one in compliance],
     )

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from lantern.runtime.api import (
+    activity,
     app_risk,
     apps,
     assets,
@@ -19,10 +20,12 @@ from lantern.runtime.api import (
     jobs,
     keys,
     openapi,
+    persons,
     principals,
     risk,
     runs,
     tenant,
+    vendor_reach,
     vendors,
 )
 from lantern.runtime.api.gateway import Event, Response
@@ -38,11 +41,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     *imports.ROUTES,
     *apps.ROUTES,
     *app_risk.ROUTES,
+    *activity.ROUTES,
     *catalog.ROUTES,
     *assets.ROUTES,
     *vendors.ROUTES,
+    *vendor_reach.ROUTES,
     *risk.ROUTES,
     *principals.ROUTES,
+    *persons.ROUTES,
     *grants.ROUTES,
     *findings.ROUTES,
     *jobs.ROUTES,

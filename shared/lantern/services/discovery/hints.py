@@ -51,17 +51,19 @@ def _accounts(
 ) -> tuple[list[Principal], Mapping[str, Mapping[str, date]]]:
     """The accounts to read, once each, and the grant dates learned on the way.
 
-    A hint by address is about the account itself (suspended, renamed): the provider is asked for it anew.
-    A hint by id is about its grants: what is stored of a known account is good enough to read them.
+    A hint by address, or one that says so, is about the account itself (suspended, renamed): the provider is
+    asked for it anew. Another by id is about its grants: what is stored of a known account is good enough to
+    read them.
     """
     accounts: dict[str, Principal] = {}
     named: dict[str, Hint] = {}
     dates: dict[str, dict[str, date]] = {}
     for hint in hints:
-        if hint.native_id is None:
+        if hint.native_id is None or hint.account:
             account = task.connector.principal(hint)
             if account is not None:
                 accounts[account.id] = account
+        if hint.native_id is None:
             continue
         principal = _principal_id(task, hint.native_id)
         named[principal] = hint

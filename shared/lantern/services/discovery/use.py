@@ -18,7 +18,7 @@ import msgspec
 
 from lantern.domain import ids
 from lantern.domain.errors import LeaseLostError
-from lantern.domain.use import AppUse, UseRow, UseTally, UseWindow
+from lantern.domain.use import AppUse, UseRow, UseTally, UseWindow, iso_week
 from lantern.domain.work import Work
 from lantern.services.discovery.context import Discovery
 from lantern.services.discovery.feeds import note_delegations
@@ -189,9 +189,11 @@ def _fold(task: Discovery, plan: Plan, read: _Read) -> None:
     for rows in read.tally.by_shard(shards):
         store.use.fold(cid, shards, rows, batch=batch)
     store.use.note_consents(cid, shards, read.consents, task.clock.now())
+    week = iso_week(plan.since.date())  # never later than the call: what is called new is new
     uses = {
-        app: AppUse(weeks, tuple(sorted(read.apis.get(app, ()))))
+        app: AppUse(weeks, tuple(sorted(called)), dict.fromkeys(sorted(called), week))
         for app, weeks in read.tally.by_app().items()
+        for called in (read.apis.get(app, set()),)
     }
     store.app_use.fold(cid, uses, UseWindow(plan.since, plan.until), batch)
     window = store.use.window(cid)
