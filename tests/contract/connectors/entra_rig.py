@@ -10,7 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 
 from lantern.connectors import registry
-from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Detour, Identity, TokenGrant
+from lantern.connectors.consent import (
+    ClientRegistration,
+    ConsentFlow,
+    ConsentStart,
+    Detour,
+    Identity,
+    TokenGrant,
+)
 from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiters
 from lantern.connectors.protocol import Connector, Deadline
@@ -93,7 +100,9 @@ class EntraRig:
         """A person and an app that the person consented to."""
         tenant = self.simulator.world.tenant()
         grant = next(
-            g for g in tenant.grants.values() if g["principalId"] and tenant.users[g["principalId"]]["accountEnabled"]
+            g
+            for g in tenant.grants.values()
+            if g["principalId"] and tenant.users[g["principalId"]]["accountEnabled"]
         )
         return grant["principalId"], tenant.apps[grant["clientId"]]["appId"]
 

@@ -70,11 +70,15 @@ def test_members_guests_administrators_and_the_tenant_itself(rig: EntraRig):
     tenant = rig.simulator.world.tenant()
     assert [p.kind for p in people.values()][:2] == ["organisation", "organisation"]
     admins = {k for k, p in people.items() if p.admin}
-    assert admins == {u for u in tenant.users if tenant.roles_of(u) - {"88d8e3e3-8f55-4a1e-953a-9b9898b8876b"}}
+    assert admins == {
+        u for u in tenant.users if tenant.roles_of(u) - {"88d8e3e3-8f55-4a1e-953a-9b9898b8876b"}
+    }
     assert len(admins) == 2, "one in person, one through a group; whoever only reads is none"
     guests = [p for p in people.values() if p.org_unit == "Guests"]
     assert guests
-    assert all(p.email and p.email.endswith("@partner.example") and "#ext#" not in str(p.aliases) for p in guests)
+    assert all(
+        p.email and p.email.endswith("@partner.example") and "#ext#" not in str(p.aliases) for p in guests
+    )
     assert any(p.last_login for p in people.values())
 
 
@@ -205,7 +209,9 @@ def test_reading_a_known_account_shows_its_state_now(rig: EntraRig):
     connector = rig.again()
     account = connector.principal(Hint(native_id=user["id"]))
     rig.simulator.control.suspend(user["id"])
-    (found,) = connector.read([replace(account, last_login=datetime(2026, 1, 1, tzinfo=UTC).date())], rig.deadline())
+    (found,) = connector.read(
+        [replace(account, last_login=datetime(2026, 1, 1, tzinfo=UTC).date())], rig.deadline()
+    )
     assert found.principal.status == "suspended"
     assert found.principal.last_login is not None, "what only the listing tells is kept"
     rig.simulator.control.restore(user["id"])
@@ -312,7 +318,9 @@ def test_each_optional_permission_costs_its_feature_and_nothing_else():
         pages = list(rig.connector.changes(None, rig.deadline()))
         assert pages[-1].last
         methods = rig.simulator.control.metrics()["methods"]
-        assert not {"directoryAudits.list", "signIns.list", "subscriptions.list", "agents.list"} & set(methods)
+        assert not {"directoryAudits.list", "signIns.list", "subscriptions.list", "agents.list"} & set(
+            methods
+        )
         assert all(row["failed"] == 0 for row in methods.values())
         for action in (
             Action("disable_app", client_id=client),
@@ -324,7 +332,9 @@ def test_each_optional_permission_costs_its_feature_and_nothing_else():
         assert rig.connector.act(Action("revoke_grant", user, client)).state == "not_possible"
         assert rig.connector.act(Action("end_sessions", user)).state == "not_possible"
         rig.connector.disconnect()
-        assert rig.simulator.world.tenant().app(rig.credentials.registration.client_id), "we may not remove ourselves"
+        assert rig.simulator.world.tenant().app(rig.credentials.registration.client_id), (
+            "we may not remove ourselves"
+        )
 
 
 def robot(rig: EntraRig) -> str:
@@ -385,7 +395,11 @@ def test_a_consent_and_an_assignment_go_together_and_a_group_is_left_to_people(r
     group_row = next(r for r in tenant.roles.values() if r["principalType"] == "Group")
     member = tenant.members[group_row["principalId"]][0]
     app = tenant.apps[group_row["resourceId"]]["appId"]
-    for row in [r for r in tenant.roles.values() if (r["principalId"], r["resourceId"]) == (member, group_row["resourceId"])]:
+    for row in [
+        r
+        for r in tenant.roles.values()
+        if (r["principalId"], r["resourceId"]) == (member, group_row["resourceId"])
+    ]:
         del tenant.roles[row["id"]]
     assert held(rig, member)[app] == {"openid"}
     result = rig.connector.act(Action("revoke_grant", member, app))
@@ -400,7 +414,11 @@ def test_apps_and_agents_are_disabled_and_enabled(rig: EntraRig):
     assert [rig.connector.act(a).state for a in (off, off)] == ["done", "already_done"]
     assert tenant.app(client)["accountEnabled"] is False
     result = rig.connector.act(on)
-    assert (result.state, result.observed_present, tenant.app(client)["accountEnabled"]) == ("done", True, True)
+    assert (result.state, result.observed_present, tenant.app(client)["accountEnabled"]) == (
+        "done",
+        True,
+        True,
+    )
     assert rig.connector.act(Action("enable_app", client_id="'or 1 eq 1")).state == "not_possible"
     agent = next(iter(tenant.sponsors))
     action = Action("disable_asset", asset_id=agent)
@@ -416,7 +434,10 @@ def test_sessions_are_ended_but_not_those_of_guests(rig: EntraRig):
     guest = next(u for u in tenant.users.values() if u["userType"] == "Guest")
     result = rig.connector.act(Action("end_sessions", guest["id"]))
     assert (result.state, bool(result.instructions)) == ("not_possible", True)
-    assert rig.connector.act(Action("end_sessions", "00000000-0000-4000-8000-00000000dead")).state == "already_done"
+    assert (
+        rig.connector.act(Action("end_sessions", "00000000-0000-4000-8000-00000000dead")).state
+        == "already_done"
+    )
     assert rig.connector.act(Action("uninstall_app")).state == "not_possible"
 
 
@@ -456,7 +477,9 @@ class Hook:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}/webhooks/entra/chn_1"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
 
     def take(self, request: PushRequest) -> tuple[int, str, str]:
         try:
@@ -534,7 +557,9 @@ def test_refusals_are_waited_out_with_and_without_a_hint():
         truth = rig.truth()
         for outcome in outcomes:
             if isinstance(outcome, Observation) and not outcome.gone:
-                assert {g.app.client_id for g in outcome.grants} == set(truth[outcome.principal.native_id]["grants"])
+                assert {g.app.client_id for g in outcome.grants} == set(
+                    truth[outcome.principal.native_id]["grants"]
+                )
         assert sum(isinstance(o, Observation) for o in outcomes) > len(people) / 2
 
 

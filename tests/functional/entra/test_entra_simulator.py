@@ -36,9 +36,12 @@ def call(
 @pytest.mark.parametrize(
     "path",
     [
-        "/users?$select=shoeSize", "/users?$filter=startswith(mail,'a')", "/users?$orderby=mail", "/users?$top=1000",
-        "/users?$select=id,signInActivity&$top=999", "/users?$skiptoken=abc", "/oauth2PermissionGrants?$expand=x",
-        "/servicePrincipals?$filter=appId ne 'x'", "/auditLogs/signIns?$select=id", "/auditLogs/signIns?$top=1001",
+        "/users?$select=shoeSize", "/users?$filter=startswith(mail,'a')", "/users?$orderby=mail",
+        "/users?$top=1000",
+        "/users?$select=id,signInActivity&$top=999", "/users?$skiptoken=abc",
+        "/oauth2PermissionGrants?$expand=x",
+        "/servicePrincipals?$filter=appId ne 'x'", "/auditLogs/signIns?$select=id",
+        "/auditLogs/signIns?$top=1001",
         "/auditLogs/directoryAudits?$filter=category eq 'x'", "/nonsense",
     ],
 )  # fmt: skip
@@ -57,7 +60,10 @@ def test_each_call_takes_its_permission(simulator: EntraSimulator):
 
 
 def test_a_batch_has_a_status_for_each_of_its_requests(simulator: EntraSimulator):
-    wanted = [{"id": str(n), "method": "GET", "url": url} for n, url in enumerate(("/users/nobody", "/organization"))]
+    wanted = [
+        {"id": str(n), "method": "GET", "url": url}
+        for n, url in enumerate(("/users/nobody", "/organization"))
+    ]
     answers = call(simulator, "/$batch", method="POST", json={"requests": wanted}).json()["responses"]
     assert {one["id"]: one["status"] for one in answers} == {"0": 404, "1": 200}
     many = [{"id": str(n), "method": "GET", "url": "/organization"} for n in range(21)]

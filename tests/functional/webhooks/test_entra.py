@@ -19,7 +19,9 @@ def world() -> Iterator[World]:
         yield World()
 
 
-def event(body: Any = None, *, query: dict[str, list[str]] | None = None, path_id: str = "chan-1") -> dict[str, Any]:
+def event(
+    body: Any = None, *, query: dict[str, list[str]] | None = None, path_id: str = "chan-1"
+) -> dict[str, Any]:
     raw = b"" if body is None else json.dumps(body).encode()
     return {
         "path": f"/webhooks/entra/{path_id}",
@@ -35,7 +37,13 @@ def event(body: Any = None, *, query: dict[str, list[str]] | None = None, path_i
 
 def item(secret: str = SECRET, user: str = "u1", number: int = 1, **more: Any) -> dict[str, Any]:
     data = {"id": user, "sequenceNumber": number}
-    return {"subscriptionId": "s", "clientState": secret, "changeType": "updated", "resourceData": data, **more}
+    return {
+        "subscriptionId": "s",
+        "clientState": secret,
+        "changeType": "updated",
+        "resourceData": data,
+        **more,
+    }
 
 
 def receipt(world: World, given: dict[str, Any]) -> Any:

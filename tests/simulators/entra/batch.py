@@ -13,7 +13,7 @@ MOST = 20
 
 
 class Batch:
-    """Runs the requests one after the other, with all that may happen to them; one that is dropped is missing."""
+    """Runs the requests one after the other, with all that may happen to them; a dropped one is missing."""
 
     def __init__(self) -> None:
         self.dispatcher: Dispatcher | None = None

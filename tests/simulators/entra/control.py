@@ -61,7 +61,8 @@ class Control:
         with self._world.lock:
             home = self._world.tenant(tenant)
             model = next(iter(home.users.values()))
-            row = {**model, "id": guid(home.id, "user", email), "displayName": name, "userPrincipalName": email,
+            row = {**model, "id": guid(home.id, "user", email), "displayName": name,
+                   "userPrincipalName": email,
                    "mail": email, "proxyAddresses": [f"SMTP:{email}"], "accountEnabled": True,
                    "userType": "Member", "signInActivity": {}, **more}  # fmt: skip
             home.users[row["id"]] = row

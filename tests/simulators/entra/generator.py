@@ -244,7 +244,7 @@ def _give(
 
 
 def _extras(tenant: Tenant, apps: list[Json], apis: dict[str, Json], own: Json) -> None:
-    """What makes it less simple: other APIs, own APIs, a group, a grant beside an assignment, a disabled app."""
+    """What makes it less simple: other APIs, own APIs, a group, both kinds of access, a disabled app."""
     living = [user for user in tenant.users.values() if user["accountEnabled"]]
     rng = Random(len(living))
     azure, exchange = (row for key, row in apis.items() if key.startswith(("797f", "00000002")))

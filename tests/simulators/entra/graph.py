@@ -179,7 +179,7 @@ class Graph:
         return found
 
     def change_app(self, request: Request, key: str) -> Response:
-        """`PATCH /servicePrincipals/{id}`: `accountEnabled` only; of an agent with a permission of its own."""
+        """`PATCH /servicePrincipals/{id}`: `accountEnabled` only; agents take their own permission."""
         body = request.json()
         agent = body.pop("@odata.type", "") == "#microsoft.graph.agentIdentity"
         needed = ("AgentIdentity.EnableDisable.All",) if agent else ("Application.ReadWrite.All",)

@@ -24,8 +24,8 @@ MANY = frozenset({"organizations", "common"})
 class Decision:
     """How sign-in and consent are decided without a person.
 
-    `email` signs in and consents (None: the first administrator). `roles` are the permissions that the consent
-    gives (None: all that are asked for). `by` consents in place of who signed in.
+    `email` signs in and consents (None: the first administrator). `roles` are the permissions that
+    consent gives (None: all that are asked for). `by` consents in place of who signed in.
     """
 
     email: str | None = None
@@ -145,7 +145,8 @@ class Login:
         )
         asks = "".join(f"<li>{escape(role)}</li>" for role in app.roles) if leg == "consent" else ""
         title = "Permissions requested" if leg == "consent" else "Pick an account"
-        return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} - simulated Microsoft</title>
+        return f"""<!doctype html><html lang="en"><meta charset="utf-8">
+<title>{title} - simulated Microsoft</title>
 <style>body{{font:16px system-ui;max-width:34rem;margin:4rem auto;padding:0 1rem}}
 input[name=account]{{width:100%;padding:.5rem}}button{{padding:.6rem 1.4rem;margin:1rem .5rem 0 0}}</style>
 <h1>{title}</h1><p>{escape(app.name)}</p><ul>{asks}</ul><form method="post" action="/_login/decide">{kept}
@@ -182,7 +183,8 @@ input[name=account]{{width:100%;padding:.5rem}}button{{padding:.6rem 1.4rem;marg
             head = jwt.get_unverified_header(assertion)
             claims = jwt.decode(
                 assertion, app.public_key, algorithms=["PS256"], audience=self._audience(tenant),
-                options={"require": ["exp", "nbf", "jti", "iss", "sub"], "verify_exp": False, "verify_nbf": False},
+                options={"require": ["exp", "nbf", "jti", "iss", "sub"], "verify_exp": False,
+                         "verify_nbf": False},
             )  # fmt: skip
         except (jwt.PyJWTError, ValueError) as error:
             raise LoginError(

@@ -1,4 +1,4 @@
-"""The query options that the simulated Graph knows, and pages with absolute links; anything else is refused."""
+"""The query options that the simulated Graph knows, and pages with absolute links; it refuses all else."""
 
 import base64
 import json
@@ -15,14 +15,64 @@ from .wire import bad
 # Properties of Microsoft Graph v1.0 metadata that the generated rows have, by entity.
 PROPERTIES: dict[str, frozenset[str]] = {
     "user": frozenset(
-        ["id", "displayName", "userPrincipalName", "mail", "otherMails", "proxyAddresses", "accountEnabled", "userType", "department", "isResourceAccount", "identityParentId", "createdDateTime", "signInActivity", "signInSessionsValidFromDateTime", "deletedDateTime", "jobTitle", "givenName", "surname"]
+        [
+            "id",
+            "displayName",
+            "userPrincipalName",
+            "mail",
+            "otherMails",
+            "proxyAddresses",
+            "accountEnabled",
+            "userType",
+            "department",
+            "isResourceAccount",
+            "identityParentId",
+            "createdDateTime",
+            "signInActivity",
+            "signInSessionsValidFromDateTime",
+            "deletedDateTime",
+            "jobTitle",
+            "givenName",
+            "surname",
+        ]
     ),
     "servicePrincipal": frozenset(
-        ["id", "appId", "displayName", "appOwnerOrganizationId", "accountEnabled", "servicePrincipalType", "replyUrls", "homepage", "loginUrl", "verifiedPublisher", "preferredSingleSignOnMode", "servicePrincipalNames", "appRoles", "tags", "createdByAppId", "appRoleAssignmentRequired", "deletedDateTime", "oauth2PermissionScopes"]
+        [
+            "id",
+            "appId",
+            "displayName",
+            "appOwnerOrganizationId",
+            "accountEnabled",
+            "servicePrincipalType",
+            "replyUrls",
+            "homepage",
+            "loginUrl",
+            "verifiedPublisher",
+            "preferredSingleSignOnMode",
+            "servicePrincipalNames",
+            "appRoles",
+            "tags",
+            "createdByAppId",
+            "appRoleAssignmentRequired",
+            "deletedDateTime",
+            "oauth2PermissionScopes",
+        ]
     ),
-    "oAuth2PermissionGrant": frozenset(["id", "clientId", "consentType", "principalId", "resourceId", "scope"]),
+    "oAuth2PermissionGrant": frozenset(
+        ["id", "clientId", "consentType", "principalId", "resourceId", "scope"]
+    ),
     "appRoleAssignment": frozenset(
-        ["id", "appRoleId", "createdDateTime", "deletedDateTime", "principalDisplayName", "principalId", "principalType", "resourceDisplayName", "resourceId"]
+        [
+            "id",
+            "appRoleId",
+            "createdDateTime",
+            "deletedDateTime",
+            "principalDisplayName",
+            "principalId",
+            "principalType",
+            "resourceDisplayName",
+            "resourceId",
+        ]
     ),
     "directoryRole": frozenset(["id", "displayName", "description", "roleTemplateId"]),
     "organization": frozenset(["id", "displayName", "verifiedDomains", "tenantType"]),

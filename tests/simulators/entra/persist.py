@@ -1,4 +1,4 @@
-"""Keeps the simulated Microsoft over a restart, as one JSON file, replaced as a whole soon after each change."""
+"""Keeps the simulated Microsoft over a restart: one JSON file, replaced as a whole soon after each change."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Graph's limits: resource units and reports' requests in any 10 seconds, writes in any 150, by app and tenant.
+"""Graph's limits by app and tenant: units and reports' requests in any 10 seconds, writes in any 150.
 
 "Microsoft Graph service-specific throttling limits", identity and access: tenants under 50 users have 3,500
 units, under 500 users 5,000, larger ones 8,000; some reads cost more than one, `$select` takes one off,
@@ -15,8 +15,10 @@ from tests.simulators.google.clock import Clock
 from .wire import GraphError
 
 COSTS = {
-    "users.list": 2, "users.get": 1, "users.grants": 2, "users.roles": 2, "users.memberOf": 2, "grants.list": 2,
-    "apps.list": 1, "apps.roles": 2, "apps.assigned": 2, "grants.get": 2, "groups.members": 5, "users.delta": 2,
+    "users.list": 2, "users.get": 1, "users.grants": 2, "users.roles": 2, "users.memberOf": 2,
+    "grants.list": 2,
+    "apps.list": 1, "apps.roles": 2, "apps.assigned": 2, "grants.get": 2, "groups.members": 5,
+    "users.delta": 2,
 }  # fmt: skip
 WINDOW_S = 10.0
 WRITES, WRITES_S = 3000, 150.0

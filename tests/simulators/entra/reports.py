@@ -20,10 +20,17 @@ def _at(text: str) -> float:
 
 
 def _times(name: str) -> dict[str, Callable[[str], Match]]:
-    return {
-        rf"{name} ge (\S+)": lambda text: lambda row, at=_at(text): row["_at"] >= at,
-        rf"{name} le (\S+)": lambda text: lambda row, at=_at(text): row["_at"] <= at,
-    }
+    return {rf"{name} ge (\S+)": _since, rf"{name} le (\S+)": _until}
+
+
+def _since(text: str) -> Match:
+    at = _at(text)
+    return lambda row: row["_at"] >= at
+
+
+def _until(text: str) -> Match:
+    at = _at(text)
+    return lambda row: row["_at"] <= at
 
 
 class Reports:

@@ -23,7 +23,15 @@ LONGEST_S = 41_760 * 60
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 NEEDED = ("User.Read.All", "User.ReadWrite.All")
 KNOWN = frozenset(
-    ["changeType", "notificationUrl", "lifecycleNotificationUrl", "resource", "expirationDateTime", "clientState", "latestSupportedTlsVersion"]
+    [
+        "changeType",
+        "notificationUrl",
+        "lifecycleNotificationUrl",
+        "resource",
+        "expirationDateTime",
+        "clientState",
+        "latestSupportedTlsVersion",
+    ]
 )
 
 

@@ -192,7 +192,8 @@ class World:
     def _audit_consent(self, tenant: Tenant, app: Json, grant: Json, before: list[str]) -> None:
         def row(scopes: list[str]) -> str:
             return (
-                f"[Id: {grant['id']}, ClientId: {grant['clientId']}, PrincipalId: {grant['principalId'] or ''}, "
+                f"[Id: {grant['id']}, ClientId: {grant['clientId']}, "
+                f"PrincipalId: {grant['principalId'] or ''}, "
                 f"ResourceId: {grant['resourceId']}, ConsentType: {grant['consentType']}, "
                 f"Scope:  {' '.join(scopes)}, CreatedDateTime: , LastModifiedDateTime: ]"
             )

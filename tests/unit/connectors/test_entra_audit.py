@@ -13,13 +13,20 @@ from lantern.connectors.entra.normalize import MalformedError
 
 AT = "2026-11-20T10:11:12.1234567Z"
 ROW = (
-    "[Id: abc, ClientId: c1, PrincipalId: u1, ResourceId: r1, ConsentType: Principal, Scope:  User.Read Mail.Read, "
+    "[Id: abc, ClientId: c1, PrincipalId: u1, ResourceId: r1, ConsentType: Principal, "
+    "Scope:  User.Read Mail.Read, "
     "CreatedDateTime: , LastModifiedDateTime: ]"
 )
 ALL = "[Id: x, ClientId: c1, PrincipalId: , ResourceId: r1, ConsentType: AllPrincipals, Scope:  openid]"
 
 
-def event(what: str, properties: dict[str, Any], *targets: dict[str, Any], by: str | None = "admin", old: bool = False):
+def event(
+    what: str,
+    properties: dict[str, Any],
+    *targets: dict[str, Any],
+    by: str | None = "admin",
+    old: bool = False,
+):
     key = "oldValue" if old else "newValue"
     rows = [{"displayName": k, key: v} for k, v in properties.items()]
     first, *rest = targets or ({"id": "c1", "type": "ServicePrincipal"},)
@@ -51,11 +58,19 @@ def test_what_stood_before_is_not_given_anew():
     assert [one.client for one in found] == ["c1"]
 
 
-@pytest.mark.parametrize("value", ["", '""', '"[] => []; "', "[[[", "7", '"[] => [[Id: only]]"', '"\\ud800 => [[[["'])
+@pytest.mark.parametrize(
+    "value", ["", '""', '"[] => []; "', "[[[", "7", '"[] => [[Id: only]]"', '"\\ud800 => [[[["']
+)
 def test_a_text_of_another_shape_leaves_the_person_who_did_it(value: str):
-    found = event("Consent to application", {"ConsentAction.Permissions": value, "ConsentContext.OnBehalfOfAll": '"False"'})
+    found = event(
+        "Consent to application",
+        {"ConsentAction.Permissions": value, "ConsentContext.OnBehalfOfAll": '"False"'},
+    )
     assert audit.given(found) == (audit.Given("c1", "admin", frozenset()),)
-    wide = event("Consent to application", {"ConsentAction.Permissions": value, "ConsentContext.OnBehalfOfAll": '"True"'})
+    wide = event(
+        "Consent to application",
+        {"ConsentAction.Permissions": value, "ConsentContext.OnBehalfOfAll": '"True"'},
+    )
     assert audit.given(wide) == (audit.Given("c1", None, frozenset()),)
 
 
@@ -66,7 +81,9 @@ def test_no_text_breaks_the_parser(text: str):
 
 
 def test_the_other_feeds_full_stop_makes_no_difference():
-    assert audit.given(event("Consent to application.", {"ConsentAction.Permissions": json.dumps(f"[] => [{ALL}]")}))
+    assert audit.given(
+        event("Consent to application.", {"ConsentAction.Permissions": json.dumps(f"[] => [{ALL}]")})
+    )
 
 
 def test_delegated_grants_name_the_api_first_and_the_app_second():
@@ -82,7 +99,9 @@ def test_delegated_grants_name_the_api_first_and_the_app_second():
 
 def test_a_role_is_told_of_the_api_and_belongs_to_the_app():
     target = {"id": "r1", "type": "ServicePrincipal"}
-    added = event("Add app role assignment to service principal", {"ServicePrincipal.ObjectID": '"c9"'}, target)
+    added = event(
+        "Add app role assignment to service principal", {"ServicePrincipal.ObjectID": '"c9"'}, target
+    )
     (hint,) = audit.hints([added], {"c9": "app-9"})
     assert (hint.native_id, list(hint.granted_at)) == ("Applications", ["app-9"])
     assert audit.clients([added]) == {"c9"}
@@ -97,8 +116,9 @@ def test_people_are_read_again_when_they_are_assigned_or_made_administrators():
 
 def test_hints_are_folded_by_account_and_dated_by_what_gave_access():
     first = consent(f"[] => [{ROW}]; ")
-    later = event("Remove delegated permission grant", {"DelegatedPermissionGrant.ConsentType": '"Principal"'},
-                  {"id": "r1", "type": "ServicePrincipal"}, {"id": "c1", "type": "ServicePrincipal"}, by="u1")  # fmt: skip
+    targets = [{"id": one, "type": "ServicePrincipal"} for one in ("r1", "c1")]
+    kind = {"DelegatedPermissionGrant.ConsentType": '"Principal"'}
+    later = event("Remove delegated permission grant", kind, *targets, by="u1")
     (hint,) = audit.hints([later, first], {"c1": "app-1"})
     assert hint.native_id == "u1"
     assert hint.granted_at == {"app-1": datetime(2026, 11, 20, 10, 11, 12, 123456, tzinfo=UTC)}
@@ -106,7 +126,9 @@ def test_hints_are_folded_by_account_and_dated_by_what_gave_access():
 
 def test_rows_that_are_no_events_are_counted_and_block_nothing():
     good = {"id": "e", "activityDateTime": AT, "activityDisplayName": "Add user", "targetResources": None}
-    found, odd = audit.readable([good, {}, {"id": "x", "activityDateTime": "soon", "activityDisplayName": "y"}])
+    found, odd = audit.readable(
+        [good, {}, {"id": "x", "activityDateTime": "soon", "activityDisplayName": "y"}]
+    )
     assert ([one.id for one in found], odd) == (["e"], 2)
     with pytest.raises(MalformedError):
         audit.audit({})
@@ -114,7 +136,9 @@ def test_rows_that_are_no_events_are_counted_and_block_nothing():
 
 def test_a_cursor_survives_and_forgets_what_is_settled():
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    begun = cursor.follow(cursor.start(now), "/users/delta", "https://graph.microsoft.com/v1.0/users/delta?x=1")
+    begun = cursor.follow(
+        cursor.start(now), "/users/delta", "https://graph.microsoft.com/v1.0/users/delta?x=1"
+    )
     told = [("old", now - timedelta(hours=3)), ("young", now - timedelta(minutes=1))]
     settled = cursor.settle(begun, now, now, told)
     assert settled.settled == now - cursor.OVERLAP

@@ -29,19 +29,32 @@ DOCUMENTED = {
 
 
 def person(admins: frozenset[str] | None = frozenset(), **more: Any):
-    row = {"id": "u1", "displayName": "Ada", "userPrincipalName": "Ada@corp.example", "accountEnabled": True, **more}
+    row = {
+        "id": "u1",
+        "displayName": "Ada",
+        "userPrincipalName": "Ada@corp.example",
+        "accountEnabled": True,
+        **more,
+    }
     return normalize.principal(row, connection_id="con_1", organisation_id=TENANT, admins=admins)
 
 
 def app(app_id: str, name: str = "App", **more: Any) -> grants.Service:
-    return grants.service({"id": f"sp-{app_id}", "appId": app_id, "displayName": name, **more}, organisation_id=TENANT)
+    return grants.service(
+        {"id": f"sp-{app_id}", "appId": app_id, "displayName": name, **more}, organisation_id=TENANT
+    )
 
 
 def services() -> dict[str, grants.Service]:
     role = {"id": "r1", "value": "Mail.Read", "allowedMemberTypes": ["Application"]}
     found = [
         app(GRAPH_APP_ID, "Graph", appOwnerOrganizationId=MICROSOFT, appRoles=[role]),
-        app(EXCHANGE, "Exchange", appOwnerOrganizationId=MICROSOFT, servicePrincipalNames=["https://outlook.com/"]),
+        app(
+            EXCHANGE,
+            "Exchange",
+            appOwnerOrganizationId=MICROSOFT,
+            servicePrincipalNames=["https://outlook.com/"],
+        ),
         app(OWN, "Orders", appOwnerOrganizationId=TENANT),
         app("client", "Notes", preferredSingleSignOnMode=None),
     ]
@@ -50,12 +63,22 @@ def services() -> dict[str, grants.Service]:
 
 def given(resource: str, scope: str, principal: str | None = "u1") -> grants.Consent:
     kind = "Principal" if principal else "AllPrincipals"
-    row = {"id": f"{resource}{scope}", "clientId": "sp-client", "resourceId": f"sp-{resource}", "consentType": kind}
+    row = {
+        "id": f"{resource}{scope}",
+        "clientId": "sp-client",
+        "resourceId": f"sp-{resource}",
+        "consentType": kind,
+    }
     return grants.consent({**row, "principalId": principal, "scope": scope})
 
 
 def assigned(resource: str = "sp-client", role: str = grants.NO_ROLE, kind: str = "User", **more: Any):
-    row = {"id": f"{resource}{role}{kind}", "principalId": "u1", "principalType": kind, "resourceId": resource}
+    row = {
+        "id": f"{resource}{role}{kind}",
+        "principalId": "u1",
+        "principalType": kind,
+        "resourceId": resource,
+    }
     return grants.assignment({**row, "appRoleId": role, "createdDateTime": "2026-03-04T05:06:07Z", **more})
 
 
@@ -64,11 +87,24 @@ def test_an_account_has_the_addresses_that_graph_gives_it():
         frozenset({"u1"}),
         mail="Ada.L@corp.example",
         otherMails=["ada@home.example"],
-        proxyAddresses=["SMTP:ada.l@corp.example", "smtp:al@corp.example", "x500:/o=corp", "SIP:ada@corp.example"],
-        signInActivity={"lastSignInDateTime": "2026-01-02T00:00:00Z", "lastNonInteractiveSignInDateTime": None},
+        proxyAddresses=[
+            "SMTP:ada.l@corp.example",
+            "smtp:al@corp.example",
+            "x500:/o=corp",
+            "SIP:ada@corp.example",
+        ],
+        signInActivity={
+            "lastSignInDateTime": "2026-01-02T00:00:00Z",
+            "lastNonInteractiveSignInDateTime": None,
+        },
         department="IT",
     )
-    assert (found.email, found.admin, found.status, found.kind) == ("ada.l@corp.example", True, "active", "user")
+    assert (found.email, found.admin, found.status, found.kind) == (
+        "ada.l@corp.example",
+        True,
+        "active",
+        "user",
+    )
     assert found.aliases == ("ada@home.example", "ada@corp.example", "al@corp.example")
     assert (found.last_login, found.org_unit) == (date(2026, 1, 2), "IT")
     assert found.id == ids.principal_id("entra", TENANT, "u1")
@@ -82,7 +118,11 @@ def test_an_account_has_the_addresses_that_graph_gives_it():
         ({"identityParentId": "agent"}, {"kind": "service"}),
         ({"mail": None}, {"email": "ada@corp.example", "aliases": ()}),
         (
-            {"userType": "Guest", "userPrincipalName": "bo_x.example#EXT#@corp.example", "mail": "bo@x.example"},
+            {
+                "userType": "Guest",
+                "userPrincipalName": "bo_x.example#EXT#@corp.example",
+                "mail": "bo@x.example",
+            },
             {"email": "bo@x.example", "aliases": (), "org_unit": "Guests"},
         ),
         (
@@ -105,8 +145,16 @@ def test_who_is_no_administrator_and_who_is_not_known_to_be_one():
 
 def test_an_app_is_described_by_what_the_tenant_knows_of_it():
     verified = {"displayName": "Notes Inc.", "verifiedPublisherId": "9", "addedDateTime": None}
-    reply = ["https://notes.example/cb", "http://localhost:1", "https://127.0.0.1/x", "notes://cb", "https://[bad"]
-    found = app("client", verifiedPublisher=verified, replyUrls=reply, homepage="https://www.notes.example/").app
+    reply = [
+        "https://notes.example/cb",
+        "http://localhost:1",
+        "https://127.0.0.1/x",
+        "notes://cb",
+        "https://[bad",
+    ]
+    found = app(
+        "client", verifiedPublisher=verified, replyUrls=reply, homepage="https://www.notes.example/"
+    ).app
     assert (found.publisher, found.verified_publisher) == ("Notes Inc.", True)
     assert found.domains == ("www.notes.example", "notes.example")
     assert found.id == ids.app_id("entra", "client")
@@ -148,7 +196,10 @@ def test_permissions_say_which_api_they_are_of():
 
 def test_an_unknown_api_of_microsoft_goes_by_its_first_address():
     names = ["guid", "https://b.dynamics.com/", "https://a.dynamics.com:443/x", "http://c.example"]
-    assert app("d", appOwnerOrganizationId=MICROSOFT, servicePrincipalNames=names).speaks == "https://a.dynamics.com/"
+    assert (
+        app("d", appOwnerOrganizationId=MICROSOFT, servicePrincipalNames=names).speaks
+        == "https://a.dynamics.com/"
+    )
     assert app("d", appOwnerOrganizationId=MICROSOFT).speaks == "api://d/"
 
 
@@ -195,7 +246,8 @@ def test_roles_of_apps_are_named_by_the_api_that_defines_them():
 
 
 def test_who_answers_for_an_agent():
-    row = {"id": "a1", "displayName": "Bot", "accountEnabled": False, "appId": "a1", "createdDateTime": "2026-01-01T00:00:00Z",
+    row = {"id": "a1", "displayName": "Bot", "accountEnabled": False, "appId": "a1",
+           "createdDateTime": "2026-01-01T00:00:00Z",
            "agentIdentityBlueprintId": "b1"}  # fmt: skip
     how = {"connection_id": "con_1", "organisation_id": TENANT}
     group = {"@odata.type": "#microsoft.graph.group", "id": "g1"}
@@ -224,7 +276,12 @@ def test_microsofts_own_example_of_a_grant():
 
 @pytest.mark.parametrize(
     "row",
-    [{}, {**DOCUMENTED, "clientId": None}, {**DOCUMENTED, "scope": 7}, {**DOCUMENTED, "consentType": "Principal"}],
+    [
+        {},
+        {**DOCUMENTED, "clientId": None},
+        {**DOCUMENTED, "scope": 7},
+        {**DOCUMENTED, "consentType": "Principal"},
+    ],
 )
 def test_a_grant_of_another_shape_is_refused(row: dict[str, Any]):
     with pytest.raises(normalize.MalformedError):

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from lantern.connectors.entra.push import receive
-from lantern.connectors.pushing import CHANNEL_LOST, Known, KnownChannel, PushRefusedError, PushRequest, Receipt
+from lantern.connectors.pushing import (
+    CHANNEL_LOST,
+    Known,
+    KnownChannel,
+    PushRefusedError,
+    PushRequest,
+    Receipt,
+)
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SECRET = "whk_" + "s" * 40
@@ -19,8 +26,14 @@ CHANNEL = KnownChannel("chn_1", HASH, NOW + timedelta(days=20))
 
 
 def item(secret: Any = SECRET, user: str = "u1", **more: Any) -> dict[str, Any]:
-    data = {"@odata.type": "#Microsoft.Graph.User", "id": user, "eventTime": "2026-11-23T08:59:59Z", "sequenceNumber": 7}
-    row = {"subscriptionId": "sub-1", "clientState": secret, "changeType": "updated", "resource": f"Users/{user}",
+    data = {
+        "@odata.type": "#Microsoft.Graph.User",
+        "id": user,
+        "eventTime": "2026-11-23T08:59:59Z",
+        "sequenceNumber": 7,
+    }
+    row = {"subscriptionId": "sub-1", "clientState": secret, "changeType": "updated",
+           "resource": f"Users/{user}",
            "tenantId": "t", "resourceData": data}  # fmt: skip
     return {key: value for key, value in {**row, **more}.items() if value is not ...}
 
@@ -51,7 +64,19 @@ def test_a_good_message_is_accepted_and_names_the_account():
 
 @pytest.mark.parametrize(
     "secret",
-    [SECRET[:-1] + "t", SECRET[:-1], SECRET + "s", SECRET.upper(), "", ..., None, 7, [SECRET], {"a": 1}, HASH],
+    [
+        SECRET[:-1] + "t",
+        SECRET[:-1],
+        SECRET + "s",
+        SECRET.upper(),
+        "",
+        ...,
+        None,
+        7,
+        [SECRET],
+        {"a": 1},
+        HASH,
+    ],
 )
 def test_another_secret_is_not_believed(secret: Any):
     assert refusal(item(secret)) == "bad_token"
@@ -65,9 +90,14 @@ def test_every_bit_of_the_secret_counts():
 
 def test_a_secret_given_twice_counts_once_and_must_be_right():
     # JSON lets a name occur twice, and the last counts.
-    raw = json.dumps({"value": [item()]}).replace('"clientState"', f'"clientState": "{SECRET}", "clientState"', 1)
+    raw = json.dumps({"value": [item()]}).replace(
+        '"clientState"', f'"clientState": "{SECRET}", "clientState"', 1
+    )
     assert accounts(post(body=raw.encode())) == ["u1"]
-    wrong = raw.replace(f'"clientState": "{SECRET}", "clientState": "{SECRET}"', f'"clientState": "{SECRET}", "clientState": "x"')
+    wrong = raw.replace(
+        f'"clientState": "{SECRET}", "clientState": "{SECRET}"',
+        f'"clientState": "{SECRET}", "clientState": "x"',
+    )
     assert refusal(body=wrong.encode()) == "bad_token"
 
 
@@ -94,7 +124,18 @@ def test_channels_that_are_unknown_or_over():
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"[]", b"null", b"{", b'{"value": []}', b'{"value": {}}', b'{"value": [7]}', b"\xff", b"[" * 100_000],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"{",
+        b'{"value": []}',
+        b'{"value": {}}',
+        b'{"value": [7]}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_no_message(body: bytes):
     assert refusal(body=body) == "malformed"

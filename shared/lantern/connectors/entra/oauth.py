@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from lantern.connectors.consent import (
     ClientRegistration,
     ConsentFlow,
+    ConsentRefusedError,
     ConsentStart,
     Detour,
     Identity,
@@ -62,7 +63,7 @@ class EntraConsent:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """A code from signing in; the tenant and the decision from consenting. Each leg checks for its own."""
+        """A code from signing in; the tenant and the decision from consenting. Each leg looks for its own."""
         return ("code?", "tenant?", "admin_consent?")
 
     def authorize_url(self, start: ConsentStart) -> str:
@@ -136,6 +137,8 @@ class EntraConsent:
             issued_by=self._issued,
             unproven=UNPROVEN,
         )
+        if str(claims["tid"]).lower() == _CONSUMERS:
+            raise ConsentRefusedError("consumer_account")
         person = claims.get("oid")
         if not isinstance(person, str) or not GUID.fullmatch(person):
             raise CallError(UNPROVEN, detail="id token: account")
@@ -153,9 +156,9 @@ class EntraConsent:
         )
 
     def _issued(self, claims: Mapping[str, Any]) -> bool:
-        """Whether the token is of the tenant that it names, and that is an organisation's."""
+        """Whether the token is of the tenant that it names."""
         tenant = claims.get("tid")
-        if not isinstance(tenant, str) or not GUID.fullmatch(tenant) or tenant.lower() == _CONSUMERS:
+        if not isinstance(tenant, str) or not GUID.fullmatch(tenant):
             return False
         return bool(claims["iss"] == f"{self._at['issuer']}/{tenant}/v2.0")
 
