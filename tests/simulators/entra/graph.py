@@ -25,6 +25,18 @@ class Graph:
         self.world = world
         self.gate = gate
         self.base_url = ""
+        self._held: dict[str, tuple[tuple[int, int, int], dict[str, list[Json]]]] = {}
+
+    def _holdings(self, tenant: Tenant) -> dict[str, list[Json]]:
+        """Grants and role assignments by whose they are; made anew after every change."""
+        state = (tenant.seq, len(tenant.grants), len(tenant.roles))
+        known = self._held.get(tenant.id)
+        if known is None or known[0] != state:
+            found: dict[str, list[Json]] = {}
+            for row in (*tenant.grants.values(), *tenant.roles.values()):
+                found.setdefault(row["principalId"] or "", []).append(row)
+            known = self._held[tenant.id] = state, found
+        return known[1]
 
     def _paged(self, request: Request, rows: Iterable[Json], entity: str, **more: object) -> Response:
         ordered = sorted(rows, key=lambda row: row["id"])
@@ -88,7 +100,7 @@ class Graph:
         ).tenant
         options(request, *LIST)
         user = self._user(tenant, key)
-        rows = [g for g in tenant.grants.values() if g["principalId"] == user["id"]]
+        rows = [row for row in self._holdings(tenant).get(user["id"], ()) if "scope" in row]
         return self._paged(request, rows, "oAuth2PermissionGrant")
 
     def user_roles(self, request: Request, key: str) -> Response:
@@ -96,8 +108,9 @@ class Graph:
         tenant = self.gate.enter(request, "users.roles", DIRECTORY, "AppRoleAssignment.ReadWrite.All").tenant
         options(request, *LIST)
         user = self._user(tenant, key)
-        mine = {user["id"]} | {g for g in tenant.groups if user["id"] in tenant.members.get(g, ())}
-        rows = [r for r in tenant.roles.values() if r["principalId"] in mine]
+        mine = [user["id"], *(g for g in tenant.groups if user["id"] in tenant.members.get(g, ()))]
+        held = self._holdings(tenant)
+        rows = [row for one in mine for row in held.get(one, ()) if "appRoleId" in row]
         return self._paged(request, rows, "appRoleAssignment")
 
     def member_of(self, request: Request, key: str) -> Response:
