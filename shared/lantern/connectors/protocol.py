@@ -178,7 +178,8 @@ class Hint:
     """Somebody said that this principal's bundle may have changed; it will be read again.
 
     `native_id` or `email` names the account as the source did. Dates learned on the way are kept in
-    `granted_at` by client id.
+    `granted_at` by client id. `about` says that the account itself may have changed (suspended, renamed), so
+    that it is asked for anew; a hint by e-mail always does.
     """
 
     email: str | None = None
@@ -186,6 +187,7 @@ class Hint:
     granted_at: Mapping[str, datetime] = field(default_factory=dict)
     event: str = ""
     event_id: str | None = None
+    about: Literal["grants", "account"] = "grants"
 
 
 @dataclass(frozen=True, slots=True)

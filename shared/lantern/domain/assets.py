@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-AssetKind = Literal["api_key", "agent", "mcp_server", "automation", "model", "endpoint", "dataset"]
+AssetKind = Literal[
+    "api_key", "agent", "mcp_server", "automation", "model", "endpoint", "dataset", "extension", "site"
+]
 AssetState = Literal["active", "disabled", "expired", "unknown"]
 Fact = str | int | bool | tuple[str, ...] | None
 
@@ -14,9 +16,9 @@ Fact = str | int | bool | tuple[str, ...] | None
 class Asset:
     """One thing at one connection; `id` is derived from connection, kind and the provider's immutable id.
 
-    `owner` is the principal id of whoever answers for it; None where the provider names nobody. `client_id` is
-    the app it belongs to, as the provider names it. `facts` are further things the provider said, by plain
-    names (`scopes`, `address`, `hint`); never a secret.
+    `owner` is the principal id of whoever answers for it; None where the provider names nobody. `client_id`
+    is the app it belongs to, as the provider names it. `facts` are further things the provider said, by
+    plain names (`scopes`, `address`, `hint`); never a secret.
     """
 
     id: str

@@ -15,13 +15,24 @@ AppKind = Literal[
     "oauth", "native", "extension", "anonymous", "sso", "integration", "agent", "password", "seat", "web"
 ]
 GrantSource = Literal[
-    "consent", "application", "assignment", "installation", "credential", "seat", "extension", "password"
+    "consent",
+    "application",
+    "assignment",
+    "installation",
+    "credential",
+    "seat",
+    "extension",
+    "password",
+    "use",
+    "visit",
 ]
 """What a grant rests on.
 
 `consent`: a person or an administrator let the app act for people. `application`: the app acts for itself.
-`assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`: somebody
-authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: a password of its own.
+`assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`:
+somebody authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: a
+password of its own. `use`: it was seen being used, `visit`: its site was seen being visited: neither says
+what else it may do.
 """
 Cause = Literal["run", "hint", "act"]
 DeltaKind = Literal["added", "removed", "changed"]
@@ -75,8 +86,8 @@ class Grant:
     """One app's access to one principal's data.
 
     `granted_on` is None where no source dates it. `prior_scope_set` is what the grant held before
-    its last expansion, on `expanded_on`; both None for a grant that never grew. A bundle holds one grant of an
-    app, whatever it rests on.
+    its last expansion, on `expanded_on`; both None for a grant that never grew. A bundle holds one grant of
+    an app, whatever it rests on.
     """
 
     app_id: str
@@ -144,6 +155,8 @@ class Observation:
     `sources` are those that were read completely; None is all of them. What a grant of another source holds
     stays as it is known. `as_of` is when the reading began, where that was before this account was asked for
     (a list of the whole organisation that many accounts are looked up in); None is just now.
+
+    `ended` are apps (by id) whose grant the provider itself says was taken back, whatever `sources` says.
     """
 
     principal: Principal
@@ -151,6 +164,7 @@ class Observation:
     gone: bool = False
     sources: frozenset[GrantSource] | None = None
     as_of: datetime | None = None
+    ended: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +204,7 @@ def merge(
     if seen.grants is None and not seen.gone:
         grants, delta = (stored.grants if stored else None), ()
     else:
-        unread = () if seen.gone or seen.sources is None else _unread(known, seen.sources)
+        unread = () if seen.gone or seen.sources is None else _unread(known, seen.sources, seen.ended)
         grants, delta = _fold(known, seen.grants or (), now.date(), dates or {}, unread)
     if stored and stored.principal == principal and stored.grants == grants:
         return Merge(None)
@@ -211,9 +225,11 @@ def _latest(one: date | None, other: date | None) -> date | None:
     return max(filter(None, (one, other)), default=None)
 
 
-def _unread(known: Mapping[str, Grant], sources: frozenset[GrantSource]) -> tuple[Grant, ...]:
-    """What is known of sources that were not read."""
-    return tuple(grant for grant in known.values() if grant.source not in sources)
+def _unread(
+    known: Mapping[str, Grant], sources: frozenset[GrantSource], ended: frozenset[str]
+) -> tuple[Grant, ...]:
+    """What is known of sources that were not read, but for what was said to have ended."""
+    return tuple(g for g in known.values() if g.source not in sources and g.app_id not in ended)
 
 
 def _fold(

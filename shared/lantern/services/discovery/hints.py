@@ -21,7 +21,12 @@ def read_bundle(task: Discovery, work: Work) -> None:
     Raises:
         ConnectorError: its grants could not be read; the message is delivered again later.
     """
-    tally = answer(task, [Hint(native_id=work.body["native_id"], event_id=work.body.get("event_id"))])
+    hint = Hint(
+        native_id=work.body["native_id"],
+        event_id=work.body.get("event_id"),
+        about="account" if work.body.get("about") == "account" else "grants",
+    )
+    tally = answer(task, [hint])
     if tally.unread:
         reason = next(iter(tally.unread.values()))
         raise ConnectorError("transient", "The account could not be read just now.", detail=reason)
@@ -51,7 +56,8 @@ def _accounts(
     """The accounts to read, once each, and the grant dates learned on the way.
 
     A hint by address is about the account itself (suspended, renamed): the provider is asked for it anew.
-    A hint by id is about its grants: what is stored of a known account is good enough to read them.
+    A hint by id is about its grants, unless it says otherwise: what is stored of a known account is good
+    enough to read them, and also where the provider knows the account no more.
     """
     accounts: dict[str, Principal] = {}
     named: dict[str, Hint] = {}
@@ -69,7 +75,8 @@ def _accounts(
     known = task.store.bundles.batch_get(task.connection.id, list(named))
     for principal, hint in named.items():
         bundle = known.get(principal)
-        account = bundle.principal if bundle else task.connector.principal(hint)
+        asked = task.connector.principal(hint) if bundle is None or hint.about == "account" else None
+        account = asked or (bundle.principal if bundle else None)
         if account is not None:
             accounts.setdefault(principal, account)
     return list(accounts.values()), dates
