@@ -111,10 +111,9 @@ def _api_controls(app: str, kind: str) -> tuple[str, ...]:
 
 def _extension(client: str) -> tuple[str, ...]:
     return (
-        f"Open {CONSOLE}/ac/chrome/apps/user (Devices > Chrome > Apps and extensions > Users and browsers) as "
-        "an administrator.",
+        f"Open {CONSOLE}/ac/chrome/apps/user (Devices > Chrome > Apps and extensions > Users and browsers).",
         f"Add the extension by its ID {client}, or find it in the list.",
-        "Set its installation policy to Block: managed Chrome removes it at its next contact. To see it first: "
+        "Set its installation policy to Block: managed Chrome removes it at its next contact. To see it: "
         f"https://chromewebstore.google.com/detail/{client}",
     )
 

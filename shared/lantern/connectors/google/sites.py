@@ -48,7 +48,6 @@ _ASSISTANTS: Final = frozenset(
         "kimi.com", "qwen.ai", "manus.im", "lovable.dev",
     }
 )  # fmt: skip
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from typing import Any, Final
 from lantern.runtime.api import (
     app_risk,
     apps,
+    assets,
     audit,
     catalog,
     connections,
+    connectors,
     findings,
     grants,
     imports,
@@ -30,12 +32,14 @@ from lantern.runtime.api.tools import Tools
 
 ROUTES: Final[tuple[Route, ...]] = (
     *tenant.ROUTES,
+    *connectors.ROUTES,
     *connections.ROUTES,
     *runs.ROUTES,
     *imports.ROUTES,
     *apps.ROUTES,
     *app_risk.ROUTES,
     *catalog.ROUTES,
+    *assets.ROUTES,
     *vendors.ROUTES,
     *risk.ROUTES,
     *principals.ROUTES,

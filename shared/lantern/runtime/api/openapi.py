@@ -47,6 +47,7 @@ TAGS: Final[Mapping[str, str]] = {
     "Imports": "Exports that are handed in as files, for what is not connected.",
     "Apps": "Software that holds access: who it is, whether it is AI, how risky it is, what was decided.",
     "Catalog": "What is known of products: shipped entries, and the tenant's own, which win over them.",
+    "Assets": "API keys, agents, servers: what connections list beside grants.",
     "Vendors": "What is publicly known of the makers of apps.",
     "Risk": "How risk is weighed, and how the organisation stands.",
     "Principals": "Accounts and what they have granted.",

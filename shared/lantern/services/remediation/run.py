@@ -118,7 +118,9 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
             raise
         _settle(task, action, Outcome("failed", error.user_message))
         return
-    writer = BundleWriter(store, connector, connection, cause="act", indexed=True, baseline=False)
+    writer = BundleWriter(
+        store, connector, connection, cause="act", indexed=True, baseline=False, clock=task.clock.now
+    )
     writer.refresh([bundle.principal], task.deadline, now)
     _settle(task, action, _outcome(result, asked_before=asked_before))
 
