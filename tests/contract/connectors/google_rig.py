@@ -63,6 +63,8 @@ class ScaledTime:
 def endpoints(base: str) -> dict[str, str]:
     return {
         "admin": base,
+        "chrome": base,
+        "gmail": base,
         "authorize": f"{base}/o/oauth2/v2/auth",
         "token": f"{base}/token",
         "revoke": f"{base}/revoke",
@@ -85,6 +87,10 @@ class GoogleRig:
         return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
 
     def everybody(self) -> list[Principal]:
+        """All people; the organisation itself stands before them where something was delegated."""
+        return [account for account in self.everything() if account.kind == "user"]
+
+    def everything(self) -> list[Principal]:
         people, cursor = [], None
         while True:
             page = self.connector.principals(cursor)
@@ -152,7 +158,9 @@ def google(
         full = scopes is None
         identity = flow.identify(START, grant) if full else Identity("C0", None, "", "", None, consumer=False)
         organisation = identity.organisation_id or ""
-        credentials = registry.Credentials(TENANT, "con_1", organisation, REGISTRATION, grant.secret)
+        credentials = registry.Credentials(
+            TENANT, "con_1", organisation, REGISTRATION, grant.secret, grant.granted_scopes
+        )
         connector = registry.connect("google", credentials, io)
         simulator.control.reset_metrics()
         yield GoogleRig(simulator, io, flow, connector, identity, grant.secret)

@@ -40,6 +40,11 @@ CUSTOMER = AUTH + "admin.directory.customer"
 CUSTOMER_R = AUTH + "admin.directory.customer.readonly"
 AUDIT = AUTH + "admin.reports.audit.readonly"
 CLOUD = AUTH + "cloud-platform"
+CHROME = AUTH + "chrome.management.reports.readonly"
+CHROME_DETAILS = AUTH + "chrome.management.appdetails.readonly"
+MAIL = frozenset(
+    {AUTH + "gmail.metadata", AUTH + "gmail.readonly", AUTH + "gmail.modify", "https://mail.google.com/"}
+)
 
 METHOD_SCOPES: dict[str, frozenset[str]] = {
     "directory.users.list": frozenset({USER, USER_R, CLOUD}),
@@ -52,6 +57,19 @@ METHOD_SCOPES: dict[str, frozenset[str]] = {
     "reports.activities.list": frozenset({AUDIT}),
     "reports.activities.watch": frozenset({AUDIT}),
     "reports.channels.stop": frozenset({AUDIT}),
+    "directory.asps.delete": frozenset({SECURITY}),
+    "directory.users.signOut": frozenset({SECURITY}),
+    "directory.users.watch": frozenset({USER, USER_R, CLOUD}),
+    "directory.channels.stop": frozenset({USER, USER_R, CLOUD}),
+    "chrome.reports.countInstalledApps": frozenset({CHROME}),
+    "chrome.reports.findInstalledAppProfiles": frozenset({CHROME}),
+    "chrome.reports.findSaasUsage": frozenset({CHROME}),
+    "chrome.reports.findSaasUsageProfiles": frozenset({CHROME}),
+    "chrome.apps.get": frozenset({CHROME_DETAILS}),
+    "gmail.profile": MAIL,
+    "gmail.history": MAIL,
+    "gmail.messages": MAIL,
+    "gmail.message": MAIL,
 }
 """Any one of the scopes suffices; a test holds this table against Google's discovery documents."""
 
@@ -66,8 +84,20 @@ PRIVILEGES = {
     "reports.activities.list": "reports",
     "reports.activities.watch": "reports",
     "reports.channels.stop": "reports",
+    "directory.asps.delete": "security",
+    "directory.users.signOut": "security",
+    "directory.users.watch": "users",
+    "directory.channels.stop": "users",
+    "chrome.reports.countInstalledApps": "chrome",
+    "chrome.reports.findInstalledAppProfiles": "chrome",
+    "chrome.reports.findSaasUsage": "chrome",
+    "chrome.reports.findSaasUsageProfiles": "chrome",
+    "chrome.apps.get": "chrome",
 }
-"""The administrator privilege each method needs of a delegated administrator (super admins hold all)."""
+"""The administrator privilege each method needs of a delegated administrator (super admins hold all).
+
+A method without one reads what is the caller's own.
+"""
 
 KNOWN_PREFIXES = (AUTH, "https://mail.google.com/", "https://www.google.com/")
 

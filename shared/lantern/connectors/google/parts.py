@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 
-from lantern.connectors.google import extensions, passwords, reports, seen, sites
+from lantern.connectors.google import extensions as chrome_extensions
+from lantern.connectors.google import passwords, reports, seen
+from lantern.connectors.google import sites as chrome_sites
 from lantern.connectors.google.api import GoogleApi
+from lantern.connectors.google.extensions import Extensions
 from lantern.connectors.google.listing import Listing
 from lantern.connectors.google.manifest import AUDIT, CHROME, CHROME_DETAILS, SECURITY
 from lantern.connectors.google.normalize import Event, MalformedError
+from lantern.connectors.google.sites import Sites
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import HaltedError
 from lantern.connectors.protocol import Clock, Deadline
@@ -43,8 +47,8 @@ class Found:
 class _Lists:
     """The lists of the organisation; None where not covered by the consent, or it did not come."""
 
-    extensions: extensions.Extensions | None = None
-    sites: sites.Sites | None = None
+    extensions: Extensions | None = None
+    sites: Sites | None = None
     used: Listing | None = None
 
     def all(self) -> Iterable[tuple[GrantSource, Listing]]:
@@ -73,8 +77,8 @@ class Parts:
     _running: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _lists: _Lists | None = None
-    _extensions: extensions.Extensions | None = None
-    _sites: sites.Sites | None = None
+    _extensions: Extensions | None = None
+    _sites: Sites | None = None
     _asked: set[str] = field(default_factory=set)
 
     def begin(self) -> None:
@@ -89,20 +93,24 @@ class Parts:
         inner = Halt(self.clock, Deadline(self.clock, until))
         self._lists = _Lists(self.extensions(inner), self.sites(inner), self._used(inner))
 
-    def extensions(self, halt: Halt) -> extensions.Extensions | None:
+    def extensions(self, halt: Halt) -> Extensions | None:
         """All extensions, read once; None where that is not covered or did not come."""
         if CHROME in self.granted and self._extensions is None:
             details = CHROME_DETAILS in self.granted
             self._extensions = _try(
                 "extensions",
-                lambda: extensions.read(self.chrome, self.clock.now(), halt, details=details, cap=self.cap),
+                lambda: chrome_extensions.read(
+                    self.chrome, self.clock.now(), halt, details=details, cap=self.cap
+                ),
             )
         return self._extensions
 
-    def sites(self, halt: Halt) -> sites.Sites | None:
+    def sites(self, halt: Halt) -> Sites | None:
         """All AI sites, read once; None where that is not covered or did not come."""
         if CHROME in self.granted and self._sites is None:
-            self._sites = _try("sites", lambda: sites.read(self.chrome, self.clock.now(), halt, cap=self.cap))
+            self._sites = _try(
+                "sites", lambda: chrome_sites.read(self.chrome, self.clock.now(), halt, cap=self.cap)
+            )
         return self._sites
 
     def _used(self, halt: Halt) -> Listing | None:
