@@ -82,6 +82,11 @@ class GoogleRig:
     connector: Connector
     identity: Identity
     refresh_token: str
+    credentials: registry.Credentials
+
+    def again(self) -> Connector:
+        """Another connector, as the next message makes one."""
+        return registry.connect("google", self.credentials, self.io)
 
     def deadline(self, seconds: float = 1e9) -> Deadline:
         return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
@@ -163,6 +168,6 @@ def google(
         )
         connector = registry.connect("google", credentials, io)
         simulator.control.reset_metrics()
-        yield GoogleRig(simulator, io, flow, connector, identity, grant.secret)
+        yield GoogleRig(simulator, io, flow, connector, identity, grant.secret, credentials)
         session.close()
         assert not simulator.server.errors

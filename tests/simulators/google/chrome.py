@@ -41,7 +41,7 @@ class Chrome:
 
     def count_apps(self, request: Request, customer: str) -> Response:
         """`reports.countInstalledApps`."""
-        caller = self._admit(request, "chrome.reports.countInstalledApps", customer)
+        caller = self._admit(request, "chrome.customers.reports.countInstalledApps", customer)
         _check_order(request.query, APP_ORDERS)
         keep = _app_filter(request.query.get("filter", ""))
         with self._world.lock:
@@ -52,7 +52,7 @@ class Chrome:
 
     def app_profiles(self, request: Request, customer: str) -> Response:
         """`reports.findInstalledAppProfiles`."""
-        caller = self._admit(request, "chrome.reports.findInstalledAppProfiles", customer)
+        caller = self._admit(request, "chrome.customers.reports.findInstalledAppProfiles", customer)
         query = request.query
         _check_order(query, PROFILE_ORDERS)
         if query.get("appType", "EXTENSION") not in APP_TYPES or not query.get("appId"):
@@ -71,7 +71,7 @@ class Chrome:
 
     def app_details(self, request: Request, customer: str, app: str) -> Response:
         """`apps.chrome.get`."""
-        caller = self._admit(request, "chrome.apps.get", customer)
+        caller = self._admit(request, "chrome.customers.apps.chrome.get", customer)
         identifier = app.partition("@")[0]
         with self._world.lock:
             one = caller.org.extras.extensions.get(identifier)
@@ -82,7 +82,7 @@ class Chrome:
 
     def sites(self, request: Request, customer: str) -> Response:
         """`reports.findSaasUsage`."""
-        caller = self._admit(request, "chrome.reports.findSaasUsage", customer)
+        caller = self._admit(request, "chrome.customers.reports.findSaasUsage", customer)
         _check_order(request.query, SITE_ORDERS)
         if request.query.get("filter"):
             raise _invalid("filter")  # nobody here asks with one
@@ -93,7 +93,7 @@ class Chrome:
 
     def visitors(self, request: Request, customer: str) -> Response:
         """`reports.findSaasUsageProfiles`."""
-        caller = self._admit(request, "chrome.reports.findSaasUsageProfiles", customer)
+        caller = self._admit(request, "chrome.customers.reports.findSaasUsageProfiles", customer)
         query = request.query
         _check_order(query, VISITOR_ORDERS)
         if not query.get("app"):

@@ -25,7 +25,7 @@ class Gmail:
 
     def profile(self, request: Request, user: str) -> Response:
         """`users.getProfile`."""
-        caller, box = self._box(request, user, "gmail.profile")
+        caller, box = self._box(request, user, "gmail.users.getProfile")
         answer = {
             "emailAddress": caller.user.email,
             "messagesTotal": len(box.mails),
@@ -36,7 +36,7 @@ class Gmail:
 
     def history(self, request: Request, user: str) -> Response:
         """`users.history.list`: 404 for a start that is too old."""
-        _, box = self._box(request, user, "gmail.history")
+        _, box = self._box(request, user, "gmail.users.history.list")
         query = request.query
         start = query.get("startHistoryId", "")
         if not start.isdigit():
@@ -62,7 +62,7 @@ class Gmail:
 
     def messages(self, request: Request, user: str) -> Response:
         """`users.messages.list`: no `q` under the metadata scope."""
-        caller, box = self._box(request, user, "gmail.messages")
+        caller, box = self._box(request, user, "gmail.users.messages.list")
         if request.query.get("q") and not caller.token.scopes & _WIDER:
             raise ApiError(403, "forbidden", "Metadata scope does not support 'q' parameter", rpc=True)
         rows = [{"id": m.id, "threadId": m.id} for m in sorted(box.mails, key=lambda m: -m.at)]
@@ -70,7 +70,7 @@ class Gmail:
 
     def message(self, request: Request, user: str, identifier: str) -> Response:
         """`users.messages.get`: neither `full` nor `raw` under the metadata scope."""
-        caller, box = self._box(request, user, "gmail.message")
+        caller, box = self._box(request, user, "gmail.users.messages.get")
         form = request.query.get("format", "full")
         if form in {"full", "raw"} and not caller.token.scopes & _WIDER:
             raise ApiError(403, "forbidden", f"Metadata scope doesn't allow format {form.upper()}", rpc=True)

@@ -60,16 +60,21 @@ METHOD_SCOPES: dict[str, frozenset[str]] = {
     "directory.asps.delete": frozenset({SECURITY}),
     "directory.users.signOut": frozenset({SECURITY}),
     "directory.users.watch": frozenset({USER, USER_R, CLOUD}),
-    "directory.channels.stop": frozenset({USER, USER_R, CLOUD}),
-    "chrome.reports.countInstalledApps": frozenset({CHROME}),
-    "chrome.reports.findInstalledAppProfiles": frozenset({CHROME}),
-    "chrome.reports.findSaasUsage": frozenset({CHROME}),
-    "chrome.reports.findSaasUsageProfiles": frozenset({CHROME}),
-    "chrome.apps.get": frozenset({CHROME_DETAILS}),
-    "gmail.profile": MAIL,
-    "gmail.history": MAIL,
-    "gmail.messages": MAIL,
-    "gmail.message": MAIL,
+    "directory.channels.stop": frozenset({USER, USER_R, USER + ".alias", USER + ".alias.readonly", CLOUD}),
+    "chrome.customers.reports.countInstalledApps": frozenset({CHROME}),
+    "chrome.customers.reports.findInstalledAppProfiles": frozenset({CHROME}),
+    "chrome.customers.reports.findSaasUsage": frozenset({CHROME}),
+    "chrome.customers.reports.findSaasUsageProfiles": frozenset({CHROME}),
+    "chrome.customers.apps.chrome.get": frozenset({CHROME_DETAILS}),
+    "gmail.users.getProfile": MAIL | {AUTH + "gmail.compose"},
+    "gmail.users.history.list": MAIL,
+    "gmail.users.messages.list": MAIL,
+    "gmail.users.messages.get": MAIL
+    | {
+        AUTH + "gmail.addons.current.message.action",
+        AUTH + "gmail.addons.current.message.metadata",
+        AUTH + "gmail.addons.current.message.readonly",
+    },
 }
 """Any one of the scopes suffices; a test holds this table against Google's discovery documents."""
 
@@ -88,11 +93,11 @@ PRIVILEGES = {
     "directory.users.signOut": "security",
     "directory.users.watch": "users",
     "directory.channels.stop": "users",
-    "chrome.reports.countInstalledApps": "chrome",
-    "chrome.reports.findInstalledAppProfiles": "chrome",
-    "chrome.reports.findSaasUsage": "chrome",
-    "chrome.reports.findSaasUsageProfiles": "chrome",
-    "chrome.apps.get": "chrome",
+    "chrome.customers.reports.countInstalledApps": "chrome",
+    "chrome.customers.reports.findInstalledAppProfiles": "chrome",
+    "chrome.customers.reports.findSaasUsage": "chrome",
+    "chrome.customers.reports.findSaasUsageProfiles": "chrome",
+    "chrome.customers.apps.chrome.get": "chrome",
 }
 """The administrator privilege each method needs of a delegated administrator (super admins hold all).
 

@@ -201,18 +201,26 @@ class GoogleSimulator:
         chrome, gmail = Chrome(self.world, self.gate), Gmail(self.world, self.gate)
         customer, mailbox = "/v1/customers/{customer}", "/gmail/v1/users/{userId}"
         for path, name, handler in (
-            (f"{customer}/reports:countInstalledApps", "reports.countInstalledApps", chrome.count_apps),
+            (
+                f"{customer}/reports:countInstalledApps",
+                "customers.reports.countInstalledApps",
+                chrome.count_apps,
+            ),
             (
                 f"{customer}/reports:findInstalledAppProfiles",
-                "reports.findInstalledAppProfiles",
+                "customers.reports.findInstalledAppProfiles",
                 chrome.app_profiles,
             ),
-            (f"{customer}/reports:findSaasUsage", "reports.findSaasUsage", chrome.sites),
-            (f"{customer}/reports:findSaasUsageProfiles", "reports.findSaasUsageProfiles", chrome.visitors),
-            (f"{customer}/apps/chrome/{{app}}", "apps.get", chrome.app_details),
+            (f"{customer}/reports:findSaasUsage", "customers.reports.findSaasUsage", chrome.sites),
+            (
+                f"{customer}/reports:findSaasUsageProfiles",
+                "customers.reports.findSaasUsageProfiles",
+                chrome.visitors,
+            ),
+            (f"{customer}/apps/chrome/{{app}}", "customers.apps.chrome.get", chrome.app_details),
         ):
             add("GET", path, f"chrome.{name}", handler)
-        add("GET", f"{mailbox}/profile", "gmail.profile", gmail.profile)
-        add("GET", f"{mailbox}/history", "gmail.history", gmail.history)
-        add("GET", f"{mailbox}/messages", "gmail.messages", gmail.messages)
-        add("GET", f"{mailbox}/messages/{{id}}", "gmail.message", gmail.message)
+        add("GET", f"{mailbox}/profile", "gmail.users.getProfile", gmail.profile)
+        add("GET", f"{mailbox}/history", "gmail.users.history.list", gmail.history)
+        add("GET", f"{mailbox}/messages", "gmail.users.messages.list", gmail.messages)
+        add("GET", f"{mailbox}/messages/{{id}}", "gmail.users.messages.get", gmail.message)

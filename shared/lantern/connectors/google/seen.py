@@ -96,11 +96,11 @@ def read(pages: Pages, now: datetime, most: int) -> Listing:
 
 
 def _feed(pages: Iterable[Sequence[Event]], most: int, gathered: Gathered) -> bool:
-    for number, page in enumerate(pages):
-        if number == most:
-            return False
+    for number, page in enumerate(pages, start=1):
         for event in page:
             one = used(event)
             if one:
                 gathered.add(one.account, ObservedGrant(one.app, one.scopes, source="use"))
+        if number > most:  # whether there was more is not known before it is asked for
+            return False
     return True
