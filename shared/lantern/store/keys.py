@@ -251,9 +251,9 @@ class Keys:
         """Partition of a job's actions."""
         return self._pk("JOB", part(job_id))
 
-    def action(self, job_id: str, grant_id: str) -> Key:
+    def action(self, job_id: str, target_id: str) -> Key:
         """What became of one target of a job."""
-        return Key(self.actions(job_id), part(grant_id))
+        return Key(self.actions(job_id), part(target_id))
 
     def imports(self) -> str:
         """Partition of all imports."""

@@ -142,7 +142,7 @@ def test_a_revocation_is_a_job(world: World, planted: Planted, api: Client) -> N
     read = api("GET", asked.headers["Location"])
     assert (read.json, read.headers["ETag"]) == (asked.json, asked.headers["ETag"])
     (target,) = api("GET", f"{asked.headers['Location']}/actions").json["data"]
-    assert (target["grant_id"], target["state"]) == (planted.grant_id, "planned")
+    assert (target["target_id"], target["state"]) == (planted.grant_id, "planned")
 
 
 def test_a_dry_run_says_what_would_go_and_stores_nothing(world: World, planted: Planted, api: Client) -> None:
