@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from lantern.connectors.fanout import fan_out
-from lantern.connectors.google import acts, delegation, directory, inventory, normalize, reports, seen, visits
+from lantern.connectors.google import (
+    acts,
+    delegation,
+    directory,
+    inventory,
+    normalize,
+    passwords,
+    reports,
+    seen,
+    visits,
+)
 from lantern.connectors.google.api import GoogleApi
 from lantern.connectors.google.manifest import AUDIT, CUSTOMER, MANIFEST, SCOPE_MISSING, STATUSES
 from lantern.connectors.google.oauth import AccessTokens, endpoints, oauth_http, revoke
@@ -264,6 +274,8 @@ class GoogleConnector:
 
     def act(self, action: Action) -> ActionResult:
         """Do one act, or say how it is done by hand; see `acts`."""
+        if action.kind == "revoke_grant" and passwords.is_password(action.client_id):
+            self._parts.passwords_changed(action.native_id)
         return acts.act(self._api, action, self._halt())
 
     def disconnect(self) -> None:

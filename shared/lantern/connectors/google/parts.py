@@ -80,10 +80,15 @@ class Parts:
     _extensions: Extensions | None = None
     _sites: Sites | None = None
     _asked: set[str] = field(default_factory=set)
+    _due: set[str] = field(default_factory=set)
 
     def begin(self) -> None:
         """A run lists the accounts of the organisation."""
         self._running = True
+
+    def passwords_changed(self, native_id: str) -> None:
+        """We deleted an app password of this account: its next reading tells what is left."""
+        self._due.add(native_id)
 
     def load(self, halt: Halt) -> None:
         """Read the lists, if a run needs them and they were not read."""
@@ -131,26 +136,25 @@ class Parts:
             HaltedError: told to stop.
         """
         with self._lock:
-            again = account.native_id in self._asked
+            first = account.native_id not in self._asked
             self._asked.add(account.native_id)
-        if again or not self._running:
-            return Found()
         grants: list[ObservedGrant] = []
         sources: set[GrantSource] = set()
         begun: list[datetime] = []
-        for source, listing in self._lists.all() if self._lists else ():
+        for source, listing in self._lists.all() if first and self._lists else ():
             grants += listing.of(account.email, account.native_id)
             begun.append(listing.begun)
             if listing.complete:
                 sources.add(source)
-        held = self._passwords(account, halt)
+        held = self._passwords(account, halt, turn=first and self._running)
         if held is not None:
             grants += held
             sources.add("password")
         return Found(tuple(grants), frozenset(sources), min(begun, default=None))
 
-    def _passwords(self, account: Principal, halt: Halt) -> tuple[ObservedGrant, ...] | None:
-        if SECURITY not in self.granted or not passwords.is_turn(account.native_id, self.clock.now().date()):
+    def _passwords(self, account: Principal, halt: Halt, *, turn: bool) -> tuple[ObservedGrant, ...] | None:
+        turn = turn and passwords.is_turn(account.native_id, self.clock.now().date())
+        if SECURITY not in self.granted or not (turn or account.native_id in self._due):
             return None
         try:
             return passwords.read(self.admin, account.native_id, halt)
