@@ -75,6 +75,7 @@ class GoogleConnector:
         )
         self._api = GoogleApi(http, at["admin"])
         self._granted = credentials.granted
+        self._told: tuple[datetime, tuple[Delegation, ...]] | None = None
         self._parts = Parts(
             self._api,
             GoogleApi(http, at["chrome"]),
@@ -110,7 +111,8 @@ class GoogleConnector:
         if AUDIT not in self._granted:
             return False
         try:
-            return bool(self._delegations(halt))
+            self._told = (self._io.clock.now(), self._delegations(halt))
+            return bool(self._told[1])
         except CallError as error:
             log.warning("google: the log of delegations did not come: %s", error.detail)
             return True
@@ -158,7 +160,12 @@ class GoogleConnector:
     def _read_organisation(self, account: Principal, halt: Halt) -> Observation | Unread | None:
         """What may act as anyone; None when told to stop first."""
         try:
-            return None if halt.passed() else delegation.observation(self._owner, self._delegations(halt))
+            if halt.passed():
+                return None
+            # What the listing of accounts was told is good for one reading.
+            told, self._told = self._told, None
+            begun, found = told or (None, self._delegations(halt))
+            return replace(delegation.observation(self._owner, found), as_of=begun)
         except HaltedError:
             return None
         except CallError as error:
