@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from lantern.connectors.google import passwords
+from lantern.connectors.protocol import Hint
 from lantern.domain import ids
 from lantern.domain.inventory import Bundle
 from lantern.domain.jobs import Selector
 from lantern.domain.work import Work
-from lantern.services import remediation
+from lantern.services import push, remediation
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
 from scripts.build.checkout import shipped_content
 from tests.support.google_world import CUSTOMER, GoogleWorld
@@ -104,3 +105,20 @@ def test_an_app_password_is_revoked_like_a_grant_and_gone_at_once(lab: Lab) -> N
     assert action.state == "verified"
     assert control.passwords_of(person.id) == []
     assert bundle(lab, person.id).grant(app) is None
+
+
+def test_a_push_about_an_account_asks_for_it_anew(lab: Lab) -> None:
+    person = lab.world.org.users[2]
+    run(lab)
+    lab.world.set_state(person, "suspended")
+    hint = Hint(native_id=person.id, event="update", event_id="c#2", about="account")
+    work = push._work(push._Route(lab.store.tenant_id, lab.connection_id), hint)
+    assert (work.kind, work.body["about"]) == ("bundle.read", "account")
+    lab.do(Work(work.tenant_id, "bundle.read", lab.connection_id, {"native_id": person.id}))
+    assert bundle(lab, person.id).principal.status == "active", "a hint about grants asks for grants alone"
+    lab.do(work)
+    assert bundle(lab, person.id).principal.status == "suspended"
+    lab.world.set_state(person, "deleted")
+    lab.do(work)
+    gone = bundle(lab, person.id)
+    assert (gone.principal.status, gone.grants) == ("deleted", ())
