@@ -156,7 +156,8 @@ class Observation:
     stays as it is known. `as_of` is when the reading began, where that was before this account was asked for
     (a list of the whole organisation that many accounts are looked up in); None is just now.
 
-    `ended` are apps (by id) whose grant the provider itself says was taken back, whatever `sources` says.
+    `ended` are apps (by id) that the account is known not to hold, though their source was not read to its
+    end: the provider said that the grant was taken back, or named everybody who has that one app.
     """
 
     principal: Principal

@@ -183,6 +183,7 @@ class GoogleConnector:
                 tuple(sorted((*granted, *found.grants), key=lambda grant: grant.app.id)),
                 sources=found.sources | {"consent"},
                 as_of=found.as_of,
+                ended=found.ended,
             )
         except HaltedError:
             return None

@@ -20,12 +20,14 @@ _PAGES: Final = 2_000
 class Listing:
     """Grants by account: its address (lower case) or its id. `begun` is when the reading began.
 
-    Only from a complete listing may it be concluded that an account does not hold what is not named.
+    Only from a complete listing may it be concluded that an account does not hold what is not named. `whole`
+    are apps (by id) all of whose people are known even where the listing as a whole is not complete.
     """
 
     begun: datetime
     complete: bool
     grants: Mapping[str, Mapping[str, ObservedGrant]] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
 
     def of(self, *keys: str | None) -> tuple[ObservedGrant, ...]:
         """What an account holds that goes by any of these keys, one grant an app."""

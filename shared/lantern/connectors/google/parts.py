@@ -36,11 +36,15 @@ _BUDGET_S: Final = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an account holds beside OAuth grants, which sources that is all of, and as of when."""
+    """What an account holds beside OAuth grants, which sources that is all of, and as of when.
+
+    `ended` are apps it is known not to hold, though their source was not read to its end.
+    """
 
     grants: tuple[ObservedGrant, ...] = ()
     sources: frozenset[GrantSource] = frozenset()
     as_of: datetime | None = None
+    ended: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +145,20 @@ class Parts:
         grants: list[ObservedGrant] = []
         sources: set[GrantSource] = set()
         begun: list[datetime] = []
+        ended: set[str] = set()
         for source, listing in self._lists.all() if first and self._lists else ():
             grants += listing.of(account.email, account.native_id)
             begun.append(listing.begun)
             if listing.complete:
                 sources.add(source)
+            else:
+                ended |= listing.whole
         held = self._passwords(account, halt, turn=first and self._running)
         if held is not None:
             grants += held
             sources.add("password")
-        return Found(tuple(grants), frozenset(sources), min(begun, default=None))
+        ended.difference_update(grant.app.id for grant in grants)
+        return Found(tuple(grants), frozenset(sources), min(begun, default=None), frozenset(ended))
 
     def _passwords(self, account: Principal, halt: Halt, *, turn: bool) -> tuple[ObservedGrant, ...] | None:
         turn = turn and passwords.is_turn(account.native_id, self.clock.now().date())

@@ -120,13 +120,16 @@ def read(api: GoogleApi, now: datetime, halt: Halt, *, cap: int) -> Sites:
         return _visitors(api, site, halt)
 
     told = 0
+    known_people: set[str] = set()
     for about in fan_out(chosen, lambda: True, work, halt=halt, cap=min(cap, _AT_ONCE)):
         told += 1
         complete = complete and about.whole
+        if about.whole:
+            known_people.add(about.site.app.id)
         visits += about.visits
         for visit in about.visits:
             gathered.add(visit.email, about.site.grant)
-    listing = Listing(now, complete and told == len(chosen), gathered.grants)
+    listing = Listing(now, complete and told == len(chosen), gathered.grants, frozenset(known_people))
     return Sites(tuple(found.values()), whole, listing, tuple(visits))
 
 
