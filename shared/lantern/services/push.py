@@ -157,6 +157,8 @@ def _work(route: _Route, hint: Hint, channel: ChannelRoute | None) -> Work:
     body = {"native_id": hint.native_id, "event": hint.event}
     if hint.event_id is not None:
         body["event_id"] = hint.event_id
+    if hint.account:
+        body["about"] = "account"
     return Work(route.tenant_id, "bundle.read", route.connection_id, body, cause="hint")
 
 

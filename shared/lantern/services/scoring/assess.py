@@ -180,6 +180,7 @@ def recognise(
         publisher=app.publisher,
         domains=app.domains,
         scopes=scopes,
+        extension_id=app.client_id if app.kind == "extension" else None,
     )
     identified = identify(facts, knowledge.catalog, knowledge.registrable)
     return identified, lookalike(facts, knowledge.catalog, knowledge.registrable)
