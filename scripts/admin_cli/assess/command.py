@@ -12,7 +12,7 @@ import typer
 
 from lantern.connectors.imports.formats import Options
 from lantern.domain.exports.posture import Posture, posture_of
-from lantern.domain.inventory import Provider
+from lantern.domain.inventory import ConsentProvider, Provider
 from scripts.admin_cli.assess.knowledge import knowledge
 from scripts.admin_cli.assess.reading import BadLine, Intake, take_in
 from scripts.admin_cli.terminal import Output, inert
@@ -139,8 +139,8 @@ def _nothing(out: Output, intake: Intake) -> None:
 
 
 def _provider(out: Output, given: str | None) -> Provider | None:
-    if given is not None and given not in get_args(Provider):
-        remedy = f"Known are {', '.join(get_args(Provider))}."
+    if given is not None and given not in get_args(ConsentProvider):
+        remedy = f"Known are {', '.join(get_args(ConsentProvider))}."
         _stop(out, f"--provider: {inert(given, 40)!r} is not known.", remedy)
     return cast("Provider | None", given)
 

@@ -65,6 +65,7 @@ _SOURCES: Final[tuple[GrantSource, ...]] = (
     "seat",
     "extension",
     "password",
+    "visit",
 )
 
 _KNOWN: Final = 1

@@ -99,7 +99,12 @@ def grant_facts(
 
 
 def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: datetime) -> int | None:
-    """Days without use. A grant given inside the window cannot have been idle for longer than it exists."""
+    """Days without use. A grant given inside the window cannot have been idle for longer than it exists.
+
+    Of a visit there is nothing that could lie idle: it gave no access.
+    """
+    if grant.source == "visit":
+        return None
     idle = idle_days(last, window, now)
     if idle is None or last is not None or grant.granted_on is None:
         return idle

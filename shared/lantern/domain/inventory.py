@@ -7,7 +7,10 @@ from typing import Literal
 
 from lantern.domain import ids
 
-Provider = Literal["google", "entra", "okta", "slack", "github", "salesforce"]
+ConsentProvider = Literal["google", "entra", "okta", "slack", "github", "salesforce"]
+"""Whom an organisation can connect by a consent."""
+Provider = Literal[ConsentProvider, "web"]
+"""Who names accounts and apps; `web` is what logs of the web name, which no provider vouches for."""
 PrincipalKind = Literal["user", "group", "service", "organisation", "shared"]
 """`service` acts without a person, `shared` is used by several, `organisation` is all of them at once."""
 PrincipalStatus = Literal["active", "suspended", "archived", "deleted"]
@@ -15,13 +18,22 @@ AppKind = Literal[
     "oauth", "native", "extension", "anonymous", "sso", "integration", "agent", "password", "seat", "web"
 ]
 GrantSource = Literal[
-    "consent", "application", "assignment", "installation", "credential", "seat", "extension", "password"
+    "consent",
+    "application",
+    "assignment",
+    "installation",
+    "credential",
+    "seat",
+    "extension",
+    "password",
+    "visit",
 ]
 """What a grant rests on.
 
 `consent`: a person or an administrator let the app act for people. `application`: the app acts for itself.
 `assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`: somebody
 authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: a password of its own.
+`visit`: people were seen going there, which gives the app nothing but what they type or upload.
 """
 Cause = Literal["run", "hint", "act"]
 DeltaKind = Literal["added", "removed", "changed"]

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from lantern.domain.imports import ImportRecord, ImportState
-from lantern.domain.inventory import Provider
+from lantern.domain.inventory import ConsentProvider
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import MAX_UPLOAD_BYTES, Answer, Question
 
@@ -16,7 +16,7 @@ MEDIA_TYPES = ("text/csv", "application/json")
 class ImportQuery(Question):
     """What a file does not tell itself."""
 
-    provider: Provider | None = Field(
+    provider: ConsentProvider | None = Field(
         None, description="Whose permissions a CSV list holds, where its rows do not tell."
     )
 

@@ -1,0 +1,1 @@
+"""Logs of proxies, gateways and resolvers: each line says that somebody went somewhere. One module a vendor."""
