@@ -182,7 +182,7 @@ def classify(provider: str, scope: str, *, table: ScopeTable, grant: Grant = _PL
 
 
 def common_scope(provider: str, scope: str) -> ScopeClass | None:
-    """Return the class of a scope that is Lantern's own and means the same at every provider; None for others."""
+    """Return the class of a scope that means the same at every provider, Lantern's own; None for others."""
     shown = scope.strip()
     if shown != VISIT:
         return None

@@ -30,10 +30,15 @@ class WeekUse:
 
 @dataclass(frozen=True, slots=True)
 class AppUse:
-    """Use of one app by everybody: events by ISO week, and the provider's APIs that it called."""
+    """Use of one app by everybody: events by ISO week, and the provider's APIs that it called.
+
+    `sent` and `received` are bytes by ISO week, where something is known of them.
+    """
 
     weeks: Mapping[str, int] = field(default_factory=dict)
     apis: tuple[str, ...] = ()
+    sent: Mapping[str, int] = field(default_factory=dict)
+    received: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where a host leads: to a product of the catalog, to what looks like one, or to nothing that matters here."""
+"""Where a host leads: to a product of the catalog, to what looks like one, or to nothing of interest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from lantern.domain.identification import AppFacts, identify
 from lantern.domain.names import word_set
 
 TargetKind = Literal["product", "candidate", "ordinary", "shared", "address", "elsewhere"]
-"""`product` is AI or has AI inside; `candidate` is in no catalog and looks like AI; `ordinary` is a listed product
-without AI; `shared` is where strangers are served from; `address` is no name; `elsewhere` is everything else."""
+"""`product` is AI or has AI inside; `candidate` is in no catalog and looks like AI; `ordinary` is a listed
+product without AI; `shared` is where strangers are served from; `address` is no name; `elsewhere` is
+everything else."""
 
 PROVIDER: Final = "web"
 _KEPT: Final = 65_536
@@ -29,9 +30,10 @@ _DELIVERY: Final = word_set("""
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a host leads. `key` names it: the product's id, or the domain; of what is only counted it is empty.
+    """Where a host leads.
 
-    `confidence` and `reasons` say why something in no catalog looks like AI.
+    `key` names it: the product's id, or the domain; it is empty for what is only counted. `confidence` and
+    `reasons` say why something in no catalog looks like AI.
     """
 
     kind: TargetKind

@@ -5,12 +5,13 @@ A cell is three integers, so that memory follows the number of people, products 
 """
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from lantern.domain.exports.rows import GrantRow, Permission, VisitRow
+from lantern.domain.exports.rows import AccountRow, GrantRow, Permission, Row, VisitRow
 from lantern.domain.scopes import VISIT
 from lantern.domain.visit_targets import PROVIDER, Resolve, Target
 
@@ -32,16 +33,17 @@ _TARGET: Final = (1 << _TARGET_BITS) - 1
 class VisitCounts:
     """What became of the lines of a log; each is counted once, but `unnamed` counts lines of `kept` again.
 
-    `kept` led to a product that is AI or has AI inside; `candidates` to what looks like AI and is in no catalog;
-    `ordinary` to other products of the catalog; `shared` to content delivery and hosts that strangers share;
-    `addresses` to IP addresses; `elsewhere` to everything else; `blocked` was refused by the gateway.
+    `kept` led to a product that is AI or has AI inside; `candidate` to what looks like AI and is in no
+    catalog;     `ordinary` to other products of the catalog; `shared` to content delivery and hosts that
+    strangers share;     `address` to IP addresses; `elsewhere` to everything else; `blocked` was refused by
+    the gateway.
     """
 
     kept: int = 0
-    candidates: int = 0
+    candidate: int = 0
     ordinary: int = 0
     shared: int = 0
-    addresses: int = 0
+    address: int = 0
     elsewhere: int = 0
     blocked: int = 0
     unnamed: int = 0
@@ -53,7 +55,7 @@ class VisitCounts:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A domain in no catalog that looks like AI. `people` is at least so many; bytes are of lines that tell."""
+    """A domain in no catalog that looks like AI; `people` is at least so many."""
 
     domain: str
     confidence: float
@@ -70,6 +72,17 @@ class Visit(NamedTuple):
     account: str
     target: str
     day: date
+    events: int
+    bytes_out: int
+    bytes_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What was seen going to one product: by how many people, how often, how many bytes as far as told."""
+
+    name: str
+    people: int
     events: int
     bytes_out: int
     bytes_in: int
@@ -99,9 +112,6 @@ class Visits:
         self._resolve = resolve
         self._latest = today + timedelta(days=1)
         self._candidates: dict[str, _Seen] = {}
-        self._start()
-
-    def _start(self) -> None:
         self._people: dict[str, int] = {}
         self._targets: dict[str, int] = {}
         self._target_list: list[Target] = []
@@ -121,21 +131,14 @@ class Visits:
             counts.blocked += 1
             return None
         target = self._resolve(row.host)
-        match target.kind:
-            case "product":
-                counts.kept += 1
-                counts.unnamed += row.user is None
-                self._count(row, target)
-            case "candidate":
-                self._note(row, target)
-            case "ordinary":
-                counts.ordinary += 1
-            case "shared":
-                counts.shared += 1
-            case "address":
-                counts.addresses += 1
-            case "elsewhere":
-                counts.elsewhere += 1
+        if target.kind == "product":
+            counts.kept += 1
+            counts.unnamed += row.user is None
+            self._count(row, target)
+        elif target.kind == "candidate":
+            self._note(row, target)
+        else:
+            setattr(counts, target.kind, getattr(counts, target.kind) + 1)
         return None
 
     def _count(self, row: VisitRow, target: Target) -> None:
@@ -162,21 +165,16 @@ class Visits:
                 self.counts.elsewhere += 1
                 return
             seen = self._candidates[target.key] = _Seen(target)
-        self.counts.candidates += 1
+        self.counts.candidate += 1
         seen.events += 1
         seen.bytes_out += row.bytes_out or 0
         seen.bytes_in += row.bytes_in or 0
         if row.user is not None and len(seen.people) < _MAX_PEOPLE:
-            # Not the place in the list of people, which starts anew with each part.
-            seen.people.add(hash(row.user.casefold()))
+            seen.people.add(self._person(row.user))
 
     def _person(self, user: str | None) -> int:
         name = (user or UNNAMED).casefold()
         return self._people.setdefault(name, len(self._people))
-
-    def clear(self) -> None:
-        """Forget the cells, once they are stored; counts and candidates go on."""
-        self._start()
 
     @property
     def cells(self) -> int:
@@ -197,9 +195,11 @@ class Visits:
                 self._in[cell],
             )
 
-    def rows(self) -> Iterator[GrantRow]:
+    def rows(self) -> Iterator[Row]:
         """What the cells say as rows of an export: who was seen at which product, last on which day."""
         names = list(self._people)
+        if self.counts.unnamed:
+            yield AccountRow(PROVIDER, UNNAMED, name="Users the log does not name", kind="shared")
         last: dict[int, int] = {}
         for key in self._cell_of:
             pair, day = key >> _DAY_BITS, key & _DAY
@@ -217,6 +217,22 @@ class Visits:
                 kind="web",
                 last_used=date.fromordinal(day),
             )
+
+    def going(self) -> tuple[Going, ...]:
+        """What was seen going to each product, where most went out first."""
+        people: dict[int, set[int]] = defaultdict(set)
+        sums: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+        for key, cell in self._cell_of.items():
+            pair = key >> _DAY_BITS
+            people[pair & _TARGET].add(pair >> _TARGET_BITS)
+            total = sums[pair & _TARGET]
+            for place, column in enumerate((self._events, self._out, self._in)):
+                total[place] += column[cell]
+        found = (
+            Going(self._target_list[number].name, len(people[number]), *total)
+            for number, total in sums.items()
+        )
+        return tuple(sorted(found, key=lambda one: (-one.bytes_out, -one.events, one.name)))
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Domains in no catalog that look like AI, the most visited first."""

@@ -67,7 +67,7 @@ class JsonFormat:
 
 @dataclass(frozen=True, slots=True)
 class LineFormat:
-    """Lines without a header, whose columns are known by their place. `recognises` is asked about the first."""
+    """Lines without a header: columns have their place. `recognises` is asked about the first lines."""
 
     id: str
     title: str

@@ -1,1 +1,1 @@
-"""Logs of proxies, gateways and resolvers: each line says that somebody went somewhere. One module a vendor."""
+"""Logs of proxies, gateways and resolvers, whose lines say who went where; one module a vendor."""

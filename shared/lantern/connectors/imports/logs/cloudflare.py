@@ -1,8 +1,8 @@
 """Cloudflare Gateway: HTTP and DNS logs of Logpush, JSON lines.
 
-Fields: developers.cloudflare.com, Logpush datasets `gateway_http` (Datetime, Email, UserID, HTTPHost, URL, Action)
-and `gateway_dns` (Datetime, Email, QueryName, ResolverDecision). Datetime is RFC 3339, or seconds or nanoseconds
-since 1970, as the job was told. Neither dataset has sizes.
+Fields: developers.cloudflare.com, Logpush datasets `gateway_http` (Datetime, Email, UserID, HTTPHost, URL,
+Action) and `gateway_dns` (Datetime, Email, QueryName, ResolverDecision). Datetime is RFC 3339, or seconds or
+nanoseconds since 1970, as the job was told. Neither dataset has sizes.
 """
 
 from collections.abc import Iterable

@@ -23,22 +23,25 @@ _CTIME: Final = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) {1,2}(\d{1,2}) \d\d:\
 _CLF: Final = re.compile(r"\[?(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})\]?$")
 _MONTHS: Final = {
     name: number
-    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
 }
 _YEARS: Final = range(2000, 2170)
 _URL: Final = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//([^/?#\s]*)|([^/?#\s]*)")
 _LABELS: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 _ADDRESS: Final = re.compile(r"[^\s()<>,;:\"'\\/@]{1,64}@[^\s()<>,;:\"'\\/@]{1,190}\.[A-Za-z]{2,24}")
 _NOBODY: Final = frozenset(
-    "- -- n/a na none null unknown anonymous unauthenticated unauthenticated-user guest nobody undefined".split()
-)
+    {"-", "--", "n/a", "na", "none", "null", "unknown", "anonymous", "unauthenticated", "guest", "nobody",
+     "unauthenticated-user", "undefined"}
+)  # fmt: skip
 _REFUSED: Final = ("block", "den", "drop", "reject", "quarantin")
 
 
 def utc_day(value: Any) -> date:
-    """The day (UTC) of a time: seconds, milli-, micro- or nanoseconds since 1970, ISO 8601, or as C writes it.
+    """The day (UTC) of a time; one without a zone is taken as UTC.
 
-    A time without a zone is taken as UTC.
+    Read are seconds, milli-, micro- and nanoseconds since 1970, ISO 8601, and what C and web servers write.
 
     Raises:
         ValueProblemError: it is no time.
@@ -57,11 +60,11 @@ def utc_day(value: Any) -> date:
 
 def _day(text: str) -> date | None:
     if match := _EPOCH.fullmatch(text):
-        return _of_epoch(int((match[1] or match[2][:10])) // 86_400)
+        return _of_epoch(int(match[1] or match[2][:10]) // 86_400)
     if match := _ISO.match(text):
         return date.fromisoformat(match[1]) if match[2] in (None, "Z", "UTC") else _zoned(text)
     if match := _CTIME.match(text):
-        return date(int(match[3]), _MONTHS[match[1]] if match[1] in _MONTHS else 0, int(match[2]))
+        return date(int(match[3]), _MONTHS.get(match[1], 0), int(match[2]))
     if match := _CLF.match(text):
         month = _MONTHS.get(match[2], 0)
         return _zoned(f"{match[3]}-{month:02d}-{match[1]}T{match[4]}{match[5]}")

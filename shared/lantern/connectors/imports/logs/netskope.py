@@ -1,9 +1,9 @@
-"""Netskope: page and application events, as the REST API answers them (JSON) or as Skope IT exports them (CSV).
+"""Netskope: page and application events, as the REST API answers (JSON) or Skope IT exports them (CSV).
 
 Field names: docs.netskope.com, "Page Events FAQs" (bytes uploaded: received from the end user's client, bytes
-downloaded: received from the destination) and the REST API v2 events, `{"ok": 1, "result": [...]}`: `timestamp`
-in seconds, `user`, `ur_normalized`, `url` without scheme, `domain`, `client_bytes`, `server_bytes`, `action`.
-`hostname` is the person's device, not where they went.
+downloaded: received from the destination) and the REST API v2 events, `{"ok": 1, "result": [...]}`:
+`timestamp` in seconds, `user`, `ur_normalized`, `url` without scheme, `domain`, `client_bytes`,
+`server_bytes`, `action`. `hostname` is the person's device, not where they went.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

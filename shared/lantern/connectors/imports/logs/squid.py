@@ -3,8 +3,8 @@
 The formats are those built in (www.squid-cache.org, directive logformat):
 `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt` and
 `%>a %[ui %[un [%tl] "%rm %ru HTTP/%rv" %>Hs %<st "%{Referer}>h" "%{User-Agent}>h" %Ss:%Sh`.
-Of a tunnel (CONNECT) the address is host:port. `%<st` is what the client got; what it sent is in neither format.
-A user name is URL-encoded.
+Of a tunnel (CONNECT) the address is host:port. `%<st` is what the client got; what it sent is in neither
+format. A user name is URL-encoded.
 """
 
 import re

@@ -1,11 +1,11 @@
 """Cisco Umbrella: DNS and web (proxy) logs as they lie in the S3 bucket, CSV without a header.
 
-Order of columns: docs.umbrella.com, "DNS Log Formats" (timestamp, most granular identity, identities, internal
-IP, external IP, action, query type, response code, domain, categories; from version 3 on also the type of the
-identity, identity types, blocked categories) and "Web Log Formats" (timestamp, policy identity label, internal
-client IP, external client IP, destination IP, content type, action, URL, referer, user agent, status code,
-request size, response size, ..., identity type in column 22, identities in column 24). Versions 1 to 11 and later
-only append columns. Times are UTC. Version 11 may have a header, which is skipped.
+Order of columns: docs.umbrella.com, "DNS Log Formats" (timestamp, most granular identity, identities,
+internal IP, external IP, action, query type, response code, domain, categories; from version 3 on also the
+type of the identity, identity types, blocked categories) and "Web Log Formats" (timestamp, policy identity
+label, internal client IP, external client IP, destination IP, content type, action, URL, referer, user
+agent, status code, request size, response size, ..., identity type in column 22, identities in column 24).
+Versions 1 to 11 and later only append columns. Times are UTC. Version 11 may have a header, which is skipped.
 """
 
 import csv
@@ -110,7 +110,7 @@ FORMATS: Final = (
     LineFormat(
         id="umbrella-dns",
         title="Cisco Umbrella DNS log",
-        expects="CSV without a header: timestamp, identity, identities, internal IP, external IP, action, ...",
+        expects="CSV without a header: timestamp, identity, identities, two addresses, action and so on",
         recognises=_is_dns,
         read=_read_dns,
         cannot_say=("A DNS log tells which names were asked for, not how much went there.",),
@@ -118,7 +118,7 @@ FORMATS: Final = (
     LineFormat(
         id="umbrella-web",
         title="Cisco Umbrella web log",
-        expects="CSV without a header: timestamp, identity, internal IP, ..., action, URL, ..., sizes",
+        expects="CSV without a header: timestamp, identity, addresses, content type, action, URL and so on",
         recognises=_is_web,
         read=_read_web,
     ),

@@ -1,15 +1,17 @@
 """Zscaler Internet Access: the web log of a Nanolog Streaming Service feed, as CSV, tabs, or JSON.
 
-Fields and their meaning: help.zscaler.com, "NSS Feed Output Format: Web Logs"; the feeds without a header have
-the order of the vendor's sample there: time, login, proto, eurl, action, appname, appclass, reqsize, respsize,
-... ("Mon Jun 20 15:29:11 2022","new-gre","HTTP","ebay.com/","Blocked","Ebay","Consumer Apps","72","14061", ...).
-JSON feeds wrap the record as {"sourcetype": "zscalernss-web", "event": {...}} and name fields as the feed was
-told to; the names read here are those of the vendor's own integration templates. Times carry no zone: the feed's
-zone has to be GMT, which is the default. A login that was obfuscated is a number and names nobody.
+Fields and their meaning: help.zscaler.com, "NSS Feed Output Format: Web Logs"; the feeds without a header
+have the order of the vendor's sample there: time, login, proto, eurl, action, appname, appclass, reqsize,
+respsize, ... ("Mon Jun 20 15:29:11 2022","new-gre","HTTP","ebay.com/","Blocked","Ebay","Consumer
+Apps","72","14061", ...). JSON feeds wrap the record as {"sourcetype": "zscalernss-web", "event": {...}} and
+name fields as the feed was told to; the names read here are those of the vendor's own integration templates.
+Times carry no zone: the feed's zone has to be GMT, which is the default. A login that was obfuscated is a
+number and names nobody.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from lantern.connectors.imports.formats import JsonFormat, LineFormat, Options, Rows, TableFormat
@@ -70,7 +72,7 @@ def _read_lines(lines: Iterable[Line], _options: Options) -> Rows:
     first = next(source, None)
     if first is None:
         return
-    for line, values in rows(_again(first, source), _delimiter(first[1]), spaced=True):
+    for line, values in rows(chain((first,), source), _delimiter(first[1]), spaced=True):
         if isinstance(values, BadRow):
             yield values
         elif len(values) <= _RESPONSE:
@@ -88,11 +90,6 @@ def _read_lines(lines: Iterable[Line], _options: Options) -> Rows:
                 )
             except ValueProblemError as problem:
                 yield BadRow(line, str(problem))
-
-
-def _again(first: Line, rest: Iterable[Line]) -> Iterator[Line]:
-    yield first
-    yield from rest
 
 
 # --- with a header, and JSON ------------------------------------------------------------------------
@@ -140,7 +137,7 @@ FORMATS: Final = (
     LineFormat(
         id="zscaler-web",
         title=TITLE,
-        expects="an NSS feed of web logs: time, login, proto, eurl, action, appname, appclass, reqsize, respsize",
+        expects="an NSS feed: time, login, proto, eurl, action, appname, appclass, reqsize, respsize",
         recognises=_is_feed,
         read=_read_lines,
     ),
