@@ -12,6 +12,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
+from botocore.config import Config
 from botocore.session import Session
 
 from lantern.domain import ids, jobs
@@ -30,6 +31,7 @@ from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
 from lantern.services import remediation
 from lantern.services.catalog_layers import OperatorCatalog
+from lantern.services.imports.drops import DropBox
 from lantern.services.links import ConsentLinks, Site
 from lantern.services.reference import Reference
 from lantern.store.apps import summary_part
@@ -143,7 +145,16 @@ class World:
             environment="test",
             requests_per_minute=self.limit,
             reference=release_facts(),
+            drops=self.drop_box,
         )
+
+    def drop_box(self, tenant_id: str) -> DropBox:
+        """A tenant's part of the bucket; its addresses are signed with keys that nobody accepts."""
+        session = Session()
+        session.set_credentials("TENANT", "secret", "token")
+        config = Config(signature_version="s3v4", request_checksum_calculation="when_required")
+        client = session.create_client("s3", region_name="eu-west-1", config=config)
+        return DropBox(client, "drops", tenant_id)
 
     def store(self, tenant_id: str) -> TenantStore:
         """The one store of a tenant, on a guarded client of its own whose calls are written down."""

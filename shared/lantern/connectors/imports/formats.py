@@ -132,43 +132,44 @@ def read(
     sample = next((piece for piece in pieces if piece.strip("\ufeff \t\r\n")), "")
     text = chain((sample,), pieces)
     chosen = options or Options()
-    among = [one for one in formats() if subject in (None, one.subject)]
-    return _json(text, chosen, among) if looks_like_json(sample) else _lines(text, chosen, among)
+    found = _json(text, chosen, subject) if looks_like_json(sample) else _lines(text, chosen, subject)
+    if subject not in (None, found.format.subject):
+        raise UnrecognisedError(f"This is {found.format.title}.", _expected(subject))
+    return found
 
 
-def _json(text: Iterable[str], options: Options, among: Sequence[Format]) -> Reading:
+def _json(text: Iterable[str], options: Options, subject: Subject | None) -> Reading:
     found = elements(text)
     first = list(islice(found, _SAMPLE_ELEMENTS))
     samples = [one for one in first if isinstance(one, Element)]
-    for candidate in among:
+    for candidate in formats():
         if candidate.shape == "json" and any(map(candidate.recognises, samples)):
             return Reading(candidate, candidate.read(chain(first, found), options))
     if not samples:
-        raise UnrecognisedError("This is JSON without a single record.", _expected(among, "json"))
+        raise UnrecognisedError("This is JSON without a single record.", _expected(subject, "json"))
     names = ", ".join(sorted(map(str, samples[0].value))[:8])
     raise UnrecognisedError(
-        f"This is JSON whose records hold {names or 'nothing'}.", _expected(among, "json")
+        f"This is JSON whose records hold {names or 'nothing'}.", _expected(subject, "json")
     )
 
 
-def _lines(text: Iterable[str], options: Options, among: Sequence[Format]) -> Reading:
+def _lines(text: Iterable[str], options: Options, subject: Subject | None) -> Reading:
     lines = lines_of(text)
     first: list[Line] = list(islice(lines, _SAMPLE_LINES))
     shown = [line for _, line in first if line.strip()]
-    for candidate in among:
+    for candidate in formats():
         if candidate.shape == "lines" and shown and candidate.recognises(shown):
             return Reading(candidate, candidate.read(chain(first, lines), options))
-    found = _table(first, lines, options, [one for one in among if one.shape == "table"])
+    found = _table(first, lines, options)
     if found is not None:
         return found
     if not shown:
-        raise UnrecognisedError("This file is empty.", _expected(among))
-    raise UnrecognisedError(f"The first line is {shown[0][:80]!r}.", _expected(among, "table", "lines"))
+        raise UnrecognisedError("This file is empty.", _expected(subject))
+    raise UnrecognisedError(f"The first line is {shown[0][:80]!r}.", _expected(subject, "table", "lines"))
 
 
-def _table(
-    first: Sequence[Line], lines: Iterable[Line], options: Options, tables: Sequence[TableFormat]
-) -> Reading | None:
+def _table(first: Sequence[Line], lines: Iterable[Line], options: Options) -> Reading | None:
+    tables = [one for one in formats() if one.shape == "table"]
     known = frozenset[str]().union(*(one.columns for one in tables))
     header = header_of(first, lambda name: name in known)
     if header is None:
@@ -181,5 +182,9 @@ def _table(
     return None
 
 
-def _expected(among: Sequence[Format], *shapes: str) -> list[str]:
-    return [f"{one.title} ({one.expects})" for one in among if not shapes or one.shape in shapes]
+def _expected(subject: Subject | None, *shapes: str) -> list[str]:
+    return [
+        f"{one.title} ({one.expects})"
+        for one in formats()
+        if subject in (None, one.subject) and (not shapes or one.shape in shapes)
+    ]

@@ -91,6 +91,8 @@ def host_of(value: str) -> str:
     text = value.strip()
     match = _URL.match(text)
     place = (match[1] if match[1] is not None else match[2]) if match else ""
+    if match and text[match.end() : match.end() + 1].isspace():
+        raise ValueProblemError(f"{text[:40]!r} is no host")
     place = place.rpartition("@")[2]
     if place.startswith("[") or place.count(":") > 1:
         return _literal(place)
