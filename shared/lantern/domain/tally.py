@@ -37,7 +37,8 @@ class AppTally:
     """Counts over the holders of one app. `stale`, `admins`, `personal` are None where they cannot be told.
 
     `groups` counts grants that are alike; `untouched` are kinds of data whose API the app never called;
-    `weeks` are events in the last whole weeks, oldest first. Both are None where not known.
+    `weeks` are events in the last whole weeks, oldest first. Both are None where not known. `sent` and
+    `received` are bytes that were seen going to the app and coming from it; None where nobody counts them.
     """
 
     holders: int = 0
@@ -50,6 +51,8 @@ class AppTally:
     groups: Counter[_Facts] = field(default_factory=Counter)
     untouched: frozenset[str] | None = None
     weeks: tuple[int, ...] | None = None
+    sent: int | None = None
+    received: int | None = None
 
     def count(
         self,
@@ -102,6 +105,8 @@ class StoredTally:
     groups: tuple[tuple[str, str, int], ...] = ()
     untouched: tuple[str, ...] | None = None
     weeks: tuple[int, ...] | None = None
+    sent: int | None = None
+    received: int | None = None
 
 
 def stored(tally: AppTally) -> StoredTally:
@@ -117,6 +122,8 @@ def stored(tally: AppTally) -> StoredTally:
         _ordered({(key[0], flags(*key[1:])): count for key, count in tally.groups.items()})[:MAX_GROUPS],
         None if tally.untouched is None else tuple(sorted(tally.untouched)),
         tally.weeks,
+        tally.sent,
+        tally.received,
     )
 
 
@@ -141,7 +148,15 @@ def total(tallies: Iterable[StoredTally]) -> StoredTally:
         groups=_together(parts),
         untouched=_untouched([t.untouched for t in parts if t.holders]),
         weeks=_weeks([t.weeks for t in parts if t.holders]),
+        sent=_known(t.sent for t in parts),
+        received=_known(t.received for t in parts),
     )
+
+
+def _known(values: Iterable[int | None]) -> int | None:
+    """What is known, added up: bytes that were seen were seen, whatever nobody counted elsewhere."""
+    found = [value for value in values if value is not None]
+    return sum(found) if found else None
 
 
 def _untouched(parts: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:

@@ -109,6 +109,8 @@ class Visits:
         self.counts = VisitCounts()
         self.first: date | None = None
         self.last: date | None = None
+        self.sized = False
+        """Whether any line told how much went out."""
         self._resolve = resolve
         self._latest = today + timedelta(days=1)
         self._candidates: dict[str, _Seen] = {}
@@ -154,6 +156,7 @@ class Visits:
             self._events.append(0)
             self._out.append(0)
             self._in.append(0)
+        self.sized = self.sized or row.bytes_out is not None
         self._events[cell] += 1
         self._out[cell] += row.bytes_out or 0
         self._in[cell] += row.bytes_in or 0

@@ -188,12 +188,14 @@ def _use(task: Imports, connection: Connection, visits: Visits, batch: str) -> N
     for one in visits.visits():
         tally.add(principal(one.account), app(one.target), one.events, one.day)
         week = iso_week(one.day)
-        sent[app(one.target)][week] += one.bytes_out
-        received[app(one.target)][week] += one.bytes_in
+        # A log without sizes must not pass for one in which nothing went there.
+        if visits.sized:
+            sent[app(one.target)][week] += one.bytes_out
+            received[app(one.target)][week] += one.bytes_in
     for rows in tally.by_shard(connection.shards):
         task.store.use.fold(connection.id, connection.shards, rows, batch=batch)
     uses = {
-        key: AppUse(weeks, sent=dict(sent[key]), received=dict(received[key]))
+        key: AppUse(weeks, sent=dict(sent.get(key, {})), received=dict(received.get(key, {})))
         for key, weeks in tally.by_app().items()
     }
     window = UseWindow(_midnight(visits.first), _midnight(visits.last + timedelta(days=1)))

@@ -102,6 +102,7 @@ def judge(
         "access": sorted({one.access for one in classes if one.access}),
         "unused": _shown(trusted.unused),
         "use_change": trusted.use_change,
+        "seen": None if whole.sent is None else {"bytes_out": whole.sent, "bytes_in": whole.received},
         "grants": grant_groups(trusted, whole, by_set, around.weights, _GROUPS),
         "tallies": tallies,
     }

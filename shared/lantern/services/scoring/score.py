@@ -225,6 +225,8 @@ def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]
     for app_id, tally in tallies.items():
         use = uses.get(app_id, AppUse())
         tally.weeks = tuple(use.weeks.get(week, 0) for week in weeks)
+        tally.sent = sum(use.sent.values()) if use.sent else None
+        tally.received = sum(use.received.values()) if use.received else None
         tally.untouched = untouched(
             ApiUse(frozenset(use.apis), reported, window.since, window.until), reaches
         )

@@ -81,7 +81,7 @@ def _zoned(text: str) -> date:
     return datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-")).astimezone(UTC).date()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def host_of(value: str) -> str:
     """The host of an address or a bare host: lower case, ASCII, without port; an IP address as it is.
 
@@ -121,7 +121,7 @@ def _punycode(host: str) -> str:
         raise ValueProblemError(f"{host[:40]!r} is no host") from None
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def user_of(value: str) -> str | None:
     """The user of a line: the e-mail address in it where there is one, else the name; None for nobody.
 
