@@ -30,6 +30,8 @@ MEDIA_TYPES: Final = (
     "text/csv", "text/plain", "text/tab-separated-values", "application/json", "application/x-ndjson",
     "application/gzip",
 )  # fmt: skip
+MAX_LOOK: Final = 32 * 1024 * 1024
+"""How much of a packed file is unpacked to see what it is; an honest one shows it in its first lines."""
 SUBJECTS: Final[dict[ImportKind, Subject | None]] = {"export": None, "inventory": "access", "logs": "visits"}
 """What a file must be about that was handed in as this."""
 _NOT_YET: Final = "not yet told"
@@ -81,9 +83,10 @@ def take(store: TenantStore, content: bytes, intake: Intake) -> ImportRecord:
     """
     _check_source(intake.source)
     try:
-        form = read([content], Options(intake.provider), subject=SUBJECTS[intake.kind]).format
+        found = read([content], Options(intake.provider), MAX_LOOK, SUBJECTS[intake.kind])
     except UnreadableError as error:
         raise InvalidInputError("body", str(error)) from error
+    form = found.format
     digest = hashlib.sha256(content).hexdigest()
     record = replace(_record(intake, len(content), digest), state="waiting", format=form.id, title=form.title)
     # The content first: a record without it could not be read.

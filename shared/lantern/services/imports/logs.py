@@ -72,18 +72,20 @@ def _parts(task: Imports, record: ImportRecord, connection: Connection, rows: Ro
         stored = _store(task, record, connection, part, seen)
         if stored is None:
             return storing.hand_on(task, record)
-        record, connection = stored
+        record = stored
         if task.deadline.passed():
             return storing.hand_on(task, record)
     if not record.counts.rows:
         return storing.fail(task, record, NOTHING)
     task.store.cursors.put(connection.id, _mark(record), record.id, task.clock.now())
+    # The mark names this import, so a repetition of what follows is not taken for a second log.
     return _end(task, replace(record, state="done"), connection)
 
 
 def _end(task: Imports, record: ImportRecord, connection: Connection) -> ImportRecord:
     """End a log of which something was stored: it is judged, whether it was read to its end or not."""
     now = task.clock.now()
+    connection = storing.index(task.store, connection, now)
     ended = replace(record, finished_at=now, connections=(connection.id,))
     return storing.finish(task, ended, [connection], [connection.id], now)
 
@@ -131,7 +133,7 @@ class _Part:
 
 def _store(
     task: Imports, record: ImportRecord, connection: Connection, part: _Part, seen: _Seen
-) -> tuple[ImportRecord, Connection] | None:
+) -> ImportRecord | None:
     """Store one part and note it; None where time ran out before."""
     store, now, visits = task.store, task.clock.now(), part.visits
     census = Census()
@@ -146,7 +148,6 @@ def _store(
     if len(tally.reached) < len(principals):
         return None
     _use(task, connection, visits, f"{record.digest} {record.parts}")
-    connection = storing.index(store, connection, now)
     seen.people.update(one.id for one in principals)
     seen.apps.update(app.client_id for app in census.apps)
     seen.pairs += census.grant_count
@@ -158,7 +159,7 @@ def _store(
         visits=(record.visits or VisitCounts()).plus(visits.counts),
         candidates=joined(record.candidates, visits.candidates()),
     )
-    return store.imports.put(noted), connection
+    return store.imports.put(noted)
 
 
 def _counted(old: ImportCounts, part: _Part, tally: Tally, seen: _Seen) -> ImportCounts:
