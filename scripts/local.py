@@ -12,7 +12,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.instance import instance as instances
-from scripts.instance import simulator as google
+from scripts.instance import simulator as simulators
 from scripts.instance.instance import Instance
 from scripts.instance.progress import Progress, make_console
 from scripts.local_cloud import cloud as local_cloud
@@ -63,7 +63,7 @@ def status() -> int:
     if instance is not None:
         _tell(instance)
         return 0
-    cloud, simulator = local_cloud.status(_directory()), google.status(_directory())
+    cloud, simulator = local_cloud.status(_directory()), simulators.status(_directory(), "google")
     print(f"local cloud       {cloud.endpoint if cloud else 'not running'}")
     print(f"Google simulator  {simulator.base_url if simulator else 'not running'}")
     if cloud and simulator:

@@ -4,7 +4,7 @@ from typing import Final
 
 import typer
 
-from scripts.admin_cli import audits, catalogs, identify, keys, queues, syncs, tenants
+from scripts.admin_cli import audits, catalogs, connectors, identify, keys, queues, syncs, tenants
 from scripts.admin_cli.assess import command
 
 _EPILOG: Final = (
@@ -18,13 +18,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # they hold keys
     rich_markup_mode=None,
-    help="Operate Lantern: tenants, keys, readings, queues, audit, catalog. --json on every verb.",
+    help="Operate Lantern: tenants, keys, readings, queues, audit, catalog, providers. --json on every verb.",
     epilog=_EPILOG,
 )
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(keys.app, name="key")
 app.add_typer(syncs.app, name="sync")
 app.add_typer(queues.app, name="queue")
+app.add_typer(connectors.app, name="connectors")
 app.add_typer(audits.app, name="audit")
 identify.register(catalogs.app)
 app.add_typer(catalogs.app, name="catalog")

@@ -10,13 +10,15 @@ import boto3
 
 from scripts.build.deploy import LOCAL_STAGE, deploy, local_clients
 from scripts.build.targets import HOST
-from scripts.instance import simulator as google
+from scripts.instance import simulator as simulators
 from scripts.instance.progress import Progress
+from scripts.instance.simulator import Simulator
 from scripts.local_cloud import cloud as local_cloud
 
 ROOT: Final = local_cloud.ROOT
 STACK: Final = f"lantern-{LOCAL_STAGE}"
 CLIENT_ID: Final = "407400000001-lantern.apps.googleusercontent.com"
+EMPLOYEES: Final = 250
 _NOT_CONFIGURED: Final = "not-configured"
 
 
@@ -25,7 +27,7 @@ class Instance:
     """A Lantern that is running."""
 
     cloud: local_cloud.LocalCloud
-    google: google.Simulator
+    google: Simulator
     outputs: dict[str, str]
 
     @property
@@ -61,7 +63,7 @@ def up(directory: Path, progress: Progress, *, cloud_port: int = 0, google_port:
     with progress.step("local cloud"):
         cloud = local_cloud.start(directory, port=cloud_port)
     with progress.step("Google simulator"):
-        simulator = google.start(directory, port=google_port)
+        simulator = simulators.start(directory, "google", "--employees", str(EMPLOYEES), port=google_port)
     with progress.step("build and deploy template.yaml") as report:
         deployment = deploy(
             local_clients(cloud),
@@ -84,12 +86,12 @@ def up(directory: Path, progress: Progress, *, cloud_port: int = 0, google_port:
 
 def down(directory: Path) -> tuple[bool, bool]:
     """Stop everything of a directory; its state stays. Returns whether cloud and simulator were running."""
-    return local_cloud.stop(directory), google.stop(directory)
+    return local_cloud.stop(directory), simulators.stop(directory, "google")
 
 
 def running(directory: Path) -> Instance | None:
     """What is running in a directory; None unless all of it is, template included."""
-    cloud, simulator = local_cloud.status(directory), google.status(directory)
+    cloud, simulator = local_cloud.status(directory), simulators.status(directory, "google")
     if cloud is None or simulator is None:
         return None
     stacks = _client(cloud, "cloudformation").list_stacks()["StackSummaries"]

@@ -237,7 +237,7 @@ def revoke_job(machine: Machine, rng: Random) -> None:
         if not held:
             return
         chosen = tuple(rng.sample(held, min(len(held), rng.randint(1, 2))))
-        job = remediation.request_revocation(
+        job = remediation.request_job(
             lab.store,
             requested_by="key_a",
             selector=Selector(grant_ids=chosen),

@@ -1,13 +1,12 @@
-"""Where the security tests run: moto tables behind the real API handler."""
+"""Where the security tests run: tables in memory behind the real API handler."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from moto import mock_aws
-
-from tests.functional.api.world import World, dynamodb, make_tables
+from tests.functional.api.world import World, make_tables
+from tests.support.memory_table import MemoryDynamo
 
 _AWS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -18,10 +17,10 @@ _AWS = {
 
 
 @contextmanager
-def moto_world() -> Iterator[World]:
+def memory_world() -> Iterator[World]:
     """An empty deployment that lives as long as the context."""
     kept = {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
-    with mock.patch.dict(os.environ, {**kept, **_AWS}, clear=True), mock_aws():
-        client = dynamodb()
-        make_tables(client)
-        yield World(client)
+    with mock.patch.dict(os.environ, {**kept, **_AWS}, clear=True):
+        dynamo = MemoryDynamo()
+        make_tables(dynamo.client())
+        yield World(dynamo.client)

@@ -1,7 +1,7 @@
 """What `openapi.json` does not allow, sent to every route: a problem that names the field, never a fault.
 
 The document is the generator: every parameter and every member of every body is replaced, one at a time,
-by everything hostile that fits nowhere. Requests go through the real handler over moto tables.
+by everything hostile that fits nowhere. Requests go through the real handler over tables in memory.
 """
 
 import json
@@ -16,7 +16,7 @@ import pytest
 
 from lantern.runtime.problems import CODES
 from tests.functional.api.world import Answer, Client, Planted, World, plant
-from tests.security.deployments import moto_world
+from tests.security.deployments import memory_world
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi.json").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -128,6 +128,7 @@ GOOD: dict[str, Any] = {
     "DecisionBody": {"status": "approved", "note": "n"},
     "RevokeMany": {"app_id": "app_0000000000000"},
     "RevokeOne": {"reason": "r"},
+    "JobRequest": {"kind": "revoke_grants", "app_id": "app_0000000000000"},
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
     "Suppression": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
@@ -251,7 +252,7 @@ def _requests(
 @pytest.fixture(scope="module")
 def fuzzed() -> Iterator[tuple[World, Planted, Planted]]:
     """Two tenants with one of everything, for all of the module: what is malformed changes nothing."""
-    with moto_world() as world:
+    with memory_world() as world:
         world.limit = 1_000_000
         yield world, plant(world, 1, people=3), plant(world, 2, people=3)
 

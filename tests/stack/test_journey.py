@@ -49,7 +49,7 @@ def test_one_grant_is_found_revoked_and_verified(deployment: Deployment, acme: C
     done = acme.job(job["id"], "done")
     assert done["counts"]["verified"] == 1
     (action,) = acme.every(f"/v1/jobs/{job['id']}/actions")
-    assert (action["grant_id"], action["state"]) == (grant["id"], "verified")
+    assert (action["target_id"], action["state"]) == (grant["id"], "verified")
 
     person = acme.get(f"/v1/principals/{grant['principal_id']}")["email"]
     held = {g["name"] for g in deployment.google.control.grants_of(person) if "name" in g}

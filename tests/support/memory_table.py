@@ -105,6 +105,7 @@ class MemoryDynamo:
         def call(name: str, params: Params) -> Any:
             model = models.get(name) or models.setdefault(name, operation_model(name))
             context: dict[str, Any] = {}
+            emit(f"provide-client-params.dynamodb.{name}", params=params, model=model, context=context)
             emit(f"before-parameter-build.dynamodb.{name}", params=params, model=model, context=context)
             request = {"headers": {}, "body": b"", "url_path": "/"}
             emit(f"before-call.dynamodb.{name}", model=model, params=request, context=context)

@@ -28,7 +28,9 @@ from lantern.domain.inventory import App, Observation, ObservedGrant, Principal
 from tests.support.clock import FakeClock
 
 ORGANISATION = "C0example"
-MANIFEST = Manifest("google", "Memory", {}, (), (), 3600, frozenset({"grants", "activity", "push", "revoke"}))
+MANIFEST = Manifest(
+    "google", "Memory", {}, (), (), 3600, frozenset({"grants", "activity", "changes", "push", "revoke"})
+)
 
 
 @dataclass

@@ -161,10 +161,12 @@ class Bench:
         return [f for f in items if rule is None or f.rule_id == rule]
 
 
-def make_bench(client: Any, tables: tuple[str, str], knowledge: Knowledge, tenant: str = TENANT) -> Bench:
+def make_bench(
+    client: Callable[[], Any], tables: tuple[str, str], knowledge: Knowledge, tenant: str = TENANT
+) -> Bench:
     """A tenant with one active connection and an empty provider."""
     clock = FakeClock()
-    session = TenantSession.open(tenant, tables[0], client)
+    session = TenantSession.open(tenant, tables[0], client())
     store = TenantStore(session, finding_type=Finding, random=random.Random(1).randbytes)
     connection = store.connections.put(
         Connection(
@@ -178,7 +180,5 @@ def make_bench(client: Any, tables: tuple[str, str], knowledge: Knowledge, tenan
             connected_at=clock.now(),
         )
     )
-    from tests.support.tables import dynamodb_client
-
-    platform = PlatformStore(dynamodb_client(), tables[1])
+    platform = PlatformStore(client(), tables[1])
     return Bench(store, platform, MemoryProvider(clock), clock, knowledge, connection.id)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
-    """Our own registration at the provider; `extra` is what it needs beside (a private key, our app's name)."""
+    """Our own registration at the provider; `extra` is what it needs beside (a private key, our name)."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -41,8 +41,8 @@ class Detour:
 class TokenGrant:
     """What the provider gave; `id_token` is the signed statement of who consented, where there is one.
 
-    `secret` is what will open the connection: a refresh token, or a JSON document of the connector's own making.
-    It is sealed as it is and given back to the connector in `Credentials.secret`; at most 4,000 bytes.
+    `secret` is what will open the connection: a refresh token, or a JSON document of the connector's own. It
+    is sealed as it is and given back to the connector in `Credentials.secret`; at most 4,000 bytes.
     """
 
     secret: str = field(repr=False)

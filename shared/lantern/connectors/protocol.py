@@ -31,8 +31,9 @@ Feature = Literal[
 ]
 """What a connector can do.
 
-`grants`, `applications`, `assignments`, `extensions`, `passwords`, `assets`: what it lists. `activity`, `changes`,
-`delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `apps`, `sessions`: what it acts on.
+`grants`, `applications`, `assignments`, `extensions`, `passwords`, `assets`: what it lists. `activity`,
+`changes`, `delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `apps`, `sessions`:
+what it acts on.
 """
 ActionKind = Literal[
     "revoke_grant",
@@ -86,8 +87,8 @@ class PushFact:
     """How a provider pushes.
 
     `channel`: each connection opens channels of its own, one per event, for `ttl_s` (None: until closed), and
-    opens the next `renew_s` before that ends. `app`: all organisations come in at the one address that our app
-    is registered with, `/webhooks/{provider}/events`.
+    opens the next `renew_s` before that ends. `app`: all organisations come in at the one address that our
+    app is registered with, `/webhooks/{provider}/events`.
     """
 
     kind: Literal["channel", "app"]
@@ -276,8 +277,8 @@ class ChannelRequest:
 class Action:
     """One act on the provider, for one target. Doing it twice does it once.
 
-    `native_id` names the account (none for acts on an app), `client_id` the app, `asset_id` the asset's native
-    id; `scopes` are those to be taken away by `revoke_scopes`.
+    `native_id` names the account (none for acts on an app), `client_id` the app, `asset_id` the asset's
+    native id; `scopes` are those to be taken away by `revoke_scopes`.
     """
 
     kind: ActionKind

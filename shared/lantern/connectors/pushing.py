@@ -1,7 +1,7 @@
 """What receiving a provider's push messages needs, in words common to all providers.
 
-A provider that pushes has a module `push` with one function, `receive(request, known, now)`, see `Receive`. The
-web hook imports it and answers within three seconds, so it needs the standard library only.
+A provider that pushes has a module `push` with one function, `receive(request, known, now)`, see `Receive`.
+The web hook imports it and answers within three seconds, so it needs the standard library only.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,8 +42,8 @@ class KnownChannel:
 class Known:
     """What is known here, looked up when asked for.
 
-    `channel` gives the channel of an id, if the message came to its address. `signing_secret` gives the secret
-    that the provider signs all messages to our app with.
+    `channel` gives the channel of an id, if the message came to its address. `signing_secret` gives the
+    secret that the provider signs all messages to our app with.
     """
 
     channel: Callable[[str], KnownChannel | None]

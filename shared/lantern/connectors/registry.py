@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-from pkgutil import iter_modules
-from typing import Final, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 import requests
 
 from lantern.connectors.consent import ClientRegistration, ConsentFlow
 from lantern.connectors.limiter import Limiters, Random
-from lantern.connectors.protocol import Clock, Connector, Manifest
-from lantern.domain.errors import InvalidInputError
+from lantern.connectors.manifests import load, manifest, providers
+from lantern.connectors.protocol import Clock, Connector
+
+__all__ = ["Credentials", "Io", "connect", "manifest", "oauth_flow", "providers", "relocated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +20,8 @@ class Credentials:
     """What opens one connection, and whose it is.
 
     `tenant`, `connection_id` and `organisation_id` name principals and limiters. `secret` is what consent
-    gave (`TokenGrant.secret`). `granted` are the permissions the consent held when it was given or last checked:
-    what is not among them need not be asked for.
+    gave (`TokenGrant.secret`). `granted` are the permissions the consent held when it was given: what is not
+    among them need not be asked for.
     """
 
     tenant: str
@@ -50,28 +48,13 @@ class Io:
     max_in_flight: int = 100
 
 
-_PACKAGE: Final = "lantern.connectors"
-
-
-@cache
-def providers() -> tuple[str, ...]:
-    """Names of all providers there is a connector for: the packages beside this module that have a manifest."""
-    found = (module.name for module in iter_modules(import_module(_PACKAGE).__path__) if module.ispkg)
-    return tuple(sorted(name for name in found if find_spec(f"{_PACKAGE}.{name}.manifest")))
-
-
-def manifest(provider: str) -> Manifest:
-    """Facts about a provider."""
-    return cast("Manifest", _load(provider, "manifest", "MANIFEST"))
-
-
 def connect(provider: str, credentials: Credentials, io: Io) -> Connector:
     """A connector for one connection. Makes no call yet.
 
     Raises:
         InvalidInputError: no such provider.
     """
-    factory = cast("Callable[[Credentials, Io], Connector]", _load(provider, "connector", "connect"))
+    factory = cast("Callable[[Credentials, Io], Connector]", load(provider, "connector", "connect"))
     return factory(credentials, io)
 
 
@@ -95,11 +78,5 @@ def oauth_flow(provider: str, registration: ClientRegistration, io: Io) -> Conse
     Raises:
         InvalidInputError: no such provider.
     """
-    factory = cast("Callable[[ClientRegistration, Io], ConsentFlow]", _load(provider, "oauth", "flow"))
+    factory = cast("Callable[[ClientRegistration, Io], ConsentFlow]", load(provider, "oauth", "flow"))
     return factory(registration, io)
-
-
-def _load(provider: str, module: str, name: str) -> object:
-    if provider not in providers():
-        raise InvalidInputError("provider", f"use one of {', '.join(providers())}")
-    return cast("object", getattr(import_module(f"{_PACKAGE}.{provider}.{module}"), name))

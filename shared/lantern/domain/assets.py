@@ -14,8 +14,8 @@ Fact = str | int | bool | tuple[str, ...] | None
 class Asset:
     """One thing at one connection; `id` is derived from connection, kind and the provider's immutable id.
 
-    `owner` is the principal id of whoever answers for it; None where the provider names nobody. `client_id` is
-    the app it belongs to, as the provider names it. `facts` are further things the provider said, by plain
+    `owner` is the principal id of whoever answers for it; None where the provider names nobody. `client_id`
+    is the app it belongs to, as the provider names it. `facts` are further things the provider said, by plain
     names (`scopes`, `address`, `hint`); never a secret.
     """
 

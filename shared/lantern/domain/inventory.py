@@ -31,8 +31,9 @@ GrantSource = Literal[
 """What a grant rests on.
 
 `consent`: a person or an administrator let the app act for people. `application`: the app acts for itself.
-`assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`: somebody
-authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: a password of its own.
+`assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`:
+somebody authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: it signs
+in with a password of its own.
 `visit`: people were seen going there, which gives the app nothing but what they type or upload.
 """
 Cause = Literal["run", "hint", "act"]
@@ -87,8 +88,8 @@ class Grant:
     """One app's access to one principal's data.
 
     `granted_on` is None where no source dates it. `prior_scope_set` is what the grant held before
-    its last expansion, on `expanded_on`; both None for a grant that never grew. A bundle holds one grant of an
-    app, whatever it rests on.
+    its last expansion, on `expanded_on`; both None for a grant that never grew. A bundle holds one grant of
+    an app, whatever it rests on.
     """
 
     app_id: str

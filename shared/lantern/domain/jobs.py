@@ -1,4 +1,4 @@
-"""Remediation jobs: what is to be revoked, who allowed it, and what became of every target."""
+"""Remediation jobs: what is to be done, who allowed it, and what became of every target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,9 +7,14 @@ from typing import Final, Literal
 
 from lantern.domain.errors import ConflictError, ForbiddenError
 
-JobKind = Literal["revoke_grants"]
+GrantKind = Literal["revoke_grants", "revoke_scopes"]
+AppActKind = Literal["disable_app", "enable_app", "approve_app", "restrict_app", "uninstall_app"]
+AssetKind = Literal["delete_asset", "disable_asset"]
+JobKind = GrantKind | AppActKind | AssetKind | Literal["end_sessions"]
+"""What is acted on: grants, apps as a whole, assets, or an account's sessions."""
 JobState = Literal["planned", "awaiting_approval", "approved", "running", "done", "failed", "cancelled"]
-ActionState = Literal["planned", "applied", "verified", "failed", "already_gone", "skipped"]
+ActionState = Literal["planned", "applied", "verified", "failed", "already_gone", "skipped", "manual"]
+"""`manual`: no API does it; the administrator's steps are in the action's instructions."""
 
 _NEXT: Final[Mapping[JobState, frozenset[JobState]]] = {
     "planned": frozenset({"awaiting_approval", "approved", "cancelled", "failed"}),
@@ -21,9 +26,10 @@ _NEXT: Final[Mapping[JobState, frozenset[JobState]]] = {
     "cancelled": frozenset(),
 }
 _NEXT_ACTION: Final[Mapping[ActionState, frozenset[ActionState]]] = {
-    "planned": frozenset({"applied", "verified", "failed", "already_gone", "skipped"}),
-    "applied": frozenset({"verified", "failed", "already_gone"}),
-    "failed": frozenset({"applied", "verified", "failed", "already_gone", "skipped"}),
+    "planned": frozenset({"applied", "verified", "failed", "already_gone", "skipped", "manual"}),
+    "applied": frozenset({"verified", "failed", "already_gone", "manual"}),
+    "failed": frozenset({"applied", "verified", "failed", "already_gone", "skipped", "manual"}),
+    "manual": frozenset({"verified", "failed", "already_gone"}),
     "verified": frozenset(),
     "already_gone": frozenset(),
     "skipped": frozenset(),
@@ -34,12 +40,17 @@ CLOSED: Final[frozenset[JobState]] = frozenset(state for state, after in _NEXT.i
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which grants a job is about: explicit ones, or those of an app, a principal or a finding."""
+    """What a job is about: explicit grants or assets, or those of an app, a principal or a finding.
+
+    `scopes` are the permissions to take away where a job takes a part of a grant.
+    """
 
     app_id: str | None = None
     principal_id: str | None = None
     finding_id: str | None = None
     grant_ids: tuple[str, ...] = ()
+    asset_ids: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +67,10 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """What a dry run found: how many grants of how many principals and apps would go.
+    """What a dry run found: how many targets of how many principals and apps there are.
 
-    `refused_by` names the brake that forbids it, `sample` holds the first grant ids.
+    `refused_by` names the brake that forbids it, `sample` holds the first target ids. `everyone`: the whole
+    organisation feels it, so that somebody else must approve, however few targets there are.
     """
 
     targets: int
@@ -67,6 +79,7 @@ class PlanSummary:
     percent: float | None = None
     refused_by: str | None = None
     sample: tuple[str, ...] = ()
+    everyone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +92,12 @@ class JobCounts:
     failed: int = 0
     already_gone: int = 0
     skipped: int = 0
+    manual: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request to act on grants."""
+    """One request to act on a provider."""
 
     id: str
     kind: JobKind
@@ -112,17 +126,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ActionRecord:
-    """What became of one target of a job.
+    """What became of one target of a job; the form of `target_id` follows the kind of the job.
 
-    `remaining_access_s`: for how long at most the app's access tokens may still work; None where unknown.
+    A grant id, an account's id, an asset's id, or `<app id>@<connection id>` for an act on a whole app.
+    `instructions` are the steps for an administrator where no API does it. `remaining_access_s`: for how long
+    at most the app's access tokens may still work; None where unknown.
     """
 
     job_id: str
-    grant_id: str
+    target_id: str
     state: ActionState
     at: datetime
     detail: str = ""
     remaining_access_s: int | None = None
+    instructions: tuple[str, ...] = ()
     rev: int = 0
 
 
@@ -188,6 +205,7 @@ def settle(
     *,
     detail: str = "",
     remaining_access_s: int | None = None,
+    instructions: tuple[str, ...] = (),
 ) -> ActionRecord:
     """The action with its outcome.
 
@@ -196,4 +214,11 @@ def settle(
     """
     if state not in _NEXT_ACTION[action.state]:
         raise ConflictError(f"an action that is {action.state} cannot become {state}")
-    return replace(action, state=state, at=at, detail=detail, remaining_access_s=remaining_access_s)
+    return replace(
+        action,
+        state=state,
+        at=at,
+        detail=detail,
+        remaining_access_s=remaining_access_s,
+        instructions=instructions,
+    )

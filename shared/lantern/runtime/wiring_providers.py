@@ -8,22 +8,25 @@ from typing import Final
 from lantern.connectors.consent import ClientRegistration, ConsentFlow
 from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiters
-from lantern.connectors.registry import Io, oauth_flow, providers, relocated
+from lantern.connectors.registry import Io, manifest, oauth_flow, providers, relocated
 from lantern.runtime import wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.runtime.settings import SettingsError
 
 NOT_CONFIGURED: Final = "not-configured"
 """What `template.yaml` puts into a new secret; nobody can be sent to a provider with it."""
+_NAMED: Final = frozenset({"client_id", "client_secret"})
 
 
 @cache
 def registration(provider: str) -> ClientRegistration:
-    """Our own OAuth client at a provider, from Secrets Manager.
+    """Our own client at a provider, from Secrets Manager; an empty one where customers bring their own.
 
     Raises:
         SettingsError: no such client is configured.
     """
+    if manifest(provider).form:
+        return ClientRegistration("", "")
     name = wiring_platform.settings().oauth_secrets.get(provider)
     if not name:
         raise SettingsError(f"no OAuth client is configured for {provider}")
@@ -31,7 +34,8 @@ def registration(provider: str) -> ClientRegistration:
     found = json.loads(answer["SecretString"])
     if found["client_id"] == NOT_CONFIGURED:
         raise SettingsError(f"put Lantern's OAuth client for {provider} into the secret {name}")
-    return ClientRegistration(found["client_id"], found["client_secret"])
+    extra = {key: value for key, value in found.items() if key not in _NAMED and isinstance(value, str)}
+    return ClientRegistration(found["client_id"], found["client_secret"], extra)
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from lantern.domain.ids import RandomBytes
 from lantern.domain.inventory import Provider
-from lantern.domain.jobs import Job, Selector
+from lantern.domain.jobs import Job, JobKind, Selector
 from lantern.domain.work import Work
 from lantern.store.tenant import TenantStore
 
@@ -47,7 +47,7 @@ class OnboardingPort(Protocol):
 class RemediationPort(Protocol):
     """Jobs that act on a provider. All of them write their audit entries themselves."""
 
-    def request_revocation(
+    def request_job(
         self,
         store: TenantStore,
         *,
@@ -58,8 +58,9 @@ class RemediationPort(Protocol):
         dry_run: bool,
         now: datetime,
         random: RandomBytes,
+        kind: JobKind = "revoke_grants",
     ) -> Job:
-        """Plan a revocation; a dry run is a job that never acts.
+        """Plan a job; a dry run is one that never acts.
 
         `connection_id` narrows a selector by app or principal to one connection; None means all.
 

@@ -41,26 +41,26 @@ class JobRepository:
         pk = self._keys.open_jobs() if only_open else self._keys.jobs()
         return self._jobs.page(pk, limit=limit, cursor=cursor, index=only_open, reverse=True)
 
-    def action(self, job_id: str, grant_id: str) -> ActionRecord | None:
+    def action(self, job_id: str, target_id: str) -> ActionRecord | None:
         """What became of one target."""
-        return self._actions.get(self._keys.action(job_id, grant_id), consistent=True)
+        return self._actions.get(self._keys.action(job_id, target_id), consistent=True)
 
     def actions(self, job_id: str) -> Iterator[ActionRecord]:
-        """What became of every target, in the order of grant ids, page by page as consumed."""
+        """What became of every target, in the order of their ids, page by page as consumed."""
         return self._actions.all(self._keys.actions(job_id), consistent=True)
 
     def actions_page(self, job_id: str, limit: int, cursor: str | None = None) -> Page[ActionRecord]:
-        """Some of a job's targets, in the order of grant ids."""
+        """Some of a job's targets, in the order of their ids."""
         return self._actions.page(self._keys.actions(job_id), limit=limit, cursor=cursor)
 
     def put_action(self, action: ActionRecord) -> ActionRecord:
         """Write on `action.rev`; raises `RevisionConflictError`."""
-        key = self._keys.action(action.job_id, action.grant_id)
+        key = self._keys.action(action.job_id, action.target_id)
         return self._actions.put(key, action, ttl=ttl(action.at, JOB_DAYS))
 
     def action_op(self, action: ActionRecord) -> Put:
         """The same write for a transaction."""
-        key = self._keys.action(action.job_id, action.grant_id)
+        key = self._keys.action(action.job_id, action.target_id)
         return self._actions.op(key, action, ttl=ttl(action.at, JOB_DAYS))
 
     def plan_actions(self, actions: Iterable[ActionRecord]) -> None:
@@ -70,7 +70,7 @@ class JobRepository:
         """
         self._documents.write_all(
             self._actions.op(
-                self._keys.action(action.job_id, action.grant_id), action, ttl=ttl(action.at, JOB_DAYS)
+                self._keys.action(action.job_id, action.target_id), action, ttl=ttl(action.at, JOB_DAYS)
             ).doc
             for action in actions
         )

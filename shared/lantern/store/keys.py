@@ -162,6 +162,19 @@ class Keys:
         """The ledger of one client's delegation."""
         return Key(self.delegations(cid), part(client_id))
 
+    # --- assets ---------------------------------------------------------------------------------
+    def asset(self, asset_id: str) -> Key:
+        """An asset."""
+        return Key(self._pk("ASSET"), part(asset_id))
+
+    def assets_of(self, kind: str) -> str:
+        """Index partition of the assets of a kind."""
+        return self._pk("ASSET", part(kind))
+
+    def asset_listed(self, kind: str, cid: str, asset_id: str) -> Key:
+        """The index entry of an asset."""
+        return Key(self.assets_of(kind), f"{part(cid)}#{part(asset_id)}")
+
     # --- apps -----------------------------------------------------------------------------------
     def apps(self) -> str:
         """Partition of all apps."""
@@ -238,9 +251,9 @@ class Keys:
         """Partition of a job's actions."""
         return self._pk("JOB", part(job_id))
 
-    def action(self, job_id: str, grant_id: str) -> Key:
+    def action(self, job_id: str, target_id: str) -> Key:
         """What became of one target of a job."""
-        return Key(self.actions(job_id), part(grant_id))
+        return Key(self.actions(job_id), part(target_id))
 
     def imports(self) -> str:
         """Partition of all imports."""

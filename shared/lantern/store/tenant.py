@@ -10,6 +10,7 @@ from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
 from lantern.store.app_use import AppUseRepository
 from lantern.store.apps import AppRepository
+from lantern.store.assets import AssetRepository
 from lantern.store.bundles import BundleRepository
 from lantern.store.catalog import CatalogRepository
 from lantern.store.connections import (
@@ -75,6 +76,7 @@ class TenantStore:
         self.use = UseRepository(documents)
         self.app_use = AppUseRepository(documents)
         self.apps = AppRepository(documents)
+        self.assets = AssetRepository(documents)
         self.catalog = CatalogRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)

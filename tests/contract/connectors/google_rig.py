@@ -121,7 +121,7 @@ def consent(
     query = parse_qs(urlsplit(answer.headers["Location"]).query)
     assert query["state"] == [START.state]
     assert flow.accepts_issuer(query["iss"][0])
-    return flow.exchange(START, query["code"][0])
+    return flow.exchange(START, {"code": query["code"][0]})
 
 
 @contextmanager

@@ -283,7 +283,7 @@ def test_there_is_one_action_per_target(store: TenantStore) -> None:
     applied = store.jobs.put_action(replace(planned[0], state="applied"))
     with pytest.raises(RevisionConflictError):
         store.jobs.put_action(replace(planned[0], state="failed"))
-    assert store.jobs.action("job_1", actions[0].grant_id) == applied
+    assert store.jobs.action("job_1", actions[0].target_id) == applied
     assert len(store.jobs.actions_page("job_1", 7).items) == 7
 
 

@@ -1,24 +1,26 @@
-"""Fixtures: the API over moto tables."""
-
-from collections.abc import Iterator
+"""Fixtures: the API over tables in memory (held to the contract of DynamoDB)."""
 
 import pytest
-from moto import mock_aws
 
-from tests.functional.api.world import Client, Planted, World, dynamodb, make_tables, plant
+from tests.functional.api.world import Client, Planted, World, make_tables, plant
+from tests.support.memory_table import MemoryDynamo
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def dynamo() -> MemoryDynamo:
+    """The account with both tables."""
+    return MemoryDynamo()
+
+
+@pytest.fixture
+def world(dynamo: MemoryDynamo, monkeypatch: pytest.MonkeyPatch) -> World:
     """An empty deployment."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        client = dynamodb()
-        make_tables(client)
-        yield World(client)
+    make_tables(dynamo.client())
+    return World(dynamo.client)
 
 
 @pytest.fixture

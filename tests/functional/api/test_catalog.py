@@ -261,7 +261,7 @@ def test_a_look_up_takes_one_request_for_the_tenant_and_one_for_the_operators(
     world: World, planted: Planted, api: Client
 ) -> None:
     asked: list[str] = []
-    world.client.meta.events.register(
+    world.platform._client.meta.events.register(
         "provide-client-params.dynamodb.*",
         lambda params, model, **_: asked.append(params.get("Key", {}).get("pk", {}).get("S", "")),
     )

@@ -6,15 +6,32 @@ from typing import Any
 
 import pytest
 from botocore.session import Session
+from moto import mock_aws
 
 from functions.api import app as api_function
 from functions.authorizer import app as authorizer_function
 from lantern.domain import apikeys
 from lantern.runtime import wiring_api, wiring_platform
 from lantern.store.platform import KeyEntry, TenantEntry
-from tests.functional.api.world import Planted, World
+from tests.functional.api.world import Planted, World, make_tables
 
 ARN = "arn:aws:execute-api:eu-west-1:1:api/test/GET/v1/tenant"
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An empty deployment on moto, where clients that nobody injected find it."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        make_tables(_client())
+        yield World(_client)
+
+
+def _client() -> Any:
+    return Session().create_client("dynamodb", region_name="eu-west-1")
 
 
 @pytest.fixture

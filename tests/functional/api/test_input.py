@@ -20,6 +20,7 @@ BODIES = {
     "previewRiskWeights": {"weights": {"reach": 50}},
     "revokeGrants": {"grant_ids": ["gr_0000000000000000.0000000000000"]},
     "revokeGrant": {"reason": "r"},
+    "requestJob": {"kind": "revoke_grants", "grant_ids": ["gr_0000000000000000.0000000000000"]},
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
@@ -114,6 +115,8 @@ def test_pages_and_cursors(world: World, planted: Planted, api: Client, route: A
     base = {}
     if "connection_id" in route.query.model_fields and route.operation != "listApps":
         base["connection_id"] = planted.connection_id
+    if route.operation == "listAssets":
+        base["kind"] = planted.kind
     if route.operation == "listGrants":
         base["app_id"] = planted.app_id
     for limit in ("0", "-1", "101", "999999999999", "ten", "1.5", "", "NaN"):

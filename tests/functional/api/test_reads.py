@@ -11,6 +11,7 @@ QUERIES = {
     "listPrincipals": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),
     "findProducts": ("client_id",),
+    "listAssets": ("kind",),
     "getGrantRisk": ("connection_id",),
 }
 QUESTIONS = [

@@ -4,6 +4,7 @@ import atexit
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -18,6 +19,7 @@ from botocore.session import Session
 from lantern.domain import ids, jobs
 from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apps import AppSummary
+from lantern.domain.assets import Asset
 from lantern.domain.audit import AuditEvent
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
@@ -42,7 +44,6 @@ from scripts.build import compile_risk, compile_scopes, compile_vendors
 from tests.support.catalogs import shipped
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
-_LOADER = Session().get_component("data_loader")
 TENANT_TABLE, PLATFORM_TABLE = "tenants", "platform"
 READ_SCOPES = frozenset({"drive.readonly", "mail.send"})
 
@@ -55,13 +56,6 @@ def release_facts() -> Reference:
     for compiler in (compile_risk, compile_scopes, compile_vendors):
         compiler.compile_to(out)
     return Reference(out)
-
-
-def dynamodb() -> Any:
-    """A client of its own; service models are parsed once for all."""
-    session = Session()
-    session.register_component("data_loader", _LOADER)
-    return session.create_client("dynamodb", region_name="eu-west-1")
 
 
 def make_tables(client: Any) -> None:
@@ -119,7 +113,7 @@ class Answer:
 class World:
     """One warm process that serves every tenant."""
 
-    client: Any
+    make_client: Callable[[], Any]
     seed: int = 1
     limit: int = 10_000
     stores: dict[str, TenantStore] = field(default_factory=dict)
@@ -129,7 +123,7 @@ class World:
         self.now = NOW
         self.random = random.Random(self.seed).randbytes
         self.queue = Queue()
-        self.platform = PlatformStore(self.client, PLATFORM_TABLE)
+        self.platform = PlatformStore(self.make_client(), PLATFORM_TABLE)
         self.seconds = 0.0
         self.catalog = OperatorCatalog(shipped(), self.platform.catalog.current, lambda: self.seconds)
         self.tools = Tools(
@@ -159,7 +153,7 @@ class World:
     def store(self, tenant_id: str) -> TenantStore:
         """The one store of a tenant, on a guarded client of its own whose calls are written down."""
         if tenant_id not in self.stores:
-            client = dynamodb()
+            client = self.make_client()
             client.meta.events.register(
                 "provide-client-params.dynamodb.*",
                 lambda params, model, **_: self.calls.append((model.name, params)),
@@ -248,13 +242,14 @@ class Planted:
     entry_id: str
     client_id: str
     import_id: str
+    asset_id: str
     vendor_id: str = "openai"
+    provider: str = "google"
+    kind: str = "api_key"
 
     def parameters(self) -> dict[str, str]:
-        """Ids by the names that paths and queries give them."""
-        return {
-            name: value for name, value in vars(self).items() if name.endswith("_id") and name != "tenant_id"
-        }
+        """What is his by the names that paths and queries give it; ids, and the words they come with."""
+        return {name: value for name, value in vars(self).items() if name not in ("tenant_id", "canary")}
 
 
 def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -> Planted:
@@ -424,6 +419,16 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
             bad=(BadLine(2, canary),),
         )
     )
+    asset = Asset(
+        id=ids.asset_id(cid, "api_key", f"native-{number}"),
+        connection_id=cid,
+        kind="api_key",
+        native_id=f"native-{number}",
+        name=f"Key {canary}",
+        owner=pids[0],
+        facts={"hint": canary},
+    )
+    store.assets.reconcile(cid, "api_key", [asset], NOW)
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -440,4 +445,5 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         entry_id=entry.id,
         client_id=f"catalogued-{canary}",
         import_id=imported.id,
+        asset_id=asset.id,
     )

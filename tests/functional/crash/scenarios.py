@@ -119,7 +119,7 @@ def revoke(lab: Lab) -> Work:
         for user in (first, second)
         for grant in lab.world.org.grants.held_by(user)[:1]
     )
-    job = remediation.request_revocation(
+    job = remediation.request_job(
         lab.store,
         requested_by="key_a",
         selector=Selector(grant_ids=chosen),

@@ -15,6 +15,7 @@ from lantern.connectors import registry
 from lantern.connectors.consent import ConsentStart
 from lantern.connectors.google import push
 from lantern.connectors.protocol import Action, ChannelRequest, Hint, Unread
+from lantern.connectors.pushing import Known, KnownChannel, PushRefusedError, PushRequest
 from lantern.domain.errors import ConnectorError
 from lantern.domain.inventory import Observation
 from tests.contract.connectors.google_rig import REGISTRATION, START, GoogleRig, consent, google
@@ -239,23 +240,29 @@ def test_a_consent_arrives_by_push_and_names_the_account(rig: GoogleRig) -> None
         )
         channel = rig.connector.open_channel(request)
         assert channel.expires_at - rig.io.clock.now() <= timedelta(hours=6)
-        known = push.KnownChannel(
+        known = KnownChannel(
             channel.id, push.token_hash(request.secret), channel.expires_at, channel.resource_id
         )
         control.grant(native_id, "Brand New AI", client_id="new.apps", scopes=["openid"])
         sync, posted = sorted(receiver.wait(2), key=lambda p: int(p.headers["x-goog-message-number"]))
-        lookup = {known.id: known}.get
         now = rig.io.clock.now()
-        assert push.verify(sync.headers, sync.body, lookup=lookup, now=now).sync
-        (hint,) = push.verify(posted.headers, posted.body, lookup=lookup, now=now).hints
+        assert delivered(sync, known, now) == ()
+        (hint,) = delivered(posted, known, now)
         assert (hint.native_id, hint.event, set(hint.granted_at)) == (native_id, "authorize", {"new.apps"})
         rig.connector.close_channel(channel)
         rig.connector.close_channel(channel)
         assert control.channels() == []
         control.settle()
-    forged = replace(known, token_sha256=push.token_hash("another"))
-    with pytest.raises(push.PushRefusedError):
-        push.verify(posted.headers, posted.body, lookup={known.id: forged}.get, now=now)
+    forged = replace(known, secret_sha256=push.token_hash("another"))
+    with pytest.raises(PushRefusedError):
+        delivered(posted, forged, now)
+
+
+def delivered(message: Any, channel: KnownChannel, now: datetime) -> tuple[Hint, ...]:
+    """What a message that the simulator sent hints at."""
+    known = Known({channel.id: channel}.get, lambda: pytest.fail("nothing is signed"), channel.id)
+    request = PushRequest("POST", {k.lower(): v for k, v in message.headers.items()}, {}, message.body)
+    return tuple(hint for told in push.receive(request, known, now).told for hint in told.hints)
 
 
 # -- acts ---------------------------------------------------------------------------------------------
@@ -318,12 +325,12 @@ def test_a_code_is_good_once_and_for_its_verifier_only(rig: GoogleRig) -> None:
         return answer.headers["Location"].partition("code=")[2].partition("&")[0].replace("%2F", "/")
 
     used = code()
-    rig.flow.exchange(START, used)
+    rig.flow.exchange(START, {"code": used})
     other = ConsentStart(START.state, START.nonce, "w" * 43, START.redirect_uri)
     elsewhere = ConsentStart(START.state, START.nonce, START.code_verifier, START.redirect_uri + "/")
     for start, text in ((START, used), (START, "made-up"), (other, code()), (elsewhere, code())):
         with pytest.raises(ConnectorError) as caught:
-            rig.flow.exchange(start, text)
+            rig.flow.exchange(start, {"code": text})
         assert caught.value.kind in {"config", "system"}
 
 

@@ -1,13 +1,11 @@
-"""A tenant, tables on moto, and compiled knowledge."""
-
-from collections.abc import Iterator
+"""A tenant, tables in memory (held to the contract of DynamoDB), and compiled knowledge."""
 
 import pytest
-from moto import mock_aws
 
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
 from scripts.build.checkout import shipped_content
-from tests.support.tables import create_tables, dynamodb_client
+from tests.support.memory_table import MemoryDynamo
+from tests.support.tables import create_tables
 from tests.support.tenant import Bench, make_bench
 
 
@@ -18,8 +16,7 @@ def knowledge() -> Knowledge:
 
 
 @pytest.fixture
-def bench(knowledge: Knowledge) -> Iterator[Bench]:
+def bench(knowledge: Knowledge) -> Bench:
     """A tenant with a connection to a provider in memory."""
-    with mock_aws():
-        client = dynamodb_client()
-        yield make_bench(client, create_tables(client), knowledge)
+    dynamo = MemoryDynamo()
+    return make_bench(dynamo.client, create_tables(dynamo.client()), knowledge)

@@ -242,7 +242,7 @@ def test_there_is_nothing_to_read_or_revoke_behind_a_file(
             store, None, provider="google", connection_id=connection.id, by="k", now=now, random=bytes
         )
     with pytest.raises(ConflictError, match="known from a file"):
-        remediation.request_revocation(
+        remediation.request_job(
             store, requested_by="k",
             selector=Selector(app_id=ids.app_id("google", "1.apps.googleusercontent.com")),
             dry_run=True, now=now, random=bytes,

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import requests
 from botocore.config import Config
 from botocore.session import Session
+from moto import mock_aws
 
 from lantern.domain import ids
 from lantern.domain.catalog_schema import ProductEntry, listing_of
@@ -269,10 +271,11 @@ def s3() -> Any:
 
 
 @pytest.fixture
-def drops(bench: Bench) -> DropBox:
-    s3().create_bucket(Bucket="drops")
-    bench.drops = DropBox(s3(), "drops", TENANT)
-    return bench.drops
+def drops(bench: Bench) -> Iterator[DropBox]:
+    with mock_aws():
+        s3().create_bucket(Bucket="drops")
+        bench.drops = DropBox(s3(), "drops", TENANT)
+        yield bench.drops
 
 
 def opened(bench: Bench, drops: DropBox, content: bytes, **more: Any) -> tuple[ImportRecord, Any]:

@@ -174,7 +174,7 @@ def test_a_finding_follows_what_was_taken_away(bench: Bench) -> None:
 
 
 def request(bench: Bench, **selector: object) -> object:
-    return remediation.request_revocation(
+    return remediation.request_job(
         bench.store,
         requested_by="key_a",
         selector=Selector(**selector),

@@ -59,7 +59,7 @@ def test_a_job_at_a_provider_that_threw_us_out_ends(bench: Bench) -> None:
 
     bench.wrap = gone
     grant = ids.grant_id(bench.bundle("u001").principal.id, ids.app_id("google", "chatgpt-client"))
-    job = remediation.request_revocation(
+    job = remediation.request_job(
         bench.store,
         requested_by="key_a",
         selector=Selector(grant_ids=(grant,)),

@@ -61,8 +61,8 @@ class World:
             self.platform.put_channel(route)
 
     def post(self, event: dict[str, Any], now: datetime = NOW) -> int:
-        receiver = push.Receiver(self.platform, self.sent.append, lambda: now)
-        return push.handle(receiver, lambda: web.read(event))
+        receiver = push.Receiver(self.platform, self.sent.append, lambda: now, lambda _: pytest.fail("asked"))
+        return push.handle(receiver, lambda: web.read(event)).status
 
 
 @pytest.fixture

@@ -8,13 +8,8 @@ from typing import Any
 
 import pytest
 
-from lantern.connectors.google.push import (
-    BODY_LIMIT,
-    KnownChannel,
-    PushRefusedError,
-    token_hash,
-    verify,
-)
+from lantern.connectors.google.push import receive, token_hash
+from lantern.connectors.pushing import BODY_LIMIT, Known, KnownChannel, PushRefusedError, PushRequest, Receipt
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CHANNEL = KnownChannel("channel-1", token_hash("s3cret"), NOW + timedelta(hours=1), "resource-1")
@@ -31,7 +26,7 @@ def headers(**changes: str | None) -> dict[str, str]:
     }
     given = {k.lower(): v for k, v in given.items()}
     given |= {f"x-goog-{k.replace('_', '-')}": v for k, v in changes.items()}
-    return {k.title(): v for k, v in given.items() if v is not None}
+    return {k: v for k, v in given.items() if v is not None}
 
 
 def activity(**changes: Any) -> dict[str, Any]:
@@ -60,34 +55,32 @@ def activity(**changes: Any) -> dict[str, Any]:
     }
 
 
-def check(
-    body: Any = None, *, now: datetime = NOW, channel: KnownChannel | None = CHANNEL, **changes: str | None
-):
+def known(find: Any = lambda i: CHANNEL if i == CHANNEL.id else None) -> Known:
+    return Known(find, lambda: pytest.fail("Google signs nothing"), CHANNEL.id)
+
+
+def check(body: Any = None, *, now: datetime = NOW, **changes: str | None) -> Receipt:
     raw = body if isinstance(body, bytes) else json.dumps(body or activity()).encode()
-    return verify(
-        headers(**changes), raw, lookup=lambda i: channel if channel and i == channel.id else None, now=now
-    )
+    return receive(PushRequest("POST", headers(**changes), {}, raw), known(), now)
 
 
 def test_a_good_message_names_the_account_and_dates_the_consent() -> None:
-    seen = check()
-    assert (seen.channel_id, seen.sync, seen.message_number) == ("channel-1", False, 7)
-    (hint,) = seen.hints
+    (told,) = check().told
+    assert (told.organisation_id, told.message_id) == (None, "channel-1#7")
+    (hint,) = told.hints
     assert (hint.native_id, hint.email, hint.event) == ("1234", "jo@example.com", "authorize")
     at = datetime(2026, 11, 23, 11, 59, 58, 120_000, tzinfo=UTC)
     assert hint.granted_at == {"77.apps.googleusercontent.com": at}
-    assert seen.event_keys == ("token|2026-11-23T11:59:58.120Z|-5528671936245|0",)
-    assert hint.event_id == seen.event_keys[0]
+    assert hint.event_id == "token|2026-11-23T11:59:58.120Z|-5528671936245|0"
 
 
 def test_reordered_json_is_the_same_event() -> None:
     body = json.dumps(activity(), sort_keys=True, indent=3).encode()
-    assert check(body).event_keys == check().event_keys
+    assert check(body) == check()
 
 
 def test_the_first_message_carries_nothing() -> None:
-    seen = check(b"", resource_state="sync", message_number="1")
-    assert (seen.sync, seen.hints) == (True, ())
+    assert check(b"", resource_state="sync", message_number="1") == Receipt()
 
 
 @pytest.mark.parametrize(
@@ -138,13 +131,14 @@ def test_bodies_that_cannot_be_read_are_refused(body: bytes) -> None:
 
 
 def test_a_body_over_a_megabyte_is_refused_before_anything_is_looked_up() -> None:
+    big = PushRequest("POST", headers(), {}, b"x" * (BODY_LIMIT + 1))
     with pytest.raises(PushRefusedError) as caught:
-        verify(headers(), b"x" * (BODY_LIMIT + 1), lookup=lambda _: pytest.fail("looked up"), now=NOW)
+        receive(big, known(lambda _: pytest.fail("looked up")), NOW)
     assert caught.value.reason == "too_large"
 
 
 def test_a_channel_lives_until_it_expires_and_a_little() -> None:
-    assert check(now=CHANNEL.expires_at + timedelta(minutes=4)).hints
+    assert check(now=CHANNEL.expires_at + timedelta(minutes=4)).told
     with pytest.raises(PushRefusedError) as caught:
         check(now=CHANNEL.expires_at + timedelta(minutes=6))
     assert caught.value.reason == "expired"
@@ -152,7 +146,7 @@ def test_a_channel_lives_until_it_expires_and_a_little() -> None:
 
 def test_the_stored_form_reveals_no_secret() -> None:
     assert "s3cret" not in repr(CHANNEL)
-    assert CHANNEL.token_sha256 not in repr(CHANNEL)
+    assert CHANNEL.secret_sha256 not in repr(CHANNEL)
 
 
 def test_the_web_hook_imports_nothing_heavy() -> None:

@@ -17,7 +17,9 @@ def _pair() -> tuple[consent.ConsentState, consent.Return]:
     record = consent.ConsentState(
         "google", consent.fingerprint(departure.browser_secret), URI, NOW + consent.STATE_TTL
     )
-    back = consent.Return("google", URI, departure.state, "code", departure.browser_secret, ISSUER, None)
+    back = consent.Return(
+        "google", URI, departure.state, {"code": "code"}, departure.browser_secret, ISSUER, None
+    )
     return record, back
 
 
@@ -45,7 +47,7 @@ def test_a_good_return_is_accepted():
         ({"redirect_uri": URI.replace(".example", ".example:8443")}, "other_redirect_uri"),
         ({"redirect_uri": URI + "?a=b"}, "other_redirect_uri"),
         ({"error": "access_denied"}, "declined"),
-        ({"code": None}, "code_missing"),
+        ({"answer": {}}, "code_missing"),
     ],
 )
 def test_anything_else_is_refused(change: dict[str, str | None], refusal: str):
@@ -75,7 +77,9 @@ def test_verifier_and_nonce_follow_from_browser_and_state_and_from_nothing_store
 
 def test_secrets_hide_from_repr():
     departure = consent.depart(lambda n: bytes(range(n)))
-    back = consent.Return("google", URI, departure.state, "the-code", departure.browser_secret, None, None)
+    back = consent.Return(
+        "google", URI, departure.state, {"code": "the-code"}, departure.browser_secret, None, None
+    )
     for secret in (departure.state, departure.browser_secret, departure.verifier, "the-code"):
         assert secret not in repr(departure)
         assert secret not in repr(back)

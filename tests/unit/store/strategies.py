@@ -1,12 +1,13 @@
 """Random records for property tests."""
 
 from datetime import UTC, date, datetime
+from typing import get_args
 
 from hypothesis import strategies as st
 
 from lantern.domain import ids
 from lantern.domain.history import ChangeEntry
-from lantern.domain.inventory import Bundle, Grant, GrantDelta, Principal
+from lantern.domain.inventory import Bundle, Grant, GrantDelta, GrantSource, Principal
 from lantern.domain.use import UseRow
 
 days = st.dates(min_value=date(2000, 1, 1), max_value=date(2179, 6, 4))
@@ -32,7 +33,7 @@ def principals(draw: st.DrawFn) -> Principal:
         id=pid,
         connection_id="con_1",
         native_id=draw(texts),
-        kind=draw(st.sampled_from(["user", "group", "service", "organisation"])),
+        kind=draw(st.sampled_from(["user", "group", "service", "organisation", "shared"])),
         status=draw(st.sampled_from(["active", "suspended", "archived", "deleted"])),
         person_id=draw(st.sampled_from([ids.person_id(pid), "per_joined"])),
         email=draw(st.none() | texts),
@@ -40,6 +41,7 @@ def principals(draw: st.DrawFn) -> Principal:
         admin=draw(st.none() | st.booleans()),
         org_unit=draw(st.none() | texts),
         last_login=draw(st.none() | days),
+        aliases=tuple(draw(st.lists(texts, max_size=3))),
     )
 
 
@@ -52,6 +54,7 @@ def grants(app_id: str) -> st.SearchStrategy[Grant]:
         granted_on=st.none() | days,
         prior_scope_set=st.none() | few_sets,
         expanded_on=st.none() | days,
+        source=st.sampled_from(get_args(GrantSource)),
     )
 
 

@@ -13,10 +13,19 @@ from hypothesis import strategies as st
 from lantern.domain import codec, ids, packed
 from lantern.domain.columns import CodecError, day_number, day_of, gaps, sums
 from lantern.domain.history import ChangeEntry
-from lantern.domain.inventory import Bundle, Cause, DeltaKind, Grant, PrincipalKind, PrincipalStatus
+from lantern.domain.inventory import (
+    Bundle,
+    Cause,
+    DeltaKind,
+    Grant,
+    GrantSource,
+    PrincipalKind,
+    PrincipalStatus,
+)
 from lantern.domain.use import UseRow
 from lantern.store.sizing import item_size, read_units
 from tests.contract.store.factories import CID, Organisation
+from tests.unit.store.golden.make import sample_v2
 from tests.unit.store.strategies import app_ids, bundles, changes, few_apps, principal_ids, uses
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -67,6 +76,7 @@ def test_the_digest_covers_the_inventory_and_nothing_else(bundle: Bundle, rev: i
 
 def test_every_word_of_the_vocabularies_has_a_position() -> None:
     assert set(codec._KINDS) == set(get_args(PrincipalKind))
+    assert set(codec._SOURCES) == set(get_args(GrantSource))
     assert set(codec._STATUSES) == set(get_args(PrincipalStatus))
     assert set(codec._DELTAS) == set(packed._DELTAS) == set(get_args(DeltaKind))
     assert set(packed._CAUSES) == set(get_args(Cause))
@@ -75,6 +85,13 @@ def test_every_word_of_the_vocabularies_has_a_position() -> None:
 def test_bytes_of_version_1_stay_readable() -> None:
     bundle = Organisation(seed=5).bundle(1, grants=12)
     path = GOLDEN / "bundle_v1.bin"
+
+    assert decoded(path.read_bytes(), bundle) == bundle
+
+
+def test_bytes_of_version_2_stay_readable() -> None:
+    bundle = sample_v2()
+    path = GOLDEN / "bundle_v2.bin"
 
     assert decoded(path.read_bytes(), bundle) == bundle
 

@@ -8,9 +8,11 @@ from typing import Any, Final
 from lantern.runtime.api import (
     app_risk,
     apps,
+    assets,
     audit,
     catalog,
     connections,
+    connectors,
     findings,
     grants,
     imports,
@@ -31,6 +33,7 @@ from lantern.runtime.api.tools import Tools
 
 ROUTES: Final[tuple[Route, ...]] = (
     *tenant.ROUTES,
+    *connectors.ROUTES,
     *connections.ROUTES,
     *runs.ROUTES,
     *imports.ROUTES,
@@ -38,6 +41,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *apps.ROUTES,
     *app_risk.ROUTES,
     *catalog.ROUTES,
+    *assets.ROUTES,
     *vendors.ROUTES,
     *risk.ROUTES,
     *principals.ROUTES,

@@ -192,7 +192,7 @@ def revoke_grants(call: Call[Any, RevokeMany]) -> Reply:
 def _request(
     call: Call[Any, Any], selector: Selector, connection_id: str | None, *, reason: str, dry_run: bool
 ) -> Reply:
-    job = call.tools.remediation.request_revocation(
+    job = call.tools.remediation.request_job(
         call.store,
         requested_by=call.caller.actor,
         selector=selector,

@@ -1,25 +1,62 @@
-"""Jobs: what is being done at providers; approve and cancel."""
+"""Jobs: what is being done at providers; ask for one, approve it, cancel it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind, JobState
+from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind, JobState, Selector
 from lantern.runtime.api.paging import ListOf, PageQuery
-from lantern.runtime.api.routing import Call, Reply, Route
-from lantern.runtime.api.validation import Answer
+from lantern.runtime.api.routing import ID_SHAPES, Call, Reply, Route
+from lantern.runtime.api.validation import Answer, Strict, choice_error
 from lantern.runtime.preconditions import revision_etag
 from lantern.services import queries
 
+_ID = r"^[A-Za-z0-9_.-]{1,80}$"
+_Id = Annotated[str, Field(pattern=_ID)]
+_Scope = Annotated[str, Field(min_length=1, max_length=300)]
+
 
 class SelectorAnswer(Answer):
-    """Which grants the job is about."""
+    """What the job is about."""
 
     app_id: str | None
     principal_id: str | None
     finding_id: str | None
     grant_ids: list[str]
+    asset_ids: list[str]
+    scopes: list[str]
+
+
+class JobRequest(Strict):
+    """What to do, and to what: exactly one of app, account, finding, grants and assets."""
+
+    kind: JobKind = Field(description="Grants are revoked, apps disabled or restricted, sessions ended, …")
+    app_id: str | None = Field(
+        None, pattern=f"^{ID_SHAPES['app_id']}$", description="An app: its grants, or the app as a whole."
+    )
+    principal_id: str | None = Field(
+        None, pattern=f"^{ID_SHAPES['principal_id']}$", description="An account."
+    )
+    finding_id: str | None = Field(None, pattern=_ID, description="A finding: its open grants.")
+    grant_ids: list[_Id] | None = Field(None, min_length=1, max_length=1_000, description="These grants.")
+    asset_ids: list[_Id] | None = Field(None, min_length=1, max_length=1_000, description="These assets.")
+    scopes: list[_Scope] | None = Field(
+        None, min_length=1, max_length=200, description="Permissions to take away, for `revoke_scopes`."
+    )
+    connection_id: str | None = Field(None, pattern=_ID, description="Only at this connection.")
+    reason: str = Field("", max_length=2_000, description="Why; it goes into the audit log.")
+    dry_run: bool = Field(default=False, description="Plan only: nothing is done.")
+
+    @model_validator(mode="after")
+    def _one_selection(self) -> Self:
+        names = ("app_id", "principal_id", "finding_id", "grant_ids", "asset_ids")
+        if sum(getattr(self, name) is not None for name in names) != 1:
+            said = "Send exactly one of app_id, principal_id, finding_id, grant_ids and asset_ids."
+            raise choice_error(names, said)
+        if (self.kind == "revoke_scopes") != (self.scopes is not None):
+            raise choice_error(("scopes",), "Send scopes with the kind revoke_scopes, and with no other.")
+        return self
 
 
 class PlanAnswer(Answer):
@@ -30,7 +67,8 @@ class PlanAnswer(Answer):
     apps: int
     percent: float | None
     refused_by: str | None = Field(description="The brake that forbids it.")
-    sample: list[str] = Field(description="The first grant ids.")
+    sample: list[str] = Field(description="The first target ids.")
+    everyone: bool = Field(description="The whole organisation feels it: somebody else must approve.")
 
 
 class JobCountsAnswer(Answer):
@@ -42,6 +80,7 @@ class JobCountsAnswer(Answer):
     failed: int
     already_gone: int
     skipped: int
+    manual: int = Field(description="Left to an administrator: the steps are in the actions.")
 
 
 class JobAnswer(Answer):
@@ -78,13 +117,16 @@ class JobQuery(PageQuery):
 class ActionAnswer(Answer):
     """What became of one target."""
 
-    grant_id: str
+    target_id: str = Field(
+        description="A grant, an account, an asset, or `<app id>@<connection id>`, by the kind of the job."
+    )
     state: ActionState
     at: datetime
     detail: str
     remaining_access_s: int | None = Field(
         description="How long access tokens may still work, in seconds; null where unknown."
     )
+    instructions: list[str] = Field(description="An administrator's steps, where no API does it.")
 
 
 class ActionList(ListOf[ActionAnswer]):
@@ -107,6 +149,8 @@ def job_answer(job: Job) -> JobAnswer:
             principal_id=selector.principal_id,
             finding_id=selector.finding_id,
             grant_ids=list(selector.grant_ids),
+            asset_ids=list(selector.asset_ids),
+            scopes=list(selector.scopes),
         ),
         plan=None
         if plan is None
@@ -117,6 +161,7 @@ def job_answer(job: Job) -> JobAnswer:
             percent=plan.percent,
             refused_by=plan.refused_by,
             sample=list(plan.sample),
+            everyone=plan.everyone,
         ),
         counts=JobCountsAnswer(
             planned=counts.planned,
@@ -125,6 +170,7 @@ def job_answer(job: Job) -> JobAnswer:
             failed=counts.failed,
             already_gone=counts.already_gone,
             skipped=counts.skipped,
+            manual=counts.manual,
         ),
         approved_by=job.approved_by,
         approved_at=job.approved_at,
@@ -137,12 +183,39 @@ def job_answer(job: Job) -> JobAnswer:
 
 def _action(action: ActionRecord) -> ActionAnswer:
     return ActionAnswer(
-        grant_id=action.grant_id,
+        target_id=action.target_id,
         state=action.state,
         at=action.at,
         detail=action.detail,
         remaining_access_s=action.remaining_access_s,
+        instructions=list(action.instructions),
     )
+
+
+def request_job(call: Call[Any, JobRequest]) -> Reply:
+    """Ask for a job."""
+    body = call.body
+    if body.connection_id is not None:
+        queries.connection(call.store, body.connection_id)
+    job = call.tools.remediation.request_job(
+        call.store,
+        kind=body.kind,
+        requested_by=call.caller.actor,
+        selector=Selector(
+            app_id=body.app_id,
+            principal_id=body.principal_id,
+            finding_id=body.finding_id,
+            grant_ids=tuple(body.grant_ids or ()),
+            asset_ids=tuple(body.asset_ids or ()),
+            scopes=tuple(body.scopes or ()),
+        ),
+        connection_id=body.connection_id,
+        reason=body.reason,
+        dry_run=body.dry_run,
+        now=call.tools.now(),
+        random=call.tools.random,
+    )
+    return Reply(job_answer(job)) if body.dry_run else _moved(job)
 
 
 def list_jobs(call: Call[JobQuery, None]) -> Reply:
@@ -189,6 +262,26 @@ def _moved(job: Job) -> Reply:
 
 ROUTES = (
     Route(
+        method="POST",
+        path="/v1/jobs",
+        operation="requestJob",
+        tag="Jobs",
+        summary="Act on a provider",
+        description=(
+            "Plans a job; brakes and approval apply, and what the whole organisation feels always waits for "
+            "somebody else's approval. What a provider lets be done is at /v1/connectors; where no API does "
+            "it, the job's actions hold the steps for an administrator. With `dry_run` nothing is done."
+        ),
+        handler=request_job,
+        scope="remediate",
+        body=JobRequest,
+        answer=JobAnswer,
+        status=202,
+        dry_run=True,
+        etag=True,
+        problems=("not_found", "conflict"),
+    ),
+    Route(
         method="GET",
         path="/v1/jobs",
         operation="listJobs",
@@ -218,7 +311,7 @@ ROUTES = (
         operation="listJobActions",
         tag="Jobs",
         summary="Targets of a job",
-        description="What was done to each grant, and what the provider showed afterwards.",
+        description="What was done to each target, and what the provider showed afterwards.",
         handler=list_actions,
         scope="read",
         query=PageQuery,

@@ -48,6 +48,7 @@ TAGS: Final[Mapping[str, str]] = {
     "Ingest": "Feeds of inventories and logs of the web, of any size.",
     "Apps": "Software that holds access: who it is, whether it is AI, how risky it is, what was decided.",
     "Catalog": "What is known of products: shipped entries, and the tenant's own, which win over them.",
+    "Assets": "API keys, agents, servers: what connections list beside grants.",
     "Vendors": "What is publicly known of the makers of apps.",
     "Risk": "How risk is weighed, and how the organisation stands.",
     "Principals": "Accounts and what they have granted.",

@@ -1,7 +1,7 @@
 """Store what was read of principals: merge, write on the revision read, keep the indexes true."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 _ATTEMPTS = 4
+_SKEW: Final = timedelta(seconds=5)
+"""How far apart the clocks of two workers may be."""
 REPAIR: Final = timedelta(hours=48)
 """For how long a change may have been stored without its history: two nightly runs meet every bundle."""
 
@@ -65,6 +67,7 @@ class BundleWriter:
         cause: Cause,
         indexed: bool,
         baseline: bool,
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._connector = connector
@@ -72,6 +75,7 @@ class BundleWriter:
         self._cause: Cause = cause
         self._indexed = indexed
         self._baseline = baseline
+        self._clock = clock
         self._seen_apps: set[str] = set()
         self._seen_sets: set[str] = set()
         self._history: dict[tuple[int, date], list[ChangeEntry]] = {}
@@ -122,6 +126,7 @@ class BundleWriter:
         tally: Tally,
     ) -> Iterator[Principal]:
         """Read and store one chunk; yields the principals whose bundle changed meanwhile."""
+        started = self._clock()
         stored = self._store.bundles.batch_get(self._connection.id, [p.id for p in chunk])
         for outcome in self._connector.read(chunk, deadline):
             principal = outcome.principal
@@ -129,6 +134,9 @@ class BundleWriter:
                 tally.unread[principal.id] = outcome.reason
                 tally.reached.add(principal.id)
                 self._keep_known(principal, stored.get(principal.id), now)
+                continue
+            if _outdated(stored.get(principal.id), outcome, started):
+                yield principal
                 continue
             try:
                 merged = self._write(stored.get(principal.id), outcome, now, dates.get(principal.id, {}))
@@ -235,6 +243,16 @@ class BundleWriter:
         for (shard, day), entries in self._history.items():
             self._store.history.append(self._connection.id, shard, day, entries)
         self._history.clear()
+
+
+def _outdated(stored: Bundle | None, seen: Observation, started: datetime) -> bool:
+    """Whether the bundle was written after the list was begun in which this account was looked up.
+
+    What was written since may know more than the list; asked for again, the connector reads the account anew.
+    """
+    if seen.as_of is None or seen.as_of >= started or stored is None or stored.changed_at is None:
+        return False
+    return stored.changed_at >= seen.as_of - _SKEW
 
 
 def _chunks(items: list[Principal], size: int) -> Iterator[list[Principal]]:

@@ -10,7 +10,7 @@ from lantern.domain.errors import ConnectorError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work, WorkKind
 from lantern.services.connections import needs_attention
-from lantern.services.discovery import feeds, hints, run, use
+from lantern.services.discovery import assets, feeds, hints, run, use
 from lantern.services.discovery.channels import Address, renew_channels
 from lantern.services.discovery.context import Discovery
 from lantern.store.platform import PlatformStore
@@ -39,6 +39,7 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
         "connection.changes": lambda: _changes(task, platform, address),
         "connection.use": lambda: _use(task),
         "connection.channels": lambda: _may(task, "push") and renew_channels(task, platform, address),
+        "connection.assets": lambda: _may(task, "assets") and assets.read_assets(task),
         "bundle.read": lambda: hints.read_bundle(task, work),
     }
     try:

@@ -38,6 +38,7 @@ def answer(task: Discovery, hints: Iterable[Hint]) -> Tally:
         cause="hint",
         indexed=True,
         baseline=False,
+        clock=task.clock.now,
     )
     tally = writer.refresh(accounts, task.deadline, now, dates=dates)
     if tally.unread:

@@ -129,6 +129,7 @@ class _Chain:
             cause="run",
             indexed=False,
             baseline=task.connection.last_full_run is None,
+            clock=task.clock.now,
         )
 
     def walk(self) -> None:
@@ -228,6 +229,8 @@ class _Chain:
         following = [
             Work(store.tenant_id, "score.run", run.connection_id, {"run_id": run.id}, cause=run.id),
         ]
+        if "assets" in task.connector.manifest.features:
+            following.append(Work(store.tenant_id, "connection.assets", run.connection_id, cause=run.id))
         if current.last_full_run is None:
             # Use is read after the inventory: an organisation sees its apps first, then how they are used.
             following += [

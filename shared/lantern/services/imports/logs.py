@@ -143,7 +143,9 @@ def _store(
     bundles = ImportedBundles(store, connection, census, visits=True)
     principals = bundles.principals()
     baseline = connection.last_changes_at is None
-    writer = BundleWriter(store, bundles, connection, cause="run", indexed=False, baseline=baseline)
+    writer = BundleWriter(
+        store, bundles, connection, cause="run", indexed=False, baseline=baseline, clock=task.clock.now
+    )
     tally = writer.refresh(principals, task.deadline, now)
     if len(tally.reached) < len(principals):
         return None

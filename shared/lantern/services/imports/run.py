@@ -105,6 +105,7 @@ def _store(task: Imports, record: ImportRecord, found: _Content, *, again: bool)
             cause="run",
             indexed=False,
             baseline=connection.last_changes_at is None,
+            clock=task.clock.now,
         )
         tally = writer.refresh(principals, task.deadline, now)
         if len(tally.reached) < len(principals):

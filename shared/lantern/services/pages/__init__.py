@@ -133,7 +133,7 @@ def refused(
 def form(manifest: Manifest, *, state: str, action: str, cookie: str) -> Page:
     """The fields of a provider that is connected without a consent page of its own.
 
-    The state is in the form and its browser's secret in the cookie, so that nobody can post for somebody else.
+    The state is in the form and its browser's secret in the cookie: nobody can post for somebody else.
     """
     wanted = tuple(
         f"{need.lost_without[:1].upper()}{need.lost_without[1:]}" for need in manifest.scopes if need.required

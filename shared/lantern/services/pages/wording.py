@@ -26,7 +26,8 @@ ADMINISTRATORS: Final[Mapping[str, str]] = {
     "Super Admin lists them)",
     "entra": "a Global Administrator or Privileged Role Administrator of your Microsoft Entra ID "
     "(entra.microsoft.com, Roles and admins lists them)",
-    "okta": "a super administrator of your Okta organisation (Admin Console, Security, Administrators lists them)",
+    "okta": "a super administrator of your Okta organisation (Admin Console, Security, Administrators lists "
+    "them)",
     "slack": "an owner of your Slack workspace or Enterprise organisation",
     "github": "an owner of your GitHub organisation (the organisation's People page lists them)",
     "salesforce": "a System Administrator of your Salesforce organisation",

@@ -7,36 +7,38 @@ from lantern.domain import ids, jobs
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.ids import RandomBytes
-from lantern.domain.jobs import ActionRecord, Guards, Job, Selector
+from lantern.domain.jobs import ActionRecord, Guards, Job, JobKind, Selector
 from lantern.domain.work import Work
 from lantern.services.remediation.plan import DEFAULT_GUARDS, make_plan
 from lantern.store.tenant import TenantStore
 
 
-def request_revocation(
+def request_job(
     store: TenantStore,
     *,
     requested_by: str,
     selector: Selector,
     dry_run: bool,
+    kind: JobKind = "revoke_grants",
     connection_id: str | None = None,
     reason: str = "",
     guards: Guards = DEFAULT_GUARDS,
     now: datetime,
     random: RandomBytes,
 ) -> Job:
-    """Plan a revocation and, unless it is a dry run, put it up for approval or let it go ahead.
+    """Plan a job and, unless it is a dry run, put it up for approval or let it go ahead.
 
-    A dry run stores nothing: it returns the job as it would be, with its plan.
+    What the whole organisation feels always waits for somebody else's approval. A dry run stores nothing: it
+    returns the job as it would be, with its plan.
 
     Raises:
-        ConflictError: a brake forbids it, or there is nothing to revoke.
+        ConflictError: a brake forbids it, or there is nothing to act on.
         NotFoundError, InvalidInputError: as `make_plan`.
     """
-    plan = make_plan(store, selector, guards, connection_id)
+    plan = make_plan(store, selector, guards, connection_id, kind)
     job = Job(
         id=ids.time_id("job", now, random),
-        kind="revoke_grants",
+        kind=kind,
         state="planned",
         requested_by=requested_by,
         created_at=now,
@@ -51,13 +53,14 @@ def request_revocation(
         return job
     if plan.summary.refused_by:
         raise ConflictError(
-            f"{plan.summary.targets} grants of {plan.summary.principals} people exceed the brake "
+            f"{plan.summary.targets} targets of {plan.summary.principals} people exceed the brake "
             f"{plan.summary.refused_by}; narrow the selection or raise the brake for this request"
         )
     if not plan.targets:
-        raise ConflictError("nothing to revoke: no such grant is held now")
-    store.jobs.plan_actions(ActionRecord(job.id, t.grant_id, "planned", now) for t in plan.targets)
-    needs_approval = len(plan.targets) > (guards.approve_above if guards.approve_above is not None else 0)
+        raise ConflictError("nothing to do: no such access is there now")
+    store.jobs.plan_actions(ActionRecord(job.id, t.target_id, "planned", now) for t in plan.targets)
+    free = guards.approve_above if guards.approve_above is not None else 0
+    needs_approval = plan.summary.everyone or len(plan.targets) > free
     settled = (
         jobs.request_approval(job, plan.summary) if needs_approval else jobs.release(job, plan.summary, now)
     )
@@ -66,6 +69,7 @@ def request_revocation(
         action="job.requested",
         subject=job.id,
         detail={
+            "kind": kind,
             "targets": str(plan.summary.targets),
             "principals": str(plan.summary.principals),
             "state": settled.state,

@@ -3,17 +3,25 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
-from lantern.connectors.protocol import Action, ActionResult, Clock, Connector, Deadline
+from lantern.connectors.protocol import ActionResult, Clock, Connector, Deadline
 from lantern.domain import ids, jobs
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConnectorError, LeaseLostError, RevisionConflictError
-from lantern.domain.inventory import Bundle
-from lantern.domain.jobs import ActionRecord, ActionState, Job, JobCounts
+from lantern.domain.inventory import Principal
+from lantern.domain.jobs import ActionRecord, ActionState, Job, JobCounts, JobKind
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter
+from lantern.services.remediation.targets import (
+    APP_KINDS,
+    ASSET_KINDS,
+    GRANT_KINDS,
+    LETTING,
+    Subject,
+    resolve,
+)
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
@@ -21,6 +29,8 @@ log = logging.getLogger(__name__)
 LEASE_TTL_S: Final = 960
 CHAIN_OWNER: Final = "jobs"
 """Where leases of jobs live: they belong to no single connection."""
+_AT_ONCE: Final = 100
+"""Holders of an app that are read again after an act on it; those of a bigger one the next run reads."""
 _OPEN: Final = frozenset({"planned", "applied"})
 
 
@@ -42,6 +52,7 @@ class Outcome(NamedTuple):
     state: ActionState
     detail: str
     remaining_access_s: int | None = None
+    instructions: tuple[str, ...] = ()
 
 
 def run_job(task: Remediation, work: Work) -> Job | None:
@@ -81,7 +92,7 @@ def _work_off(task: Remediation, job: Job) -> tuple[Job, bool]:
             return job, False
         if _cancelled(store, job):
             break
-        _carry_out(task, action)
+        _carry_out(task, job, action)
     return _close(task, job), True
 
 
@@ -94,16 +105,14 @@ def _cancelled(store: TenantStore, job: Job) -> bool:
     return current is not None and current.state == "cancelled"
 
 
-def _carry_out(task: Remediation, action: ActionRecord) -> None:
+def _carry_out(task: Remediation, job: Job, action: ActionRecord) -> None:
     """One target: act, read the account again, note the outcome with its audit entry."""
     store, now = task.store, task.clock.now()
-    found, app_id = _target(store, action)
-    app = store.apps.get_facts(app_id)
-    if found is None or app is None:
-        _settle(task, action, Outcome("skipped", "The account or the app is no longer known here."))
+    subject = resolve(store, job, action.target_id)
+    if subject is None:
+        _settle(task, job, action, Outcome("skipped", "It is no longer known here."))
         return
-    connection, bundle = found
-    connector = _connect(task, connection, action)
+    connector = _connect(task, job, subject.connection, action)
     if connector is None:
         return
     asked_before = action.state == "applied"
@@ -112,76 +121,91 @@ def _carry_out(task: Remediation, action: ActionRecord) -> None:
         # when the message comes again is our doing.
         action = store.jobs.put_action(jobs.settle(action, "applied", now, detail="The provider is asked."))
     try:
-        result = connector.act(Action("revoke_grant", bundle.principal.native_id, app.client_id))
+        result = connector.act(subject.action)
     except ConnectorError as error:
         if error.kind in ("transient", "rate_limited"):
             raise
-        _settle(task, action, Outcome("failed", error.user_message))
+        _settle(task, job, action, Outcome("failed", error.user_message))
         return
-    writer = BundleWriter(store, connector, connection, cause="act", indexed=True, baseline=False)
-    writer.refresh([bundle.principal], task.deadline, now)
-    _settle(task, action, _outcome(result, asked_before=asked_before))
+    _read_again(task, job, subject, connector)
+    _settle(task, job, action, outcome(job.kind, result, asked_before=asked_before))
 
 
-def _outcome(result: ActionResult, *, asked_before: bool) -> Outcome:
-    """What the provider's answer means for the target."""
+def _read_again(task: Remediation, job: Job, subject: Subject, connector: Connector) -> None:
+    """Read the accounts that the act touched, so that what is stored says so at once."""
+    store, connection = task.store, subject.connection
+    touched: list[Principal] = []
+    if job.kind in GRANT_KINDS and subject.bundle is not None:
+        touched = [subject.bundle.principal]
+    elif job.kind in APP_KINDS:
+        app_id = ids.app_id(connection.provider, subject.action.client_id)
+        holders = sorted(store.footprints.holders(connection.id, app_id))[:_AT_ONCE]
+        touched = [bundle.principal for bundle in store.bundles.batch_get(connection.id, holders).values()]
+    if touched:
+        writer = BundleWriter(
+            *(store, connector, connection),
+            cause="act",
+            indexed=True,
+            baseline=False,
+            clock=task.clock.now,
+        )
+        writer.refresh(touched, task.deadline, task.clock.now())
+    if job.kind in ASSET_KINDS:
+        task.send(Work(store.tenant_id, "connection.assets", connection.id, cause=job.id), 0)
+
+
+def outcome(kind: JobKind, result: ActionResult, *, asked_before: bool) -> Outcome:
+    """What the provider's answer means for a target.
+
+    `asked_before`: an earlier attempt at it did not live to note what came of it.
+    """
     if result.state == "not_possible":
-        return Outcome("failed", result.detail)
-    if result.observed_present:
-        return Outcome("failed", "The provider still lists the grant after the revocation.")
+        state: ActionState = "manual" if result.instructions else "failed"
+        return Outcome(state, result.detail, instructions=result.instructions)
+    if result.state == "pending" or result.observed_present is None:
+        return Outcome("applied", result.detail or "Done; the provider could not be asked again yet.")
+    if result.observed_present != (kind in LETTING):
+        return Outcome("failed", result.detail or "The provider does not show it done.")
     if result.state == "already_done" and not asked_before:
-        return Outcome("already_gone", "The grant was gone already.")
-    if result.observed_present is None:
-        return Outcome("applied", "Revoked; the provider could not be asked again yet.")
+        return Outcome("already_gone", result.detail or "It was so already.")
     return Outcome("verified", result.detail, result.remaining_access_s)
 
 
-def _target(store: TenantStore, action: ActionRecord) -> tuple[tuple[Connection, Bundle] | None, str]:
-    pair = ids.split_grant_id(action.grant_id)
-    if pair is None:
-        raise ValueError(f"not a grant id: {action.grant_id}")
-    return _locate(store, pair[0]), pair[1]
-
-
-def _connect(task: Remediation, connection: Connection, action: ActionRecord) -> Connector | None:
+def _connect(task: Remediation, job: Job, connection: Connection, action: ActionRecord) -> Connector | None:
     """The connector; None where our access is gone, which is noted: asking again would not bring it back."""
     try:
         return task.connect(connection)
     except ConnectorError as error:
         if error.kind != "config":
             raise
-        _settle(task, action, Outcome("failed", error.user_message))
+        _settle(task, job, action, Outcome("failed", error.user_message))
         return None
 
 
-def _locate(store: TenantStore, principal_id: str) -> tuple[Connection, Bundle] | None:
-    for connection in store.connections.list():
-        bundle = store.bundles.get(connection.id, principal_id)
-        if bundle is not None:
-            return connection, bundle
-    return None
-
-
-def _settle(task: Remediation, action: ActionRecord, outcome: Outcome) -> None:
+def _settle(task: Remediation, job: Job, action: ActionRecord, came: Outcome) -> None:
     store, now = task.store, task.clock.now()
-    state, detail, remaining = outcome.state, outcome.detail, outcome.remaining_access_s
-    if state == action.state:
-        settled = replace(action, at=now, detail=detail, remaining_access_s=remaining)
+    noted = {
+        "detail": came.detail,
+        "remaining_access_s": came.remaining_access_s,
+        "instructions": came.instructions,
+    }
+    if came.state == action.state:
+        settled = replace(action, at=now, **noted)  # type: ignore[arg-type] # the names above are its own
     else:
-        settled = jobs.settle(action, state, now, detail=detail, remaining_access_s=remaining)
-    event = AuditEvent(
-        "system", f"grant.{state}", action.grant_id, {"job": action.job_id, "detail": detail[:200]}
-    )
+        settled = jobs.settle(action, came.state, now, **noted)  # type: ignore[arg-type] # as above
+    word = "grant" if job.kind in GRANT_KINDS else job.kind
+    detail = {"job": action.job_id, "detail": came.detail[:200]}
+    event = AuditEvent("system", f"{word}.{came.state}", action.target_id, detail)
     try:
         store.transact(now).put(store.jobs.action_op(settled)).audit(event).commit()
     except RevisionConflictError:
-        log.info("the outcome was noted by another worker", extra={"grant": action.grant_id})
+        log.info("the outcome was noted by another worker", extra={"target": action.target_id})
 
 
 def _close(task: Remediation, job: Job) -> Job:
     """Count the outcomes; close the job unless it was cancelled meanwhile or targets are left to verify."""
     store, now = task.store, task.clock.now()
-    tally = dict.fromkeys(("planned", "applied", "verified", "failed", "already_gone", "skipped"), 0)
+    tally = dict.fromkeys(get_args(ActionState), 0)
     for action in store.jobs.actions(job.id):
         tally[action.state] += 1
     counts = JobCounts(**tally)
@@ -199,6 +223,7 @@ def _close(task: Remediation, job: Job) -> Job:
             "already_gone": str(counts.already_gone),
             "failed": str(counts.failed),
             "skipped": str(counts.skipped),
+            "manual": str(counts.manual),
         },
     )
     store.transact(now).put(store.jobs.op(finished)).audit(event).commit()

@@ -6,15 +6,28 @@ from pathlib import Path
 
 from lantern.domain import codec, packed
 from lantern.domain.history import entries_of
+from lantern.domain.inventory import Bundle, GrantSource
 from lantern.domain.use import UseRow
 from tests.contract.store.factories import Organisation
 
 
+def sample_v2() -> Bundle:
+    """A bundle with what version 2 brought: aliases, a shared account, what grants rest on."""
+    bundle = Organisation(seed=5).bundle(1, grants=12)
+    sources: tuple[GrantSource, ...] = ("consent", "application", "assignment", "seat")
+    return replace(
+        bundle,
+        principal=replace(bundle.principal, kind="shared", aliases=("team@example-company.com",)),
+        grants=tuple(
+            replace(grant, source=sources[number % len(sources)])
+            for number, grant in enumerate(bundle.grants or ())
+        ),
+    )
+
+
 def main() -> None:
     here = Path(__file__).parent
-    (here / f"bundle_v{codec.VERSION}.bin").write_bytes(
-        codec.encode(Organisation(seed=5).bundle(1, grants=12))
-    )
+    (here / f"bundle_v{codec.VERSION}.bin").write_bytes(codec.encode(sample_v2()))
     organisation = Organisation(seed=5)
     holders: dict[str, frozenset[str]] = {}
     for bundle in (organisation.bundle(number, grants=5) for number in range(6)):
