@@ -9,7 +9,8 @@ import pytest
 
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.validation import MAX_UPLOAD_BYTES
-from tests.functional.api.world import Client, Planted, World, plant
+from tests.functional.api.world import TENANT_TABLE, Client, Planted, World, plant
+from tests.support.memory_table import MemoryDynamo
 from tests.unit.imports.log_samples import LOGS, PLAIN
 from tests.unit.imports.samples import GAM
 
@@ -140,12 +141,14 @@ def test_an_address_is_given_for_one_file(world: World, planted: Planted, api: C
     assert waiting(world, planted) == [body["upload_id"]]
 
 
-def test_an_address_is_told_once_and_never_kept(world: World, planted: Planted, api: Client) -> None:
+def test_an_address_is_told_once_and_never_kept(
+    planted: Planted, api: Client, dynamo: MemoryDynamo
+) -> None:
     headers = {"Idempotency-Key": "upload-0001"}
     first = api("POST", "/v1/ingest/uploads", UPLOAD, headers=headers)
     again = api("POST", "/v1/ingest/uploads", UPLOAD, headers=headers)
     assert (again.status, again.json["upload_id"], again.json["url"]) == (201, first.json["upload_id"], None)
-    stored = [str(item) for item in world.dynamo.items("tenants")]
+    stored = [str(item) for item in dynamo.items(TENANT_TABLE)]
     assert stored
     assert not [one for one in stored if "X-Amz-Signature" in one]
 
