@@ -60,13 +60,7 @@ class Screen:
         self._table("Seen going to AI, by the logs", columns, going, len(visits.going()))
         found = visits.candidates()
         rows = [
-            (
-                one.domain,
-                f"{one.people:,}",
-                f"{one.events:,}",
-                f"{one.confidence:.0%}",
-                "; ".join(one.reasons),
-            )
+            (one.domain, f"{one.people:,}", f"{one.events:,}", f"{one.confidence:.0%}", " ".join(one.reasons))
             for one in found[: self._top]
         ]
         columns = ("domain", "people", "visits", "sure", "why")

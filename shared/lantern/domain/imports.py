@@ -46,7 +46,8 @@ class ImportRecord:
     """One file. `digest` names its content; `connections` are those its people were stored under.
 
     `dropped`: it was sent to the bucket, and is not kept among the tenant's items. Of a log `visits` says
-    what became of its lines, `parts` how far it has been stored, and `same_as` which import had counted it before.
+    what became of its lines, `parts` how far it has been stored, and `same_as` which import had counted it
+    before.
     """
 
     id: str

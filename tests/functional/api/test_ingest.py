@@ -17,7 +17,8 @@ from tests.unit.imports.samples import GAM
 CSV = {"Content-Type": "text/csv"}
 FEED = "user,app,client_id\nada@x.example,ChatGPT,c1\n"
 UPLOAD: dict[str, Any] = {
-    "kind": "logs", "content_type": "application/gzip", "size": 12, "sha256": hashlib.sha256(b"x").hexdigest(),
+    "kind": "logs", "content_type": "application/gzip", "size": 12,
+    "sha256": hashlib.sha256(b"x").hexdigest(),
 }  # fmt: skip
 
 
@@ -141,9 +142,7 @@ def test_an_address_is_given_for_one_file(world: World, planted: Planted, api: C
     assert waiting(world, planted) == [body["upload_id"]]
 
 
-def test_an_address_is_told_once_and_never_kept(
-    planted: Planted, api: Client, dynamo: MemoryDynamo
-) -> None:
+def test_an_address_is_told_once_and_never_kept(planted: Planted, api: Client, dynamo: MemoryDynamo) -> None:
     headers = {"Idempotency-Key": "upload-0001"}
     first = api("POST", "/v1/ingest/uploads", UPLOAD, headers=headers)
     again = api("POST", "/v1/ingest/uploads", UPLOAD, headers=headers)

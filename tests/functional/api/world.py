@@ -242,6 +242,7 @@ class Planted:
     entry_id: str
     client_id: str
     import_id: str
+    upload_id: str
     asset_id: str
     vendor_id: str = "openai"
     provider: str = "google"
@@ -419,6 +420,21 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
             bad=(BadLine(2, canary),),
         )
     )
+    upload = store.imports.put(
+        ImportRecord(
+            id=ids.time_id("imp", NOW, noise.randbytes),
+            state="uploading",
+            format="",
+            title=canary,
+            size=1,
+            digest="d",
+            created_at=NOW,
+            created_by=f"key:{canary}",
+            kind="logs",
+            dropped=True,
+            media_type="text/csv",
+        )
+    )
     asset = Asset(
         id=ids.asset_id(cid, "api_key", f"native-{number}"),
         connection_id=cid,
@@ -445,5 +461,6 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         entry_id=entry.id,
         client_id=f"catalogued-{canary}",
         import_id=imported.id,
+        upload_id=upload.id,
         asset_id=asset.id,
     )

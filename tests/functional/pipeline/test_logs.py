@@ -1,4 +1,4 @@
-"""A log through the whole pipeline: web apps, the people who went there, use, bytes; in parts, twice, cut short."""
+"""A log through the pipeline: web apps, the people who went there, use, bytes; in parts, twice, cut short."""
 
 import gzip
 import hashlib

@@ -160,8 +160,10 @@ def test_a_file_that_has_come_is_read_for_the_tenant_in_its_key() -> None:
 
 def test_what_is_no_upload_is_passed_over() -> None:
     sent: list[Work] = []
-    keys = ("imp_1", "ABC/imp_1", "abcdefghij0123456789/../imp_1", "abcdefghij0123456789/job_1",
-            "abcdefghij0123456789/imp_1/x", "x/abcdefghij0123456789/imp_1", "abcdefghij0123456789/imp_1%0a")  # fmt: skip
+    keys = (
+        "imp_1", "ABC/imp_1", "abcdefghij0123456789/../imp_1", "abcdefghij0123456789/job_1",
+        "abcdefghij0123456789/imp_1/x", "x/abcdefghij0123456789/imp_1", "abcdefghij0123456789/imp_1%0a",
+    )  # fmt: skip
     assert routing.announce(_dropped(*keys), sent.append) == 0
     assert not sent
 

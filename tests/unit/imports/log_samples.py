@@ -1,13 +1,16 @@
-"""One small good sample of every log format; each holds Ada's visit to ChatGPT on 2026-01-05 among its lines."""
+"""A small good sample of every log format; each holds Ada's visit to ChatGPT on 2026-01-05."""
 
 import json
 from typing import Any
 
 ZSCALER = (
-    '"Mon Jan  5 15:29:11 2026","ada@x.example","HTTPS","chatgpt.com/backend-api/conversation","Allowed","ChatGPT",'
-    '"AI & ML","7200","14061","0","0","Business Use","AI","Generative AI","None","None","0","None","None","HQ",'
+    '"Mon Jan  5 15:29:11 2026","ada@x.example","HTTPS","chatgpt.com/backend-api/conversation","Allowed",'
+    '"ChatGPT",'
+    '"AI & ML","7200","14061","0","0","Business Use","AI","Generative AI","None","None","0","None",'
+    '"None","HQ",'
     '"Sales","172.17.3.49","66.211.175.229","POST","200","curl/7.68.0"\n'
-    '"Mon Jan  5 15:30:11 2026","ben@x.example","HTTPS","claude.ai/","Blocked","Claude","AI & ML","72","0","0","0"\n'
+    '"Mon Jan  5 15:30:11 2026","ben@x.example","HTTPS","claude.ai/","Blocked","Claude","AI & ML",'
+    '"72","0","0","0"\n'
 )
 ZSCALER_EVENT: dict[str, Any] = {
     "datetime": "2026-01-05 15:29:11", "reason": "Allowed", "event_id": "1", "protocol": "HTTPS",
@@ -30,7 +33,8 @@ UMBRELLA_DNS = (
 )
 UMBRELLA_WEB = (
     '"2026-01-05 15:29:11","ADAS-MAC","192.192.192.135","1.1.1.91", "3.4.5.6","","ALLOWED",'
-    '"https://chatgpt.com/c/1","","Mozilla/5.0 (Macintosh; x, y)","200","7200","14061","","","Generative AI","","",'
+    '"https://chatgpt.com/c/1","","Mozilla/5.0 (Macintosh; x, y)","200","7200","14061","","",'
+    '"Generative AI","","",'
     '"","","","Roaming Computers","","ADAS-MAC, Ada (ada@x.example)","Roaming Computers, AD Users","POST"\n'
 )
 SQUID = (

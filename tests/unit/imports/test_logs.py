@@ -1,4 +1,4 @@
-"""Logs of the web: what each vendor's is recognised by, and that hostile lines cost themselves and nothing else."""
+"""Logs of the web: each vendor's is recognised, and hostile lines cost themselves and nothing else."""
 
 import gzip
 import json
@@ -144,8 +144,13 @@ def test_a_time_is_a_day_of_utc(written: str | int, day: date) -> None:
     assert fields.utc_day(written) == day
 
 
-@pytest.mark.parametrize("written", ["", "yesterday", "2026-13-05 10:00:00", "05/Foo/2026:00:30:00 +0100", None,
-                                     True, "99999999999999999999", "1999-01-05 10:00:00", "Mon Foo  5 15:29:11 2026"])  # fmt: skip
+@pytest.mark.parametrize(
+    "written",
+    [
+        "", "yesterday", "2026-13-05 10:00:00", "05/Foo/2026:00:30:00 +0100", None, True,
+        "99999999999999999999", "1999-01-05 10:00:00", "Mon Foo  5 15:29:11 2026",
+    ],
+)  # fmt: skip
 def test_what_is_no_time_is_named(written: object) -> None:
     with pytest.raises(ValueProblemError, match="time"):
         fields.utc_day(written)

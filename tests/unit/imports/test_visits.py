@@ -84,8 +84,10 @@ def row(host: str, user: str | None = "ada@x.example", out: int | None = 1, day:
 
 def test_lines_add_up_by_account_product_and_day() -> None:
     earlier = date(2026, 1, 4)
-    visits = folded(row("a.ai"), row("a.ai", out=5), row("a.ai", "ADA@x.example", None), row("a.ai", day=earlier),
-                    row("b.ai", "ben"), row("a.ai", None), row("shop.com"))  # fmt: skip
+    visits = folded(
+        row("a.ai"), row("a.ai", out=5), row("a.ai", "ADA@x.example", None), row("a.ai", day=earlier),
+        row("b.ai", "ben"), row("a.ai", None), row("shop.com"),
+    )  # fmt: skip
     assert {tuple(one) for one in visits.visits()} == {
         ("ada@x.example", "a.ai", DAY, 3, 6, 6),
         ("ada@x.example", "a.ai", earlier, 1, 1, 2),

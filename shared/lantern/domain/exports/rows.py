@@ -94,9 +94,9 @@ class BadRow(NamedTuple):
 class VisitRow(NamedTuple):
     """One line of a log of the web: somebody went somewhere.
 
-    `host` is a name or an address as it was asked for, lower case, ASCII. `user` is an e-mail address or a name,
-    None where the log names nobody. Bytes are None where the log does not tell them. `blocked`: the gateway
-    refused it, so nobody arrived.
+    `host` is a name or an address as it was asked for, lower case, ASCII. `user` is an e-mail address or a
+    name, None where the log names nobody. Bytes are None where the log does not tell them. `blocked`: the
+    gateway refused it, so nobody arrived.
     """
 
     line: int
