@@ -1,4 +1,4 @@
-"""Read how apps are used: each day once it is complete, and 180 days back, newest first.
+"""Read how apps are used: each day once it is complete, and as far back as is remembered, newest first.
 
 One window of time says what has been read without a hole; it grows by slices, forward before backward. A
 slice is read whole, then folded into the stored weeks under its own name, then the window takes it in: a
@@ -108,8 +108,9 @@ def _plan(task: Discovery) -> Plan | None:
     longest = timedelta(seconds=stored.longest_s) if stored else LONGEST
     now = task.clock.now()
     # What the provider has forgotten by now is not read: its silence would pass for knowledge.
-    floor = max(task.connection.connected_at, now - timedelta(days=1)) - HISTORY
-    found = _missing(window, floor, now, longest)
+    memory = min(HISTORY, timedelta(days=task.connector.manifest.history_days))
+    floor = max(task.connection.connected_at, now - timedelta(days=1)) - memory
+    found = _missing(window, floor, now, longest, memory)
     if found is None:
         return None
     plan = Plan(*found, longest.total_seconds(), back=window is None or found[1] <= window.complete_from)
@@ -129,10 +130,10 @@ def _stands(plan: Plan, window: UseWindow | None) -> bool:
 
 
 def _missing(
-    window: UseWindow | None, floor: datetime, now: datetime, longest: timedelta
+    window: UseWindow | None, floor: datetime, now: datetime, longest: timedelta, memory: timedelta
 ) -> tuple[datetime, datetime] | None:
     settled = now - SETTLED
-    if window is None or window.complete_until < now - HISTORY:
+    if window is None or window.complete_until < now - memory:
         # Never read, or not for so long that the provider has forgotten what lies between.
         return settled - longest, settled
     if settled - window.complete_until >= DUE:
