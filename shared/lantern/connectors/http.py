@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,9 +75,12 @@ class RequestAuthorizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. `quotas` names what it spends; `json` and `form` are bodies (at most one of them)."""
+    """One call. `json` and `form` are bodies (at most one of them).
 
-    method: Literal["GET", "POST", "DELETE"]
+    `quotas` names what it spends, as often as it costs.
+    """
+
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     json: Mapping[str, Any] | None = None
@@ -275,8 +279,8 @@ class HttpClient:
     def admit(self, quotas: tuple[str, ...], halt: Halt) -> Admission | None:
         """Wait for the right to send one call; None when told to stop first."""
         given: list[tuple[str, float]] = []
-        for name in quotas:
-            at = self._limiters[name].acquire(halt)
+        for name, cost in Counter(quotas).items():
+            at = self._limiters[name].acquire(halt, cost)
             if at is None:
                 self._settle(Admission(tuple(given)), None)
                 return None

@@ -14,7 +14,7 @@ from lantern.connectors.protocol import Clock, Quota
 Random = Callable[[], float]
 """Source of uniform numbers in [0, 1), injected."""
 
-_WHOLE = 1.0 - 1e-9  # a wait computed in floats may end a hair early
+_WHOLE = 1.0 - 1e-6  # a wait computed in floats may end a hair early, the more so long after the clock began
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +63,22 @@ class Pace:
         self._suspicion = 0.0
         self.rate = self._tuning.share * self._full
 
-    def take(self, now: float) -> float:
-        """Take the right to one call: 0.0 when it may go now, else seconds to wait before asking again."""
+    def take(self, now: float, cost: int = 1) -> float:
+        """Take the right to one call: 0.0 when it may go now, else seconds to wait before asking again.
+
+        A call that costs more than what may be caught up at once is given when that much is there, and what
+        comes after it waits the longer.
+        """
         self._advance(now)
         held = max(self._paused_until, self._spent_until)
         if now < held:
             return held - now
         if self._probe_out:
             return self._tuning.probe_poll_s
-        if self._tokens < _WHOLE:
-            return (1.0 - self._tokens) / self.rate
-        self._tokens = max(0.0, self._tokens - 1.0)
+        needed = min(float(cost), self._burst)
+        if self._tokens < needed * _WHOLE:
+            return (needed - self._tokens) / self.rate
+        self._tokens = max(needed - cost, self._tokens - cost)
         self._probe_out = self._probing
         return 0.0
 
@@ -138,7 +143,7 @@ class Pace:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the calls under one limiter."""
+    """What became of the calls under one limiter: how much of the quota was taken, how many were refused."""
 
     sent: int = 0
     refused: int = 0
@@ -160,15 +165,19 @@ class Limiter:
         """Calls a second allowed at the moment."""
         return self._pace.rate
 
-    def acquire(self, halt: Halt) -> float | None:
-        """Wait for the right to one call; the time it was given, or None when told to stop first."""
+    def acquire(self, halt: Halt, cost: int = 1) -> float | None:
+        """Wait for the right to one call; the time it was given, or None when told to stop first.
+
+        `cost` is what the call takes of the quota. It is waited for as a whole: after a refusal one call at a
+        time is let through, and one that took its share bit by bit would wait for itself.
+        """
         with self._turnstile:
             while not halt.passed():
                 with self._state:
                     now = self._clock.monotonic()
-                    wait = self._pace.take(now)
+                    wait = self._pace.take(now, cost)
                     if wait <= 0.0:
-                        self.tally.sent += 1
+                        self.tally.sent += cost
                         return now
                 halt.sleep(wait)
         return None

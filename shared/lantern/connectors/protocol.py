@@ -28,12 +28,14 @@ Feature = Literal[
     "revoke",
     "apps",
     "sessions",
+    "unassign",
+    "agents",
 ]
 """What a connector can do.
 
 `grants`, `applications`, `assignments`, `extensions`, `passwords`, `assets`: what it lists. `activity`,
-`changes`, `delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `apps`, `sessions`:
-what it acts on.
+`changes`, `delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `unassign`, `apps`,
+`agents`, `sessions`: what it acts on.
 """
 ActionKind = Literal[
     "revoke_grant",

@@ -38,7 +38,9 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
         "connection.full": lambda: run.full_run(task, work),
         "connection.changes": lambda: _changes(task, platform, address),
         "connection.use": lambda: _use(task),
-        "connection.channels": lambda: _may(task, "push") and renew_channels(task, platform, address),
+        "connection.channels": lambda: (
+            _may(task, "push") and renew_channels(task, platform, address, lost=work.body.get("lost"))
+        ),
         "connection.assets": lambda: _may(task, "assets") and assets.read_assets(task),
         "bundle.read": lambda: hints.read_bundle(task, work),
     }
