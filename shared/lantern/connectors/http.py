@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal, Protocol
@@ -74,6 +75,23 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Heeded:
+    """What the headers of a refusal say: words for the status table, and seconds to wait (None: nothing)."""
+
+    codes: frozenset[str] = frozenset()
+    retry_after_s: float | None = None
+
+
+Heed = Callable[[int, Mapping[str, str], frozenset[str], datetime], Heeded]
+"""Reads the headers of a refusal: status, headers, the body's words, and the time it is now."""
+
+
+def heed_nothing(_status: int, _headers: Mapping[str, str], _codes: frozenset[str], _now: datetime) -> Heeded:
+    """Headers of no meaning but `Retry-After`, which is read for every provider."""
+    return Heeded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,10 @@ class HttpClient:
         limiters: by the quota names that requests carry.
         auth: sets the `Authorization` header of authorised requests.
         codes: finds the provider's own words in an error body.
+        heed: finds more of them, and how long to wait, in the headers of a refusal.
+        headers: sent with every call.
+        refused: finds the words of a refusal in the body of a 2xx answer, where a provider refuses so; None
+            where the body is no refusal.
     """
 
     def __init__(
@@ -196,6 +218,9 @@ class HttpClient:
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
         codes: Callable[[Any], frozenset[str]] = error_codes,
+        heed: Heed = heed_nothing,
+        headers: Mapping[str, str] | None = None,
+        refused: Callable[[Any], frozenset[str] | None] = lambda _: None,
     ) -> None:
         self._session = session
         self._table = table
@@ -206,6 +231,9 @@ class HttpClient:
         self._retry = retry or RetryPolicy()
         self._limits = limits or Limits()
         self._codes = codes
+        self._heed = heed
+        self._headers = {"Accept": "application/json", **(headers or {})}
+        self._refused = refused
 
     def admit(self, quotas: tuple[str, ...], halt: Halt) -> Admission | None:
         """Wait for the right to send one call; None when told to stop first."""
@@ -290,7 +318,7 @@ class HttpClient:
                 limiter.answered(at)
 
     def _send(self, request: Request, header: str | None, halt: Halt) -> Reply:
-        headers = {"Accept": "application/json"} | ({"Authorization": header} if header else {})
+        headers = self._headers | ({"Authorization": header} if header else {})
         limits = self._limits
         try:
             with self._session.request(
@@ -338,14 +366,21 @@ class HttpClient:
         if 200 <= status < 300:
             if not readable:
                 raise CallError(GARBLED, status=status, detail=_where(request, None))
-            return Reply(status, response.headers, body)
-        codes = self._codes(body)
+            refusal = self._refused(body)
+            if refusal is None:
+                return Reply(status, response.headers, body)
+            codes = refusal
+        else:
+            codes = self._codes(body)
+        heeded = self._heed(status, response.headers, codes, self._clock.now())
+        codes |= heeded.codes
+        wait = heeded.retry_after_s
         raise CallError(
             self._table.resolve(status, codes),
             status=status,
             codes=codes,
             detail=f"{_where(request, None)} answered {status} {' '.join(sorted(codes))}".rstrip(),
-            retry_after_s=self._retry_after(response.headers.get("Retry-After")),
+            retry_after_s=self._retry_after(response.headers.get("Retry-After")) if wait is None else wait,
         )
 
     def _retry_after(self, value: str | None) -> float | None:

@@ -66,12 +66,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A believed message and what to answer; the body is sent as plain text or JSON, never as HTML."""
+    """A believed message and what to answer; the body is sent as plain text or JSON, never as HTML.
+
+    `headers` are further ones that the provider's own protocol knows.
+    """
 
     told: tuple[Told, ...] = ()
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
     body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Receive = Callable[[PushRequest, Known, datetime], Receipt]

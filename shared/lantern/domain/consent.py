@@ -38,6 +38,7 @@ Refusal = Literal[
     "missing_permissions",
     "consumer_account",
     "not_administrator",
+    "awaits_approval",
     "other_organisation",
     "link_invalid",
     "suspended",

@@ -121,12 +121,16 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class ObservedGrant:
-    """A grant as the provider listed it just now."""
+    """A grant as the provider listed it just now.
+
+    `told` False: it did not say what the app may do. `scopes` are empty then; what is known of them stays.
+    """
 
     app: App
     scopes: frozenset[str]
     granted_on: date | None = None
     source: GrantSource = "consent"
+    told: bool = True
 
     @property
     def scope_set(self) -> str:
@@ -231,6 +235,8 @@ def _fold(
         app, after = item.app.id, item.scope_set
         seen.add(app)
         before = known.get(app)
+        if before is not None and not item.told:
+            after = before.scope_set
         granted_on = item.granted_on or _latest(dates.get(app), before.granted_on if before else None)
         if before is None:
             grants.append(Grant(app, after, first_seen=today, granted_on=granted_on, source=item.source))

@@ -45,8 +45,9 @@ class SalesforceRig:
 
     api_paths: ClassVar[str] = "^/services/data/"
     secret_paths: ClassVar[str] = "^/services/"
-    revoke_call: ClassVar[dict[str, str]] = {"path": "/oauth2/revoke$", "method": "POST"}
-    removable: ClassVar[tuple[str, ...]] = RIGHTS
+    act_paths: ClassVar[tuple[str, str]] = ("/oauth2/revoke$", "POST")
+    needed: ClassVar[tuple[str, ...]] = RIGHTS
+    remaining_access_s: ClassVar[int] = registry.manifest("salesforce").access_token_lifetime_s
 
     def secrets(self) -> list[str]:
         """Whatever must be in no log."""

@@ -58,6 +58,10 @@ class Dispatcher:
         self._counters = counters
         self._clock = clock
 
+    def place(self, request: Request) -> str:
+        """What a fault rule's `path` is searched in."""
+        return request.path
+
     def handle(self, request: Request) -> Response:
         """Answer, or raise `DroppedError`."""
         route = self._router.find(request.method, request.path)
@@ -69,7 +73,7 @@ class Dispatcher:
         self._counters.begin(name)
         status, reason = 0, ""
         try:
-            strikes = self._faults.striking(request.method, request.path)
+            strikes = self._faults.striking(request.method, self.place(request))
             response, reason = self._run(handler, request, parts, strikes)
             status = response.status
             return response

@@ -20,10 +20,12 @@ from lantern.runtime.api import (
     jobs,
     keys,
     openapi,
+    persons,
     principals,
     risk,
     runs,
     tenant,
+    vendor_reach,
     vendors,
 )
 from lantern.runtime.api.gateway import Event, Response
@@ -43,8 +45,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     *catalog.ROUTES,
     *assets.ROUTES,
     *vendors.ROUTES,
+    *vendor_reach.ROUTES,
     *risk.ROUTES,
     *principals.ROUTES,
+    *persons.ROUTES,
     *grants.ROUTES,
     *findings.ROUTES,
     *jobs.ROUTES,

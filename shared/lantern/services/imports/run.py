@@ -144,7 +144,9 @@ def _finish(
     store: TenantStore, record: ImportRecord, connections: list[Connection], touched: list[str], now: datetime
 ) -> ImportRecord:
     """Everything that follows, in one transaction; the content goes last."""
-    works = [Work(store.tenant_id, "score.run", cid, cause=record.id) for cid in touched]
+    works = [
+        Work(store.tenant_id, "score.run", cid, {"import_id": record.id}, cause=record.id) for cid in touched
+    ]
     event = AuditEvent(
         SYSTEM,
         "import.finished",

@@ -136,6 +136,13 @@ WORDINGS: Final[Mapping[Refusal, Wording]] = {
             "If you are one with another account, start again with that.",
         ),
     ),
+    "awaits_approval": Wording(
+        403,
+        "An administrator has to agree first",
+        "{provider} passed your request on; until it is granted, nothing is connected.",
+        ("Ask {admin} to grant the request and then to open the same address here.",),
+        again=False,
+    ),
     "other_organisation": Wording(
         409,
         "This is another organisation",
