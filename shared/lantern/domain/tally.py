@@ -44,8 +44,8 @@ class AppTally:
     `groups` counts grants that are alike; `untouched` are kinds of data whose API the app never called;
     `weeks` are events in the last whole weeks, oldest first. Both are None where not known. `departed` counts
     holders who left by whichever account; `shared` those that are no single person's. `given` counts grants
-    by the ISO week in which they were given, as far as that is known. `anomalies` stand out in the use of all,
-    `accounts` in that of single accounts; the latter are None where they were not looked at now.
+    by the ISO week in which they were given, as far as that is known. `anomalies` stand out in the use of
+    all, `accounts` in that of single accounts; the latter are None where they were not looked at now.
     """
 
     holders: int = 0
