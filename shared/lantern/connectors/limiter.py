@@ -14,7 +14,7 @@ from lantern.connectors.protocol import Clock, Quota
 Random = Callable[[], float]
 """Source of uniform numbers in [0, 1), injected."""
 
-_WHOLE = 1.0 - 1e-9  # a wait computed in floats may end a hair early
+_WHOLE = 1.0 - 1e-6  # a wait computed in floats may end a hair early, the more so long after the clock began
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Pace:
         self._at: float | None = None
         self._ceiling: float | None = None
         self._paused_until = float("-inf")
+        self._spent_until = float("-inf")
         self._reacted_at = float("-inf")
         self._pauses = 0
         self._probing = False
@@ -69,8 +70,9 @@ class Pace:
         comes after it waits the longer.
         """
         self._advance(now)
-        if now < self._paused_until:
-            return self._paused_until - now
+        held = max(self._paused_until, self._spent_until)
+        if now < held:
+            return held - now
         if self._probe_out:
             return self._tuning.probe_poll_s
         needed = min(float(cost), self._burst)
@@ -114,6 +116,19 @@ class Pace:
         self._reacted_at = now
         self._tokens = 1.0
         self._probing, self._probe_out = True, False
+
+    def told(self, now: float, full: float, reset_s: float | None = None) -> None:
+        """The provider says how many calls a second are allowed; `reset_s`: none are left till then."""
+        if full > 0 and full != self._full:
+            self._advance(now)
+            scale, self._full = full / self._full, full
+            self._burst = max(1.0, self._burst * scale)
+            self._tokens = min(self._tokens, self._burst)
+            self.rate = min(self._tuning.share * full, self.rate * scale)
+            self._ceiling = None if self._ceiling is None else self._ceiling * scale
+        if reset_s is not None:
+            # Not the pause of a refusal: that one ends with a probe, which may bring this very news.
+            self._spent_until = max(self._spent_until, now + reset_s)
 
     def _advance(self, now: float) -> None:
         elapsed = max(0.0, now - (now if self._at is None else self._at))
@@ -176,6 +191,11 @@ class Limiter:
         """The call ended in a way that may be a refusal."""
         with self._state:
             self._pace.suspected(self._clock.monotonic(), sent_at, jitter=self._random())
+
+    def told(self, full: float, reset_s: float | None) -> None:
+        """The provider says how many calls a second are allowed, or that none are left for `reset_s`."""
+        with self._state:
+            self._pace.told(self._clock.monotonic(), full, reset_s)
 
     def refused(self, sent_at: float, retry_after_s: float | None) -> None:
         """The call was refused for lack of quota."""

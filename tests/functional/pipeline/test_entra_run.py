@@ -35,6 +35,9 @@ def test_a_tenant_is_read_followed_and_acted_on(bench: Bench) -> None:
         assert window is not None
         assert 29 <= (bench.clock.now() - window.complete_from).days <= 31, "Microsoft remembers a month"
         bench.do(Work(bench.store.tenant_id, "connection.assets", bench.connection_id))
+        agents = bench.store.assets.page("agent", bench.connection_id, limit=50, cursor=None).items
+        assert len(agents) == 4
+        assert all(one.asset.owner in bench.stored() for one in agents), "owners are accounts that are known"
 
         victim = next(k for k in rig.people() if not tenant.roles_of(k))
         _later(bench, rig)
