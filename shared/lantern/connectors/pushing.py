@@ -13,6 +13,8 @@ from lantern.connectors.protocol import Hint
 from lantern.domain.errors import LanternError
 
 BODY_LIMIT: Final = 1_000_000
+CHANNEL_LOST: Final = "channel lost"
+"""The event of a hint that says: the provider closed this channel, open another."""
 
 Refused = Literal["unknown_channel", "bad_token", "expired", "too_large", "malformed"]
 """Why a message is not believed: no such channel, a wrong secret or signature, too old, unreadable."""

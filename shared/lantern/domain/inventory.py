@@ -7,7 +7,10 @@ from typing import Literal
 
 from lantern.domain import ids
 
-Provider = Literal["google", "entra", "okta", "slack", "github", "salesforce"]
+ConsentProvider = Literal["google", "entra", "okta", "slack", "github", "salesforce"]
+"""Whom an organisation can connect by a consent."""
+Provider = Literal[ConsentProvider, "web"]
+"""Who names accounts and apps; `web` is what logs of the web name, which no provider vouches for."""
 PrincipalKind = Literal["user", "group", "service", "organisation", "shared"]
 """`service` acts without a person, `shared` is used by several, `organisation` is all of them at once."""
 PrincipalStatus = Literal["active", "suspended", "archived", "deleted"]
@@ -31,8 +34,8 @@ GrantSource = Literal[
 `consent`: a person or an administrator let the app act for people. `application`: the app acts for itself.
 `assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`:
 somebody authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: it signs
-in with a password of its own. `use`: it was seen in use, `visit`: its site was seen being visited; neither
-says what else it may do.
+in with a password of its own. `use`: it was seen in use, `visit`: people were seen going there, which gives
+it nothing but what they type or upload; neither says what else it may do.
 """
 Cause = Literal["run", "hint", "act"]
 DeltaKind = Literal["added", "removed", "changed"]

@@ -228,7 +228,7 @@ def _exchange(
             raise RefusedError("provider_unavailable") from None
         if registry.manifest(state.provider).form:
             raise RefusedError("entry_refused", (error.user_message,)) from None
-        raise RefusedError("code_refused") from None
+        raise RefusedError("code_refused", (error.user_message,)) from None
 
 
 def _connect(

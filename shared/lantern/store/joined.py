@@ -156,6 +156,17 @@ class JoinedReader:
             cid: self._store.connections.decode(found[key]) for key, cid in at.items() if key in found
         }
 
+    def activity(self, cid: str, app_id: str) -> tuple[Connection | None, bool, UseWindow | None]:
+        """A connection, whether an app was ever seen, and what is known of use at the connection."""
+        keys = self._store.documents.keys
+        at, app, window = keys.connection(cid), keys.app(app_id, "FACTS"), keys.activity(cid)
+        found = self._store.documents.batch_get([at, app, window])
+        return (
+            self._store.connections.decode(found[at]) if at in found else None,
+            app in found,
+            self._store.use.decode_window(found[window]) if window in found else None,
+        )
+
     def surroundings(
         self,
         connection: Connection,

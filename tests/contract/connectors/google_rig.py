@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -87,6 +87,17 @@ class GoogleRig:
     def again(self) -> Connector:
         """Another connector, as the next message makes one."""
         return registry.connect("google", self.credentials, self.io)
+
+    api_paths: ClassVar[str] = "^/admin/"
+    secret_paths: ClassVar[str] = "^/(admin|token)"
+    revoke_call: ClassVar[dict[str, str]] = {"path": "/tokens/", "method": "DELETE"}
+    removable: ClassVar[tuple[str, ...]] = tuple(
+        need.scope for need in registry.manifest("google").scopes if "admin." in need.scope
+    )
+
+    def secrets(self) -> list[str]:
+        """Whatever must be in no log."""
+        return [self.refresh_token, CLIENT.client_secret, *self.simulator.tokens.access]
 
     def deadline(self, seconds: float = 1e9) -> Deadline:
         return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)

@@ -182,6 +182,8 @@ def test_listings_that_fail_raise(rig: Any, fault: str) -> None:
 def test_an_answer_that_does_not_say_what_it_is_is_no_empty_list(
     rig: Any, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if body == b"[]" and getattr(rig, "empty_is_an_answer", False):
+        pytest.skip("listings are bare arrays: an empty one is an answer")
     people = [p for p in rig.everybody() if p.status == "active"]
     monkeypatch.setattr("requests.Response.iter_content", lambda *_: iter([body]))
     assert all(isinstance(o, Unread) for o in rig.connector.read(people[:5], rig.deadline()))
@@ -328,7 +330,7 @@ def test_secrets_are_in_no_log_and_no_message(provider: str, caplog: pytest.LogC
             except ConnectorError as error:
                 texts += [str(error), repr(error), error.detail, error.user_message]
             rig.clear()
-            access += list(rig.simulator.tokens.access)
+            access += rig.secrets() if hasattr(rig, "secrets") else list(rig.simulator.tokens.access)
         assert texts
         secrets = [rig.refresh_token, getattr(rig, "client_secret", "GOCSPX-simulated"), *access]
         texts += [record.getMessage() for record in caplog.records]

@@ -28,6 +28,7 @@ BODIES: dict[str, Any] = {
 }
 NEEDED = {
     "listAppHolders": ("connection_id",),
+    "listAppActivity": ("connection_id",),
     "listPrincipals": ("connection_id",),
     "listVendorPeople": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),

@@ -14,6 +14,7 @@ from tests.functional.api.world import NOW, Client, Planted, World, plant
 READS = {route.operation: route for route in ROUTES if route.method == "GET"}
 QUERIES = {
     "listAppHolders": ("connection_id",),
+    "listAppActivity": ("connection_id",),
     "listPrincipals": ("connection_id",),
     "listVendorPeople": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),

@@ -12,6 +12,7 @@ import pytest
 
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import (
+    Budget,
     HaltedError,
     Heeded,
     HttpClient,
@@ -376,10 +377,64 @@ def test_next_links_to_elsewhere_are_refused(link: str) -> None:
         ),
         ([], set()),
         (None, set()),
+        ([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}], {"REQUEST_LIMIT_EXCEEDED"}),
+        ([{"errorCode": "not a word"}, "x", None, {"errorCode": 7}, {"errorCode": "B"}], {"B"}),
     ],
 )
 def test_error_codes_of_all_shapes(body: Any, codes: set[str]) -> None:
     assert error_codes(body) == codes
+
+
+class Signer:
+    """Signs each request, and keeps what answers say."""
+
+    def __init__(self) -> None:
+        self.heard_of: list[str] = []
+        self.rejections: list[str] = []
+
+    def headers(self, request: Request, halt: Halt) -> dict[str, str]:
+        return {"Authorization": "Proof token", "Proof": f"{request.method} {len(self.heard_of)}"}
+
+    def heard(self, request: Request, headers: Any) -> None:
+        self.heard_of.append(headers.get("Nonce", ""))
+
+    def rejected(self, header: str) -> None:
+        self.rejections.append(header)
+
+
+def test_headers_can_be_made_for_each_request_and_learn_from_every_answer(serve: Any, made: Any) -> None:
+    url, script = serve((401, b"{}", {"Nonce": "n1"}), (200, b"{}", {"Nonce": "n2"}))
+    signer = Signer()
+    client, clock = made(auth=signer)
+    get(client, url, clock)
+    assert [headers["Proof"] for _, _, headers in script.seen] == ["GET 0", "GET 1"]
+    assert {headers["Authorization"] for _, _, headers in script.seen} == {"Proof token"}
+    assert (signer.heard_of, signer.rejections) == (["n1", "n2"], ["Proof token"])
+    get(client, url, clock, authorised=False)
+    assert "Authorization" not in script.seen[-1][2]
+    assert len(signer.heard_of) == 2
+
+
+def test_the_pace_follows_what_answers_say_of_the_quota(serve: Any, made: Any) -> None:
+    def budget(headers: Any) -> Budget | None:
+        return Budget(int(headers["Most"]), 60.0, int(headers["Left"]), 30.0) if "Most" in headers else None
+
+    url, script = serve(
+        (200, b"{}", {"Most": "600", "Left": "9"}), (429, b"{}", {"Most": "600", "Left": "0"}), ok()
+    )
+    quota = Quota("q", 60, 60.0)
+    clock = Wall()
+    limiter = Limiter(quota, clock, lambda: 0.0)
+    session = new_session()
+    client = HttpClient(
+        session, TABLE, clock=clock, random=lambda: 0.0, limiters={"q": limiter}, budget=budget
+    )
+    get(client, url, clock, quotas=("q",))
+    assert limiter.rate == pytest.approx(0.96 * 600 / 60)
+    get(client, url, clock, quotas=("q",))
+    assert clock.at >= 30.0  # none were left until then
+    assert len(script.seen) == 3
+    session.close()
 
 
 def test_headers_may_decide_what_a_refusal_is_and_how_long_to_wait(serve: Any) -> None:

@@ -305,9 +305,7 @@ def account_hint(body: Any, state: str, event_id: str) -> Hint | None:
     """
     if not isinstance(body, dict) or body.get("kind") != "admin#directory#user":
         return None
-    return Hint(
-        native_id=_text(body, "id"), event=label(state)[:_API_LIMIT], event_id=event_id, about="account"
-    )
+    return Hint(native_id=_text(body, "id"), event=label(state)[:_API_LIMIT], event_id=event_id, account=True)
 
 
 def _text(row: Any, name: str) -> str:

@@ -9,6 +9,7 @@ from lantern.domain.apps import AppView, RiskOverride, Verdict
 from lantern.domain.compliance import FrameworkRelevance, Relevance, RuleKind
 from lantern.domain.risk import Assessment, level_of
 from lantern.domain.tally import unflagged
+from lantern.runtime.api.activity import AnomaliesAnswer, anomalies
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Instant, Strict
 from lantern.runtime.preconditions import revision_etag
@@ -75,6 +76,13 @@ class AbuseAnswer(Stored):
     source: str
 
 
+class SeenAnswer(Stored):
+    """What was seen going to the app in the last twelve weeks that are known: how much, never what."""
+
+    bytes_out: int = Field(description="Bytes that people sent there.")
+    bytes_in: int | None = Field(description="Bytes that came from there.")
+
+
 class GrantGroupAnswer(Answer):
     """Grants of the app that are alike, and their risk. Null is not known."""
 
@@ -135,6 +143,12 @@ class RiskAnswer(Answer):
     data: list[str] | None = Field(description="Kinds of data that its permissions reach.")
     unused: list[str] | None = Field(
         description="Permissions held and never seen in use; null where use is not known."
+    )
+    anomalies: AnomaliesAnswer | None = Field(
+        description="What stands out in its use; null while less than seven whole weeks of it are known."
+    )
+    seen: SeenAnswer | None = Field(
+        description="What was seen going there, beside what it can reach; null where nobody counts it."
     )
     grants: list[GrantGroupAnswer] | None = Field(description="Risk of its grants, the worst kinds first.")
     compliance: list[FrameworkAnswer] | None
@@ -214,6 +228,8 @@ def _answer(view: AppView, reference: Reference, now: datetime) -> RiskAnswer:
         vendor_id=profile.id if profile else None,
         data=body.get("data"),
         unused=body.get("unused"),
+        anomalies=anomalies(body.get("anomalies")),
+        seen=SeenAnswer.model_validate(body["seen"]) if body.get("seen") else None,
         grants=None if groups is None else [_group(group) for group in groups],
         compliance=None if compliance is None else [_framework(one) for one in compliance],
     )

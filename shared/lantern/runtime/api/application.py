@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from lantern.runtime.api import (
+    activity,
     app_risk,
     apps,
     assets,
@@ -16,6 +17,7 @@ from lantern.runtime.api import (
     findings,
     grants,
     imports,
+    ingest,
     jobs,
     keys,
     openapi,
@@ -38,8 +40,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     *connections.ROUTES,
     *runs.ROUTES,
     *imports.ROUTES,
+    *ingest.ROUTES,
     *apps.ROUTES,
     *app_risk.ROUTES,
+    *activity.ROUTES,
     *catalog.ROUTES,
     *assets.ROUTES,
     *vendors.ROUTES,

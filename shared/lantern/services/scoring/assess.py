@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lantern.domain.anomalies import LEAST_HISTORY
 from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.facts import ScopeSetView
 from lantern.domain.identification import AppFacts, Identification, identify
@@ -116,6 +117,8 @@ def judge(
         "access": sorted({one.access for one in classes if one.access}),
         "unused": _shown(trusted.unused),
         "use_change": trusted.use_change,
+        "anomalies": _odd(whole),
+        "seen": None if whole.sent is None else {"bytes_out": whole.sent, "bytes_in": whole.received},
         "grants": grant_groups(trusted, whole, by_set, around.weights, _GROUPS),
         "tallies": tallies,
         "reach": _reach(knowledge, app, tallies, scope_sets),
@@ -154,6 +157,13 @@ def _reach(
 def _known_long(app: App, now: datetime) -> bool:
     """Whether an app is here for long enough to have used what it may do."""
     return app.first_seen is not None and (now - app.first_seen).days >= LEAST_DAYS
+
+
+def _odd(whole: StoredTally) -> dict[str, Any] | None:
+    """What stands out in its use; None where too little of it is known to tell."""
+    if whole.weeks is None or len(whole.weeks) <= LEAST_HISTORY:
+        return None
+    return {"app": whole.anomalies, "accounts": whole.accounts, "odd_accounts": whole.odd_accounts}
 
 
 def _shown(scopes: tuple[ScopeClass, ...] | None) -> list[str] | None:

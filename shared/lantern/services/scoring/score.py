@@ -11,6 +11,7 @@ from typing import Final
 
 from lantern.connectors.protocol import Clock
 from lantern.domain import ids
+from lantern.domain.anomalies import app_anomalies
 from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.facts import (
@@ -34,6 +35,7 @@ from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.scoring import catalogs, people, reach, reading
+from lantern.services.scoring.activity import look_at_accounts, note_looked
 from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies, views
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.services.scoring.trusting import personal
@@ -139,12 +141,15 @@ def score_run(task: Scoring, connection_id: str) -> int:
     )
     tallies = _tally(task, part)
     _used(task, connection, tallies)
+    looked = look_at_accounts(store, connection, tallies, _WEEKS)
     known = {view.app_id: view for view in store.apps.all_views()}
     for app_id, view in known.items():
         # An app that lost its last holder here is judged again too.
         if connection_id in stored_tallies(view.risk.body if view.risk else None):
             tallies.setdefault(app_id, AppTally())
     judged = _judge(task, connection, {a: known[a] for a in tallies if a in known}, tallies, len(bundles))
+    if looked:
+        note_looked(store, connection, looked, task.clock.now())
     existing = reading.all_findings(store)
     return _follow(task, part, judged, existing)
 
@@ -267,6 +272,13 @@ def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]
     for app_id, tally in tallies.items():
         use = uses.get(app_id, AppUse())
         tally.weeks = tuple(use.weeks.get(week, 0) for week in weeks)
+        given = tuple(tally.given[week] for week in weeks)
+        before = bool(weeks) and any(week < weeks[0] for week in tally.given)
+        tally.anomalies = app_anomalies(
+            connection.id, weeks, tally.weeks, use.first, given, given_before=before
+        )
+        tally.sent = sum(use.sent.values()) if use.sent else None
+        tally.received = sum(use.received.values()) if use.received else None
         tally.untouched = untouched(
             ApiUse(frozenset(use.apis), reported, window.since, window.until), reaches
         )
@@ -303,7 +315,7 @@ def _judge(
     combined: dict[str, dict[str, StoredTally]] = {}
     for app_id, view in known.items():
         kept = stored_tallies(view.risk.body if view.risk else None)
-        combined[app_id] = kept | {connection.id: stored(tallies[app_id])}
+        combined[app_id] = kept | {connection.id: stored(tallies[app_id], kept.get(connection.id))}
     wanted = {key for parts in combined.values() for tally in parts.values() for key in tally.scope_sets}
     scope_sets = store.apps.scope_sets(wanted)
     around = Around(now, size, store.risk.weights(), store.apps.product_decisions())
