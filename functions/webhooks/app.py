@@ -11,6 +11,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     wiring_platform.logging_once("webhooks")
     receipt = push.handle(wiring_edges.receiver(), lambda: web.read(event), event.get("httpMethod", "POST"))
     headers = {
+        **receipt.headers,
         "Cache-Control": "no-store",
         "Content-Type": receipt.content_type,
         "X-Content-Type-Options": "nosniff",

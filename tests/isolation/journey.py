@@ -107,6 +107,7 @@ def _read(acme: Customer) -> None:
         f"/v1/apps/{app}",
         f"/v1/apps/{app}/risk",
         f"/v1/apps/{app}/holders?connection_id={connection}",
+        f"/v1/apps/{app}/activity?connection_id={connection}",
         f"/v1/principals/{principal}",
         f"/v1/principals/{principal}/grants?connection_id={connection}",
         f"/v1/grants?finding_id={finding}",

@@ -6,6 +6,7 @@ For tests of what services do with a connector. The connector itself is tested a
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from lantern.connectors.protocol import (
     Action,
@@ -15,9 +16,11 @@ from lantern.connectors.protocol import (
     ChannelRequest,
     Consent,
     Deadline,
+    Health,
     Hint,
     HistoryPage,
     Manifest,
+    Organisation,
     PrincipalPage,
     Unread,
     Use,
@@ -28,6 +31,7 @@ from lantern.domain.inventory import App, Observation, ObservedGrant, Principal
 from tests.support.clock import FakeClock
 
 ORGANISATION = "C0example"
+DOMAIN = "example.com"
 MANIFEST = Manifest(
     "google", "Memory", {}, (), (), 3600, frozenset({"grants", "activity", "changes", "push", "revoke"})
 )
@@ -41,6 +45,10 @@ class Account:
     status: str = "active"
     admin: bool = False
     grants: dict[str, frozenset[str]] = field(default_factory=dict)
+    email: str | None = None
+    aliases: tuple[str, ...] = ()
+    kind: str = "user"
+    name: str | None = None
 
 
 @dataclass
@@ -57,8 +65,12 @@ class Event:
 class MemoryProvider:
     """The world behind the connector."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, provider: str = "google", organisation: str = ORGANISATION) -> None:
         self.clock = clock
+        self.provider = provider
+        self.organisation = organisation
+        self.domains: tuple[str, ...] = (DOMAIN,) if provider == "google" else ()
+        self.facts: dict[str, dict[str, Any]] = {}
         self.accounts: dict[str, Account] = {}
         self.names: dict[str, str] = {}
         self.events: list[Event] = []
@@ -68,9 +80,12 @@ class MemoryProvider:
         self.access_gone = False
         self.page_size = 4
 
-    def add(self, native_id: str, *clients: str, status: str = "active", admin: bool = False) -> Account:
-        """Create an account with grants."""
-        account = self.accounts.setdefault(native_id, Account(native_id, status, admin))
+    def add(
+        self, native_id: str, *clients: str, status: str = "active", admin: bool = False, **more: Any
+    ) -> Account:
+        """Create an account with grants; it has an address of its own unless `email` says another."""
+        more.setdefault("email", f"{native_id}@{DOMAIN}")
+        account = self.accounts.setdefault(native_id, Account(native_id, status, admin, **more))
         for client in clients:
             self.consent(native_id, client, "openid")
         return account
@@ -85,6 +100,10 @@ class MemoryProvider:
         at = self.clock.now() - timedelta(days=days_ago)
         self.events.append(Event(at, native_id, client, "activity", api))
 
+    def principal_id(self, native_id: str) -> str:
+        """The id of an account."""
+        return ids.principal_id(self.provider, self.organisation, native_id)
+
     def connector(self, connection_id: str) -> "MemoryConnector":
         """A connector to this world."""
         return MemoryConnector(self, connection_id)
@@ -92,8 +111,8 @@ class MemoryProvider:
     def truth(self) -> dict[str, dict[str, frozenset[str]]]:
         """Grants by principal id and app id."""
         return {
-            ids.principal_id("google", ORGANISATION, a.native_id): {
-                ids.app_id("google", client): scopes for client, scopes in a.grants.items()
+            self.principal_id(a.native_id): {
+                ids.app_id(self.provider, client): scopes for client, scopes in a.grants.items()
             }
             for a in self.accounts.values()
         }
@@ -102,10 +121,9 @@ class MemoryProvider:
 class MemoryConnector:
     """`lantern.connectors.protocol.Connector` over `MemoryProvider`."""
 
-    manifest = MANIFEST
-
     def __init__(self, world: MemoryProvider, connection_id: str) -> None:
         self.world = world
+        self.manifest = replace(MANIFEST, provider=world.provider)
         self._connection = connection_id
 
     def _guard(self) -> None:
@@ -113,17 +131,24 @@ class MemoryConnector:
             raise ConnectorError("config", "Access to the organisation was withdrawn.")
 
     def _principal(self, account: Account) -> Principal:
-        pid = ids.principal_id("google", ORGANISATION, account.native_id)
+        pid = self.world.principal_id(account.native_id)
         return Principal(
             id=pid,
             connection_id=self._connection,
             native_id=account.native_id,
-            kind="user",
+            kind=account.kind,
             status=account.status,
             person_id=ids.person_id(pid),
-            email=f"{account.native_id}@example.com",
+            email=account.email,
+            name=account.name,
             admin=account.admin,
+            aliases=account.aliases,
         )
+
+    def check(self) -> Health:
+        self._guard()
+        world = self.world
+        return Health(Organisation(world.organisation, "Example", world.domains), frozenset(), ())
 
     def principals(self, cursor: str | None) -> PrincipalPage:
         self._guard()
@@ -150,7 +175,8 @@ class MemoryConnector:
     def _grants(self, account: Account) -> Iterator[ObservedGrant]:
         for client, scopes in account.grants.items():
             name = self.world.names.get(client, client)
-            yield ObservedGrant(App(ids.app_id("google", client), "google", client, name), scopes)
+            provider, facts = self.world.provider, self.world.facts.get(client, {})
+            yield ObservedGrant(App(ids.app_id(provider, client), provider, client, name, **facts), scopes)
 
     def principal(self, hint: Hint) -> Principal | None:
         self._guard()

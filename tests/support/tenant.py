@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from lantern.connectors.protocol import Connector, Deadline
@@ -44,6 +44,7 @@ class Bench:
     operators: OperatorCatalog | None = None
     drops: DropBox | None = None
     wrap: Callable[[Connector], Any] = lambda connector: connector
+    others: dict[str, MemoryProvider] = field(default_factory=dict)
 
     @property
     def connection(self) -> Connection:
@@ -70,9 +71,32 @@ class Bench:
         """A deadline some way off."""
         return Deadline(self.clock, self.clock.monotonic() + self.seconds)
 
-    def connector(self, _connection: Connection | None = None) -> Any:
-        """The connection's connector."""
-        return self.wrap(self.world.connector(self.connection_id))
+    def connector(self, connection: Connection | None = None) -> Any:
+        """The connector of a connection; of the first where none is named."""
+        at = connection.id if connection else self.connection_id
+        return self.wrap(self.others.get(at, self.world).connector(at))
+
+    def connect(self, provider: str, number: int = 2) -> tuple[str, MemoryProvider]:
+        """A further connection, to an empty organisation at another provider."""
+        world = MemoryProvider(self.clock, provider, f"O{number}")
+        connection = self.store.connections.put(
+            replace(
+                self.connection,
+                id=f"con_{number:016}",
+                provider=provider,
+                organisation_id=world.organisation,
+                name=provider.title(),
+                connected_at=self.clock.now(),
+                shards=1,
+                domains=(),
+                baseline_at=None,
+                last_full_run=None,
+                last_full_at=None,
+                rev=0,
+            )
+        )
+        self.others[connection.id] = world
+        return connection.id, world
 
     def do(self, work: Work, message_id: str | None = None) -> None:
         """Do one message as its worker would."""
@@ -90,10 +114,12 @@ class Bench:
                 )
                 read_import(tools, work)
             case "discovery":
+                connection = self.store.connections.get(work.connection_id or self.connection_id)
+                assert connection is not None
                 task = Discovery(
                     store=self.store,
-                    connection=self.connection,
-                    connector=self.connector(),
+                    connection=connection,
+                    connector=self.connector(connection),
                     clock=self.clock,
                     deadline=self.deadline(),
                     random=random.Random(self.messages).randbytes,
@@ -110,9 +136,9 @@ class Bench:
                     work,
                 )
 
-    def full(self) -> None:
-        """A full run with everything that follows."""
-        self.do(Work(self.store.tenant_id, "connection.full", self.connection_id))
+    def full(self, connection_id: str | None = None) -> None:
+        """A full run of a connection with everything that follows."""
+        self.do(Work(self.store.tenant_id, "connection.full", connection_id or self.connection_id))
         self.settle()
 
     def settle(self, limit: int = 500) -> None:

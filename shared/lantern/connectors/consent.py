@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from lantern.domain.consent import Refusal
+from lantern.domain.errors import ConnectorError
+
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
@@ -68,11 +71,20 @@ class Identity:
     consumer: bool
 
 
+class ConsentRefusedError(ConnectorError):
+    """A consent that a provider's flow refuses by a word of its own, for the page that the person sees."""
+
+    def __init__(self, refusal: Refusal, detail: str = "") -> None:
+        super().__init__("config", "This consent cannot become a connection.", detail=detail or refusal)
+        self.refusal: Refusal = refusal
+
+
 class ConsentFlow(Protocol):
     """The consent dance of one provider. Every method that calls out raises `ConnectorError`.
 
-    `answers` are the parameters of the callback that are given to `exchange`; a callback without any of
-    them is refused. Where the manifest has a form, its fields are given instead and nobody is sent away.
+    `answers` are the parameters of the callback that are given to `exchange`; a callback that lacks one is
+    refused, unless its name here ends with `?`. Where the manifest has a form, its fields are given instead
+    and nobody is sent away.
     """
 
     @property

@@ -11,12 +11,22 @@ def within(clock: Clock, seconds: float) -> "Halt":
 
 
 class Halt:
-    """A deadline that can also be called early; shared by the threads of one read."""
+    """A deadline that can also be called early; shared by the threads of one read.
 
-    def __init__(self, clock: Clock, deadline: Deadline | None = None) -> None:
+    `outer` is heard too: work within a larger work stops with it, and can be called off by itself.
+    """
+
+    def __init__(
+        self, clock: Clock, deadline: Deadline | None = None, *, outer: "Halt | None" = None
+    ) -> None:
         self._clock = clock
         self._deadline = deadline
+        self._outer = outer
         self._called = False
+
+    def within(self) -> "Halt":
+        """A halt of its own for a part of the work."""
+        return Halt(self._clock, self._deadline, outer=self)
 
     def call(self) -> None:
         """Stop now."""
@@ -24,11 +34,13 @@ class Halt:
 
     def passed(self) -> bool:
         """Whether it is time to stop."""
-        return self._called or (self._deadline is not None and self._deadline.passed())
+        if self._called or (self._outer is not None and self._outer.passed()):
+            return True
+        return self._deadline is not None and self._deadline.passed()
 
     def left_s(self) -> float:
         """Seconds until the deadline; infinite where there is none, never negative."""
-        if self._called:
+        if self._called or (self._outer is not None and self._outer.passed()):
             return 0.0
         return max(0.0, self._deadline.at - self._clock.monotonic()) if self._deadline else float("inf")
 

@@ -3,11 +3,13 @@
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -54,11 +56,31 @@ class Authorizer(Protocol):
         ...
 
 
+@runtime_checkable
+class RequestAuthorizer(Protocol):
+    """An authorizer whose headers are made for one request, and which sees the headers of every answer."""
+
+    def headers(self, request: "Request", halt: Halt) -> Mapping[str, str]:
+        """The headers to send with this request, `Authorization` among them."""
+        ...
+
+    def heard(self, request: "Request", headers: Mapping[str, str]) -> None:
+        """An answer came, of whatever status, with these headers."""
+        ...
+
+    def rejected(self, header: str) -> None:
+        """The provider did not accept `header`: the next one must be fresh."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call. `quotas` names what it spends; `json` and `form` are bodies (at most one of them)."""
+    """One call. `json` and `form` are bodies (at most one of them).
 
-    method: Literal["GET", "POST", "DELETE"]
+    `quotas` names what it spends, as often as it costs.
+    """
+
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     json: Mapping[str, Any] | None = None
@@ -74,6 +96,40 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an answer's headers say of the quota it was counted under.
+
+    `calls` per `seconds` are allowed; `left` of them until `reset_s` from now.
+    """
+
+    calls: int
+    seconds: float
+    left: int
+    reset_s: float
+
+
+ReadBudget = Callable[[Mapping[str, str]], Budget | None]
+"""Reads the headers of any answer; None where they say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heeded:
+    """What the headers of a refusal say: words for the status table, and seconds to wait (None: nothing)."""
+
+    codes: frozenset[str] = frozenset()
+    retry_after_s: float | None = None
+
+
+Heed = Callable[[int, Mapping[str, str], frozenset[str], datetime], Heeded]
+"""Reads the headers of a refusal: status, headers, the body's words, and the time it is now."""
+
+
+def heed_nothing(_status: int, _headers: Mapping[str, str], _codes: frozenset[str], _now: datetime) -> Heeded:
+    """Headers of no meaning but `Retry-After`, which is read for every provider."""
+    return Heeded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +208,22 @@ def error_codes(body: Any) -> frozenset[str]:
 
     They go into logs: what is no plain word (a sentence, an address, a token) is left out.
     """
+    if isinstance(body, list):  # several errors, each with its code
+        words = [row.get("errorCode") for row in body if isinstance(row, Mapping)]
+        return _plain(words)
     if not isinstance(body, Mapping):
         return frozenset()
     error = body.get("error")
-    words: list[Any] = [error]  # RFC 6749 section 5.2
+    words = [error]  # RFC 6749 section 5.2
     if isinstance(error, Mapping):
         rows = [
             row for key in ("errors", "details") for row in error.get(key) or () if isinstance(row, Mapping)
         ]
         words = [error.get("status"), *(row.get("reason") for row in rows)]
+    return _plain(words)
+
+
+def _plain(words: list[Any]) -> frozenset[str]:
     return frozenset(word for word in words if isinstance(word, str) and _CODE.fullmatch(word))
 
 
@@ -175,6 +238,11 @@ class HttpClient:
         limiters: by the quota names that requests carry.
         auth: sets the `Authorization` header of authorised requests.
         codes: finds the provider's own words in an error body.
+        heed: finds more of them, and how long to wait, in the headers of a refusal.
+        headers: sent with every call.
+        refused: finds the words of a refusal in the body of a 2xx answer, where a provider refuses so; None
+            where the body is no refusal.
+        budget: reads what answers say of the quota that a request names first; its limiter follows.
     """
 
     def __init__(
@@ -185,10 +253,14 @@ class HttpClient:
         clock: Clock,
         random: Random,
         limiters: Mapping[str, Limiter],
-        auth: Authorizer | None = None,
+        auth: Authorizer | RequestAuthorizer | None = None,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
         codes: Callable[[Any], frozenset[str]] = error_codes,
+        heed: Heed = heed_nothing,
+        headers: Mapping[str, str] | None = None,
+        refused: Callable[[Any], frozenset[str] | None] = lambda _: None,
+        budget: ReadBudget | None = None,
     ) -> None:
         self._session = session
         self._table = table
@@ -199,12 +271,16 @@ class HttpClient:
         self._retry = retry or RetryPolicy()
         self._limits = limits or Limits()
         self._codes = codes
+        self._heed = heed
+        self._headers = {"Accept": "application/json", **(headers or {})}
+        self._refused = refused
+        self._budget = budget
 
     def admit(self, quotas: tuple[str, ...], halt: Halt) -> Admission | None:
         """Wait for the right to send one call; None when told to stop first."""
         given: list[tuple[str, float]] = []
-        for name in quotas:
-            at = self._limiters[name].acquire(halt)
+        for name, cost in Counter(quotas).items():
+            at = self._limiters[name].acquire(halt, cost)
             if at is None:
                 self._settle(Admission(tuple(given)), None)
                 return None
@@ -259,17 +335,35 @@ class HttpClient:
 
     def _attempt(self, request: Request, halt: Halt, admission: Admission) -> Reply:
         failure: CallError | None = None
-        header = None
+        sent: Mapping[str, str] = {}
         try:
-            header = self._auth.header(halt) if self._auth and request.authorised else None
-            return self._send(request, header, halt)
+            sent = self._authorise(request, halt)
+            return self._send(request, sent, halt)
         except CallError as error:
             failure = error
+            header = sent.get("Authorization")
             if header and self._auth and error.resolution.stale_token:
                 self._auth.rejected(header)
             raise
         finally:
             self._settle(admission, failure)
+
+    def _authorise(self, request: Request, halt: Halt) -> Mapping[str, str]:
+        if self._auth is None or not request.authorised:
+            return {}
+        if isinstance(self._auth, RequestAuthorizer):
+            return self._auth.headers(request, halt)
+        return {"Authorization": self._auth.header(halt)}
+
+    def _heard(self, request: Request, headers: Mapping[str, str]) -> Budget | None:
+        """Pass on what an answer's headers say, whatever its status."""
+        if request.authorised and isinstance(self._auth, RequestAuthorizer):
+            self._auth.heard(request, headers)
+        said = self._budget(headers) if self._budget else None
+        if said and request.quotas:
+            limiter = self._limiters[request.quotas[0]]
+            limiter.told(said.calls / said.seconds, said.reset_s if said.left <= 0 else None)
+        return said
 
     def _settle(self, admission: Admission, failure: CallError | None) -> None:
         refusal = failure.resolution.refusal if failure else "no"
@@ -282,8 +376,8 @@ class HttpClient:
             else:
                 limiter.answered(at)
 
-    def _send(self, request: Request, header: str | None, halt: Halt) -> Reply:
-        headers = {"Accept": "application/json"} | ({"Authorization": header} if header else {})
+    def _send(self, request: Request, authorisation: Mapping[str, str], halt: Halt) -> Reply:
+        headers = {**self._headers, **authorisation}
         limits = self._limits
         try:
             with self._session.request(
@@ -321,6 +415,7 @@ class HttpClient:
 
     def _judge(self, request: Request, response: requests.Response, raw: bytes) -> Reply:
         status = response.status_code
+        said = self._heard(request, response.headers)
         body: Any = None
         readable = True
         if raw:
@@ -331,14 +426,25 @@ class HttpClient:
         if 200 <= status < 300:
             if not readable:
                 raise CallError(GARBLED, status=status, detail=_where(request, None))
-            return Reply(status, response.headers, body)
-        codes = self._codes(body)
+            refusal = self._refused(body)
+            if refusal is None:
+                return Reply(status, response.headers, body)
+            codes = refusal
+        else:
+            codes = self._codes(body)
+        heeded = self._heed(status, response.headers, codes, self._clock.now())
+        codes |= heeded.codes
+        waits = (
+            heeded.retry_after_s,
+            self._retry_after(response.headers.get("Retry-After")),
+            said.reset_s if said and said.left <= 0 else None,
+        )
         raise CallError(
             self._table.resolve(status, codes),
             status=status,
             codes=codes,
             detail=f"{_where(request, None)} answered {status} {' '.join(sorted(codes))}".rstrip(),
-            retry_after_s=self._retry_after(response.headers.get("Retry-After")),
+            retry_after_s=next((wait for wait in waits if wait is not None), None),
         )
 
     def _retry_after(self, value: str | None) -> float | None:

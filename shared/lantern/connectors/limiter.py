@@ -14,7 +14,7 @@ from lantern.connectors.protocol import Clock, Quota
 Random = Callable[[], float]
 """Source of uniform numbers in [0, 1), injected."""
 
-_WHOLE = 1.0 - 1e-9  # a wait computed in floats may end a hair early
+_WHOLE = 1.0 - 1e-6  # a wait computed in floats may end a hair early, the more so long after the clock began
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Pace:
         self._at: float | None = None
         self._ceiling: float | None = None
         self._paused_until = float("-inf")
+        self._spent_until = float("-inf")
         self._reacted_at = float("-inf")
         self._pauses = 0
         self._probing = False
@@ -62,16 +63,22 @@ class Pace:
         self._suspicion = 0.0
         self.rate = self._tuning.share * self._full
 
-    def take(self, now: float) -> float:
-        """Take the right to one call: 0.0 when it may go now, else seconds to wait before asking again."""
+    def take(self, now: float, cost: int = 1) -> float:
+        """Take the right to one call: 0.0 when it may go now, else seconds to wait before asking again.
+
+        A call that costs more than what may be caught up at once is given when that much is there, and what
+        comes after it waits the longer.
+        """
         self._advance(now)
-        if now < self._paused_until:
-            return self._paused_until - now
+        held = max(self._paused_until, self._spent_until)
+        if now < held:
+            return held - now
         if self._probe_out:
             return self._tuning.probe_poll_s
-        if self._tokens < _WHOLE:
-            return (1.0 - self._tokens) / self.rate
-        self._tokens = max(0.0, self._tokens - 1.0)
+        needed = min(float(cost), self._burst)
+        if self._tokens < needed * _WHOLE:
+            return (needed - self._tokens) / self.rate
+        self._tokens = max(needed - cost, self._tokens - cost)
         self._probe_out = self._probing
         return 0.0
 
@@ -110,6 +117,19 @@ class Pace:
         self._tokens = 1.0
         self._probing, self._probe_out = True, False
 
+    def told(self, now: float, full: float, reset_s: float | None = None) -> None:
+        """The provider says how many calls a second are allowed; `reset_s`: none are left till then."""
+        if full > 0 and full != self._full:
+            self._advance(now)
+            scale, self._full = full / self._full, full
+            self._burst = max(1.0, self._burst * scale)
+            self._tokens = min(self._tokens, self._burst)
+            self.rate = min(self._tuning.share * full, self.rate * scale)
+            self._ceiling = None if self._ceiling is None else self._ceiling * scale
+        if reset_s is not None:
+            # Not the pause of a refusal: that one ends with a probe, which may bring this very news.
+            self._spent_until = max(self._spent_until, now + reset_s)
+
     def _advance(self, now: float) -> None:
         elapsed = max(0.0, now - (now if self._at is None else self._at))
         self._at = now if self._at is None else max(self._at, now)
@@ -123,7 +143,7 @@ class Pace:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the calls under one limiter."""
+    """What became of the calls under one limiter: how much of the quota was taken, how many were refused."""
 
     sent: int = 0
     refused: int = 0
@@ -145,15 +165,19 @@ class Limiter:
         """Calls a second allowed at the moment."""
         return self._pace.rate
 
-    def acquire(self, halt: Halt) -> float | None:
-        """Wait for the right to one call; the time it was given, or None when told to stop first."""
+    def acquire(self, halt: Halt, cost: int = 1) -> float | None:
+        """Wait for the right to one call; the time it was given, or None when told to stop first.
+
+        `cost` is what the call takes of the quota. It is waited for as a whole: after a refusal one call at a
+        time is let through, and one that took its share bit by bit would wait for itself.
+        """
         with self._turnstile:
             while not halt.passed():
                 with self._state:
                     now = self._clock.monotonic()
-                    wait = self._pace.take(now)
+                    wait = self._pace.take(now, cost)
                     if wait <= 0.0:
-                        self.tally.sent += 1
+                        self.tally.sent += cost
                         return now
                 halt.sleep(wait)
         return None
@@ -167,6 +191,11 @@ class Limiter:
         """The call ended in a way that may be a refusal."""
         with self._state:
             self._pace.suspected(self._clock.monotonic(), sent_at, jitter=self._random())
+
+    def told(self, full: float, reset_s: float | None) -> None:
+        """The provider says how many calls a second are allowed, or that none are left for `reset_s`."""
+        with self._state:
+            self._pace.told(self._clock.monotonic(), full, reset_s)
 
     def refused(self, sent_at: float, retry_after_s: float | None) -> None:
         """The call was refused for lack of quota."""

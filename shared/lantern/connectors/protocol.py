@@ -28,12 +28,14 @@ Feature = Literal[
     "revoke",
     "apps",
     "sessions",
+    "unassign",
+    "agents",
 ]
 """What a connector can do.
 
 `grants`, `applications`, `assignments`, `extensions`, `passwords`, `assets`: what it lists. `activity`,
-`changes`, `delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `apps`, `sessions`:
-what it acts on.
+`changes`, `delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `unassign`, `apps`,
+`agents`, `sessions`: what it acts on.
 """
 ActionKind = Literal[
     "revoke_grant",
@@ -123,7 +125,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Facts about a provider as typed data: endpoints (by name), permissions, quotas."""
+    """Facts about a provider as typed data: endpoints (by name), permissions, quotas.
+
+    `history_days` is how long the provider remembers use: of what lies before, its silence says nothing.
+    """
 
     provider: Provider
     title: str
@@ -135,6 +140,7 @@ class Manifest:
     acts: Mapping[ActionKind, ActFact] = field(default_factory=lambda: _NO_ACTS)
     push: PushFact | None = None
     form: tuple[FormField, ...] = ()
+    history_days: int = 180
 
 
 _NO_ACTS: Final[Mapping[ActionKind, ActFact]] = MappingProxyType({})
@@ -179,7 +185,8 @@ class Hint:
     """Somebody said that this principal's bundle may have changed; it will be read again.
 
     `native_id` or `email` names the account as the source did. Dates learned on the way are kept in
-    `granted_at` by client id.
+    `granted_at` by client id. `account`: the account itself changed, so that it is asked for anew; a hint by
+    address always is one.
     """
 
     email: str | None = None
@@ -187,6 +194,7 @@ class Hint:
     granted_at: Mapping[str, datetime] = field(default_factory=dict)
     event: str = ""
     event_id: str | None = None
+    account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

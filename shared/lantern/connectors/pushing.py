@@ -13,6 +13,8 @@ from lantern.connectors.protocol import Hint
 from lantern.domain.errors import LanternError
 
 BODY_LIMIT: Final = 1_000_000
+CHANNEL_LOST: Final = "channel lost"
+"""The event of a hint that says: the provider closed this channel, open another."""
 
 Refused = Literal["unknown_channel", "bad_token", "expired", "too_large", "malformed"]
 """Why a message is not believed: no such channel, a wrong secret or signature, too old, unreadable."""
@@ -66,12 +68,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A believed message and what to answer; the body is sent as plain text or JSON, never as HTML."""
+    """A believed message and what to answer; the body is sent as plain text or JSON, never as HTML.
+
+    `headers` are further ones that the provider's own protocol knows.
+    """
 
     told: tuple[Told, ...] = ()
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
     body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Receive = Callable[[PushRequest, Known, datetime], Receipt]

@@ -10,6 +10,8 @@ from lantern.domain.risk.model import level_of
 
 AppStatus = Literal["approved", "restricted", "under_review", "not_allowed"]
 Verdict = Literal["ai", "embedded_ai", "not_ai", "unknown"]
+ProductEvidence = Literal["id", "domain", "publisher"]
+"""What joins an app to its product: the vendor's registration, its domain, or a verified publisher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class AppSummary:
     the verdict, 0 to 1; `risk` is 0-100, None while not assessed; `holders` counts principals.
     `shares` are the packed shares of the risk's factors (`risk.pack_shares`). While people set the risk,
     `risk_computed` is what it would be, and `override_until` when theirs ends. `abused`: a public report
-    of abuse fits it.
+    of abuse fits it. `product_evidence` is None where the app is not joined to a product: a name alone is
+    no reason.
     """
 
     app_id: str
@@ -103,6 +106,7 @@ class AppSummary:
     risk_computed: int | None = None
     override_until: datetime | None = None
     abused: bool = False
+    product_evidence: ProductEvidence | None = None
 
     def at(self, now: datetime) -> "AppSummary":
         """The row as it holds at `now`: an override that has ended gives way to the computed risk."""

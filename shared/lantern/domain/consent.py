@@ -34,9 +34,11 @@ Refusal = Literal[
     "code_refused",
     "entry_refused",
     "declined",
+    "provider_refused",
     "missing_permissions",
     "consumer_account",
     "not_administrator",
+    "awaits_approval",
     "other_organisation",
     "link_invalid",
     "suspended",
@@ -158,7 +160,8 @@ def judge(record: ConsentState, back: Return, now: datetime, *, issuer_accepted:
         (same_browser(record, back.browser_secret), "other_browser"),
         (back.redirect_uri == record.redirect_uri, "other_redirect_uri"),
         (issuer_accepted, "other_issuer"),
-        (back.error is None, "declined"),
+        (back.error != "access_denied", "declined"),  # RFC 6749 section 4.1.2.1
+        (back.error is None, "provider_refused"),
         (bool(back.answer), "code_missing"),
     )
     return next((refusal for holds, refusal in checks if not holds), None)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lantern.domain import ids
 from lantern.domain.apps import AppSummary
 from lantern.domain.inventory import Bundle, Grant
+from lantern.domain.people import PersonRecord
 from lantern.domain.tenancy import Connection, Run
 from lantern.domain.use import UseWindow, idle_days
 
@@ -48,8 +49,8 @@ def app_facts(row: AppSummary, baseline: datetime | None, now: datetime) -> dict
     }
 
 
-def principal_facts(bundle: Bundle) -> dict[str, Any]:
-    """Facts about an account and the person behind it."""
+def principal_facts(bundle: Bundle, person: PersonRecord | None = None) -> dict[str, Any]:
+    """Facts about an account and the person behind it; `person` is None where it has no other account."""
     principal = bundle.principal
     return {
         "principal.id": principal.id,
@@ -58,8 +59,8 @@ def principal_facts(bundle: Bundle) -> dict[str, Any]:
         "principal.kind": principal.kind,
         "principal.departed": principal.departed,
         "person.id": principal.person_id,
-        "person.departed": principal.departed,
-        "person.admin": principal.admin,
+        "person.departed": person.departed if person else principal.departed,
+        "person.admin": person.admin if person else principal.admin,
     }
 
 
@@ -99,11 +100,13 @@ def grant_facts(
 
 
 def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: datetime) -> int | None:
-    """Days without use. A grant given inside the window cannot have been idle for longer than it exists.
+    """Days without use; None where that is not known.
 
-    Of a visit there is nothing that could lie idle: it gave no access.
+    A grant given inside the window cannot have been idle for longer than it exists. Of an installation no
+    provider tells the use, so its silence says nothing. Of a visit there is nothing that could lie idle: it
+    gave no access.
     """
-    if grant.source == "visit":
+    if grant.source == "visit" or (last is None and grant.source == "installation"):
         return None
     idle = idle_days(last, window, now)
     if idle is None or last is not None or grant.granted_on is None:

@@ -78,6 +78,16 @@ def person_id(principal: str) -> str:
     return f"per_{principal.removeprefix('pri_')}"
 
 
+def pack_person(value: str) -> bytes:
+    """The 10 bytes of a person id, for packed records."""
+    return _raw(value.removeprefix("per_"))
+
+
+def unpack_person(raw: bytes) -> str:
+    """The person id of 10 packed bytes."""
+    return f"per_{_text(raw)}"
+
+
 def scope_set_id(scopes: frozenset[str]) -> str:
     """The id of a set of scopes: `ss_` and 48 bits derived from the sorted scopes."""
     return f"ss_{_text(_digest(tuple(sorted(scopes)), _SCOPE_SET_BYTES))}"

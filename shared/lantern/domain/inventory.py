@@ -26,6 +26,7 @@ GrantSource = Literal[
     "seat",
     "extension",
     "password",
+    "use",
     "visit",
 ]
 """What a grant rests on.
@@ -33,8 +34,8 @@ GrantSource = Literal[
 `consent`: a person or an administrator let the app act for people. `application`: the app acts for itself.
 `assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`:
 somebody authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: it signs
-in with a password of its own.
-`visit`: people were seen going there, which gives the app nothing but what they type or upload.
+in with a password of its own. `use`: it was seen in use, `visit`: its site was seen being visited; neither
+says what else it may do.
 """
 Cause = Literal["run", "hint", "act"]
 DeltaKind = Literal["added", "removed", "changed"]
@@ -133,12 +134,16 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class ObservedGrant:
-    """A grant as the provider listed it just now."""
+    """A grant as the provider listed it just now.
+
+    `told` False: it did not say what the app may do. `scopes` are empty then; what is known of them stays.
+    """
 
     app: App
     scopes: frozenset[str]
     granted_on: date | None = None
     source: GrantSource = "consent"
+    told: bool = True
 
     @property
     def scope_set(self) -> str:
@@ -157,6 +162,9 @@ class Observation:
     `sources` are those that were read completely; None is all of them. What a grant of another source holds
     stays as it is known. `as_of` is when the reading began, where that was before this account was asked for
     (a list of the whole organisation that many accounts are looked up in); None is just now.
+
+    `ended` are apps (by id) that the account is known not to hold, though their source was not read to its
+    end: the provider said that the grant was taken back, or named everybody who has that one app.
     """
 
     principal: Principal
@@ -164,6 +172,7 @@ class Observation:
     gone: bool = False
     sources: frozenset[GrantSource] | None = None
     as_of: datetime | None = None
+    ended: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +212,7 @@ def merge(
     if seen.grants is None and not seen.gone:
         grants, delta = (stored.grants if stored else None), ()
     else:
-        unread = () if seen.gone or seen.sources is None else _unread(known, seen.sources)
+        unread = () if seen.gone or seen.sources is None else _unread(known, seen.sources, seen.ended)
         grants, delta = _fold(known, seen.grants or (), now.date(), dates or {}, unread)
     if stored and stored.principal == principal and stored.grants == grants:
         return Merge(None)
@@ -224,9 +233,11 @@ def _latest(one: date | None, other: date | None) -> date | None:
     return max(filter(None, (one, other)), default=None)
 
 
-def _unread(known: Mapping[str, Grant], sources: frozenset[GrantSource]) -> tuple[Grant, ...]:
-    """What is known of sources that were not read."""
-    return tuple(grant for grant in known.values() if grant.source not in sources)
+def _unread(
+    known: Mapping[str, Grant], sources: frozenset[GrantSource], ended: frozenset[str]
+) -> tuple[Grant, ...]:
+    """What is known of sources that were not read, but for what was said to have ended."""
+    return tuple(g for g in known.values() if g.source not in sources and g.app_id not in ended)
 
 
 def _fold(
@@ -243,6 +254,8 @@ def _fold(
         app, after = item.app.id, item.scope_set
         seen.add(app)
         before = known.get(app)
+        if before is not None and not item.told:
+            after = before.scope_set
         granted_on = item.granted_on or _latest(dates.get(app), before.granted_on if before else None)
         if before is None:
             grants.append(Grant(app, after, first_seen=today, granted_on=granted_on, source=item.source))

@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from lantern.domain.inventory import Bundle, Grant
-from lantern.domain.use import UseWindow
+from lantern.domain.anomalies import Anomaly
+from lantern.domain.inventory import Bundle, Grant, PrincipalKind
+from lantern.domain.use import UseWindow, iso_week
 
 STALE_DAYS: Final = 90
 GREW_DAYS: Final = 30
+SHARED: Final[frozenset[PrincipalKind]] = frozenset({"service", "shared", "group"})
+"""Kinds of accounts behind which there is no single person to ask."""
+MAX_ACCOUNTS: Final = 20
+"""Accounts whose use stands out, kept of one app and connection; all of them are counted."""
 MAX_GROUPS: Final = 40
 """Kinds of grants kept of one app and connection; those of fewer holders are only counted."""
 
@@ -37,8 +42,12 @@ class AppTally:
     """Counts over the holders of one app. `stale`, `admins`, `personal` are None where they cannot be told.
 
     `groups` counts grants that are alike; `untouched` are kinds of data whose API the app never called;
-    `weeks` are events in the last whole weeks, oldest first. Both are None where not known. `sent` and
-    `received` are bytes that were seen going to the app and coming from it; None where nobody counts them.
+    `weeks` are events in the last whole weeks, oldest first. Both are None where not known. `departed` counts
+    holders who left by whichever account; `shared` those that are no single person's. `given` counts grants
+    by the ISO week in which they were given, as far as that is known. `anomalies` stand out in the use of
+    all, `accounts` in that of single accounts; the latter are None where they were not looked at now.
+    `sent` and `received` are bytes that were seen going to the app and coming from it; None where nobody
+    counts them.
     """
 
     holders: int = 0
@@ -51,6 +60,10 @@ class AppTally:
     groups: Counter[_Facts] = field(default_factory=Counter)
     untouched: frozenset[str] | None = None
     weeks: tuple[int, ...] | None = None
+    shared: int = 0
+    given: Counter[str] = field(default_factory=Counter)
+    anomalies: tuple[Anomaly, ...] = ()
+    accounts: tuple[Anomaly, ...] | None = None
     sent: int | None = None
     received: int | None = None
 
@@ -63,6 +76,7 @@ class AppTally:
         *,
         personal: bool | None = None,
         today: date | None = None,
+        departed: bool | None = None,
     ) -> None:
         """Add one holder's grant.
 
@@ -73,14 +87,19 @@ class AppTally:
             idle_days: days without use, None where not known.
             personal: whether the account is known not to be the organisation's own.
             today: for telling whether the grant grew lately.
+            departed: whether the person behind it left; None where the account alone says.
         """
         principal = bundle.principal
+        gone = principal.departed or bool(departed)
+        if grant.granted_on:
+            self.given[iso_week(grant.granted_on)] += 1
         stale = None if idle_days is None else idle_days >= STALE_DAYS
         grew = bool(grant.expanded_on and today and (today - grant.expanded_on).days <= GREW_DAYS)
-        self.groups[grant.scope_set, principal.admin, principal.departed, stale, personal, grew] += 1
+        self.groups[grant.scope_set, principal.admin, gone, stale, personal, grew] += 1
         self.holders += 1
         self.scope_sets.add(grant.scope_set)
-        self.departed += principal.departed
+        self.departed += gone
+        self.shared += principal.kind in SHARED
         if principal.admin is None or self.admins is None:
             self.admins = None
         else:
@@ -105,12 +124,25 @@ class StoredTally:
     groups: tuple[tuple[str, str, int], ...] = ()
     untouched: tuple[str, ...] | None = None
     weeks: tuple[int, ...] | None = None
+    shared: int = 0
+    anomalies: tuple[Anomaly, ...] = ()
+    accounts: tuple[Anomaly, ...] = ()
+    odd_accounts: int = 0
     sent: int | None = None
     received: int | None = None
 
 
-def stored(tally: AppTally) -> StoredTally:
-    """The tally in the form that is kept."""
+def stored(tally: AppTally, before: StoredTally | None = None) -> StoredTally:
+    """The tally in the form that is kept.
+
+    Args:
+        tally: what was counted now.
+        before: what is kept already; single accounts that were not looked at now stay as they are there.
+    """
+    if tally.accounts is not None:
+        accounts, odd = tally.accounts[:MAX_ACCOUNTS], len(tally.accounts)
+    else:
+        accounts, odd = (before.accounts, before.odd_accounts) if before else ((), 0)
     return StoredTally(
         tally.holders,
         tally.admins,
@@ -122,6 +154,10 @@ def stored(tally: AppTally) -> StoredTally:
         _ordered({(key[0], flags(*key[1:])): count for key, count in tally.groups.items()})[:MAX_GROUPS],
         None if tally.untouched is None else tuple(sorted(tally.untouched)),
         tally.weeks,
+        tally.shared,
+        tally.anomalies,
+        accounts,
+        odd,
         tally.sent,
         tally.received,
     )
@@ -148,6 +184,10 @@ def total(tallies: Iterable[StoredTally]) -> StoredTally:
         groups=_together(parts),
         untouched=_untouched([t.untouched for t in parts if t.holders]),
         weeks=_weeks([t.weeks for t in parts if t.holders]),
+        shared=sum(t.shared for t in parts),
+        anomalies=tuple(one for t in parts for one in t.anomalies),
+        accounts=tuple(one for t in parts for one in t.accounts),
+        odd_accounts=sum(t.odd_accounts for t in parts),
         sent=_known(t.sent for t in parts),
         received=_known(t.received for t in parts),
     )

@@ -28,7 +28,8 @@ class Tenant:
 class Connection:
     """One organisation at one provider, joined to a tenant by an administrator's consent.
 
-    `organisation_id` is the provider's immutable id (Google: `customerId`); domains are only labels.
+    `organisation_id` is the provider's immutable id (Google: `customerId`); its name is only a label.
+    `domains` are those the provider says are the organisation's own, as of the last full run.
     One of kind `import` holds what files said: there is no access behind it, nothing to read or to revoke.
     `shards` is the power of two by which footprints and freshness are cut; `baseline_at` is when the first
     full run ended: what appears later is new.
@@ -51,6 +52,7 @@ class Connection:
     last_full_at: datetime | None = None
     last_changes_at: datetime | None = None
     kind: ConnectionKind = "consent"
+    domains: tuple[str, ...] = ()
     rev: int = 0
 
     @property

@@ -19,6 +19,7 @@ WorkKind = Literal[
     "score.bundle",
     "score.app",
     "score.catalog",
+    "people.join",
     "job.run",
 ]
 
@@ -35,6 +36,7 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "score.bundle": ("hints", "scoring"),
     "score.app": ("hints", "scoring"),
     "score.catalog": ("runs", "scoring"),
+    "people.join": ("runs", "scoring"),
     "job.run": ("runs", "remediation"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""

@@ -9,6 +9,7 @@ from lantern.domain.apps import AppDecision, AppStatus, AppView
 from lantern.domain.audit import AuditEvent
 from lantern.domain.findings import Finding, Resolution
 from lantern.domain.findings.records import Outcome
+from lantern.domain.products import ProductDecision
 from lantern.domain.work import Work
 from lantern.store.tenant import TenantStore
 
@@ -32,6 +33,46 @@ def decide_app(
     )
     work = Work(store.tenant_id, "score.app", body={"app_id": view.app_id}, cause=by)
     store.transact(now).put(store.apps.decision_op(decision)).audit(event).outbox(work).commit()
+    return replace(decision, rev=decision.rev + 1)
+
+
+def decide_product(
+    store: TenantStore,
+    product_id: str,
+    before: ProductDecision | None,
+    app_id: str,
+    *,
+    status: AppStatus,
+    note: str,
+    by: str,
+    now: datetime,
+) -> ProductDecision:
+    """Decide about a product, and so about all its apps; their findings follow by the outbox.
+
+    What was decided about its apps before stays stored and counts no more.
+
+    Args:
+        store: the tenant's store.
+        product_id: the product.
+        before: the decision as it was read.
+        app_id: the app at which it was decided.
+        status: the decision.
+        note: why.
+        by: who decided.
+        now: current time.
+
+    Raises:
+        RevisionConflictError: somebody decided since it was read.
+    """
+    decision = ProductDecision(product_id, status, by, now, note, rev=before.rev if before else 0)
+    event = AuditEvent(
+        by,
+        "product.decided",
+        product_id,
+        {"app": app_id, "before": before.status if before else "undecided", "after": status},
+    )
+    work = Work(store.tenant_id, "score.app", body={"product_id": product_id}, cause=by)
+    store.transact(now).put(store.apps.product_decision_op(decision)).audit(event).outbox(work).commit()
     return replace(decision, rev=decision.rev + 1)
 
 

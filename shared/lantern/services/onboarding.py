@@ -13,7 +13,14 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from lantern.connectors import registry
-from lantern.connectors.consent import ConsentFlow, ConsentStart, Detour, Identity, TokenGrant
+from lantern.connectors.consent import (
+    ConsentFlow,
+    ConsentRefusedError,
+    ConsentStart,
+    Detour,
+    Identity,
+    TokenGrant,
+)
 from lantern.domain import consent
 from lantern.domain.access import ConsentLink
 from lantern.domain.audit import AuditEvent
@@ -183,14 +190,15 @@ def _back(site: Site, provider: str, flow: ConsentFlow, request: WebRequest) -> 
     try:
         state = consent.single(query, "state")
         error, issuer = consent.single(query, "error"), consent.single(query, "iss")
-        names = [field.name for field in form] if form else flow.answers
+        names = [field.name for field in form] if form else [name.rstrip("?") for name in flow.answers]
         given = {name: consent.single(query, name) for name in names}
     except ValueError:
         raise RefusedError("repeated_parameter") from None
     if state is None:
         raise RefusedError("state_missing")
     answer = {name: value for name, value in given.items() if value is not None}
-    complete = answer if form or len(answer) == len(given) else {}
+    needed = () if form else (name for name in flow.answers if not name.endswith("?"))
+    complete = answer if answer.keys() >= set(needed) else {}
     return Return(provider, redirect_uri, state, complete, request.cookie(site.cookie(state)), issuer, error)
 
 
@@ -213,12 +221,14 @@ def _exchange(
         return flow.exchange(start, back.answer)
     except InvalidInputError as error:
         raise RefusedError("entry_refused", (f"{error.field}: {error.remedy}",)) from None
+    except ConsentRefusedError as error:
+        raise RefusedError(error.refusal) from None
     except ConnectorError as error:
         if error.kind != "config":
             raise RefusedError("provider_unavailable") from None
         if registry.manifest(state.provider).form:
             raise RefusedError("entry_refused", (error.user_message,)) from None
-        raise RefusedError("code_refused") from None
+        raise RefusedError("code_refused", (error.user_message,)) from None
 
 
 def _connect(
@@ -248,6 +258,8 @@ def _identify(flow: ConsentFlow, start: ConsentStart, grant: TokenGrant) -> Iden
     """
     try:
         return flow.identify(start, grant)
+    except ConsentRefusedError as error:
+        raise RefusedError(error.refusal) from None
     except ConnectorError as error:
         if flow.missing_scopes(grant.granted_scopes):
             return None

@@ -18,6 +18,7 @@ from typing import Final, cast, get_args
 from lantern.connectors.protocol import Hint
 from lantern.connectors.pushing import (
     BODY_LIMIT,
+    CHANNEL_LOST,
     Known,
     KnownChannel,
     PushRefusedError,
@@ -124,7 +125,7 @@ def _take(receiver: Receiver, source: str, channel: ChannelRoute | None, told: T
     if tenant is None or tenant.status != "active":
         log.info("push dropped: tenant is not active", extra=about)
         return
-    for event, work in _works(route, told):
+    for event, work in _works(route, told, channel):
         seen = f"{route.connection_id}#{event}"
         if receiver.platform.first_sight(source, seen, SEEN_S, receiver.now()):
             receiver.send(work)
@@ -141,18 +142,23 @@ def _route(receiver: Receiver, source: str, channel: ChannelRoute | None, told: 
     return _Route(owner.tenant_id, owner.connection_id)
 
 
-def _works(route: _Route, told: Told) -> Iterator[tuple[str, Work]]:
+def _works(route: _Route, told: Told, channel: ChannelRoute | None) -> Iterator[tuple[str, Work]]:
     """One message per hint; where the account has no id, the feed of changes is read instead."""
     for hint in told.hints:
-        yield hint.event_id or told.message_id, _work(route, hint)
+        yield hint.event_id or told.message_id, _work(route, hint, channel)
 
 
-def _work(route: _Route, hint: Hint) -> Work:
+def _work(route: _Route, hint: Hint, channel: ChannelRoute | None) -> Work:
+    if hint.event == CHANNEL_LOST and channel is not None:
+        body = {"lost": channel.channel_id}
+        return Work(route.tenant_id, "connection.channels", route.connection_id, body, cause="hint")
     if hint.native_id is None:
         return Work(route.tenant_id, "connection.changes", route.connection_id, cause="hint")
     body = {"native_id": hint.native_id, "event": hint.event}
     if hint.event_id is not None:
         body["event_id"] = hint.event_id
+    if hint.account:
+        body["about"] = "account"
     return Work(route.tenant_id, "bundle.read", route.connection_id, body, cause="hint")
 
 

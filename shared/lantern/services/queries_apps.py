@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+import msgspec
+
 from lantern.domain import ids
 from lantern.domain.apps import AppSummary, AppView, StoredRisk
+from lantern.domain.blast import Chain, chains
 from lantern.domain.errors import NotFoundError
 from lantern.domain.inventory import Grant, Principal
 from lantern.domain.pagination import Position, Slice, slice_after
+from lantern.domain.products import Decision, ProductDecision, same_product
+from lantern.domain.tally import StoredTally
 from lantern.services.lookups import require
+from lantern.services.reference import Reference
 from lantern.store.documents import Page
 from lantern.store.tenant import TenantStore
 
@@ -96,6 +102,51 @@ def app(store: TenantStore, app_id: str) -> AppView:
     if view.facts is None and view.risk is None and view.decision is None and view.override is None:
         raise NotFoundError("app", app_id)
     return view
+
+
+@dataclass(frozen=True, slots=True)
+class AppDetail:
+    """An app and what stands around it.
+
+    `product_id` is None where it is joined to no product. `tallies` are its holders, by connection.
+    """
+
+    view: AppView
+    product_id: str | None
+    product_decision: ProductDecision | None
+    siblings: tuple[AppSummary, ...]
+    tallies: Mapping[str, StoredTally]
+    chains: tuple[Chain, ...]
+
+    @property
+    def decision(self) -> Decision | None:
+        """What holds: what was decided about the product, and else about the app."""
+        return self.product_decision or self.view.decision
+
+
+def detail(store: TenantStore, reference: Reference, app_id: str) -> AppDetail:
+    """An app with its product's other apps and its chains. Two requests.
+
+    Raises:
+        NotFoundError: the app was never seen in this tenant.
+    """
+    view = app(store, app_id)
+    body = view.risk.body if view.risk else {}
+    identified = body.get("identification") or {}
+    vendor = identified.get("vendor")
+    product_id = identified.get("product_id") if body.get("joined") else None
+    around = store.joined.app(reference.vendor_id(vendor) if vendor else None, product_id)
+    rows = {row.app_id: row for row in around.rows}
+    reach = around.reach
+    found = chains(reach.vendor, reach.connections, rows, {}) if reach else ()
+    return AppDetail(
+        view=view,
+        product_id=product_id,
+        product_decision=around.decision,
+        siblings=tuple(row for row in same_product(around.rows, product_id) if row.app_id != app_id),
+        tallies=msgspec.convert(body.get("tallies", {}), dict[str, StoredTally], strict=False),
+        chains=tuple(one for one in found if any(app_id in link.apps for link in one.links)),
+    )
 
 
 def score(risk: StoredRisk | None) -> int | None:

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from lantern.domain import ids
 from lantern.domain.abuse import AbuseList, AbuseReport
 from lantern.domain.compliance import Framework
 from lantern.domain.scopes import DataClass
@@ -71,6 +72,11 @@ class Reference:
     def vendor_by_id(self, vendor_id: str) -> VendorProfile | None:
         """The profile of a vendor by its id."""
         return next((one for one in self._vendors.values() if one.id == vendor_id), None)
+
+    def vendor_id(self, name: str) -> str:
+        """The id of a vendor by the name the catalog gives it: its profile's, or one made of the name."""
+        profile = self.vendor(name)
+        return profile.id if profile else ids.derived_id("ven", name)
 
     @cached_property
     def _vendors(self) -> dict[str, VendorProfile]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from lantern.domain import ids
-from lantern.domain.apps import AppSummary, AppView, RiskOverride
+from lantern.domain.apps import AppStatus, AppSummary, AppView, RiskOverride
 from lantern.domain.audit import AuditEvent
 from lantern.domain.compliance import ComplianceFacts, FrameworkRelevance, relevance
 from lantern.domain.errors import InvalidInputError, NotFoundError
@@ -223,7 +223,7 @@ def grant_risk(
     grant = bundle.grant(parts[1]) if bundle and parts else None
     if bundle is None or connection is None or grant is None:
         raise NotFoundError("grant", grant_id)
-    around = store.joined.grant_risk(connection, bundle.principal.id, grant.app_id, grant.scope_set)
+    around = store.joined.grant_risk(connection, bundle.principal, grant.app_id, grant.scope_set)
     facts, stored = around.view.facts, around.view.risk
     if facts is None or stored is None or "identification" not in stored.body:
         return GrantRisk(grant_id, grant.app_id, None)
@@ -233,7 +233,7 @@ def grant_risk(
         facts,
         msgspec.convert(body["identification"], Identification, strict=False),
         msgspec.convert(body.get("look_alike"), LookAlike | None, strict=False),
-        around.view.decision,
+        _status(around.view, body),
         now,
     )
     held = None
@@ -249,12 +249,20 @@ def grant_risk(
     grew = grant.expanded_on is not None and (now.date() - grant.expanded_on).days <= GREW_DAYS
     told = flags(
         bundle.principal.admin,
-        bundle.principal.departed,
+        bundle.principal.departed or bool(around.person and around.person.departed),
         None if idle is None else idle >= STALE_DAYS,
         personal(reference, bundle.principal),
         grew,
     )
     return GrantRisk(grant_id, grant.app_id, assess_flagged(trusted, held, told, around.weights))
+
+
+def _status(view: AppView, body: Mapping[str, Any]) -> AppStatus | None:
+    """What was decided: of an app that is joined to a product, as it was judged last."""
+    if body.get("joined"):
+        status: AppStatus | None = body.get("status")
+        return status
+    return view.decision.status if view.decision else None
 
 
 def _named(held: Iterable[Any], names: Iterable[str]) -> tuple[Any, ...]:

@@ -110,9 +110,16 @@ class AppUseRepository:
 def _joined(old: AppUse | None, new: AppUse) -> AppUse:
     if old is None:
         return new
+    first = dict(old.first)
+    for api, week in new.first.items():
+        if api in first:
+            first[api] = min(first[api], week)
+        elif api not in old.apis:  # else it was called before anybody noted when
+            first[api] = week
     return AppUse(
         _added(old.weeks, new.weeks),
         tuple(sorted({*old.apis, *new.apis})),
+        first,
         _added(old.sent, new.sent),
         _added(old.received, new.received),
     )

@@ -12,7 +12,9 @@ from lantern.domain import ids
 from lantern.domain.apps import AppDecision, AppSummary, AppView, RiskOverride, StoredRisk
 from lantern.domain.errors import ConflictError, RevisionConflictError
 from lantern.domain.inventory import App
+from lantern.domain.products import ProductDecision
 from lantern.store.documents import Doc, Documents, Put
+from lantern.store.keys import Key
 from lantern.store.records import Records, Versioned, pack, unpacked
 
 _FACTS, _RISK, _POLICY, _OVERRIDE = "FACTS", "RISK", "POLICY", "OVERRIDE"
@@ -35,6 +37,7 @@ class AppRepository:
         self._facts = Records(documents, "app", App)
         self._risks = Versioned(documents, "app_risk", StoredRisk)
         self._decisions = Versioned(documents, "app_policy", AppDecision)
+        self._products = Versioned(documents, "product_policy", ProductDecision)
         self._overrides = Versioned(documents, "risk_override", RiskOverride)
         self._rows = msgspec.json.Decoder(tuple[AppSummary, ...])
         self._scopes = msgspec.json.Decoder(frozenset[str])
@@ -111,6 +114,22 @@ class AppRepository:
         """The write of a decision on `decision.rev`, for a transaction with its audit entry."""
         return self._decisions.op(self._keys.app(decision.app_id, _POLICY), decision)
 
+    def product_decision(self, product_id: str) -> ProductDecision | None:
+        """What was decided about a product."""
+        return self._products.get(self._keys.product(product_id), consistent=True)
+
+    def product_decisions(self) -> dict[str, ProductDecision]:
+        """All decisions about products, by product id. One query."""
+        return {one.product_id: one for one in self._products.all(self._keys.products())}
+
+    def product_decision_op(self, decision: ProductDecision) -> Put:
+        """The write of a decision about a product, for a transaction with its audit entry."""
+        return self._products.op(self._keys.product(decision.product_id), decision)
+
+    def decode_product_decision(self, doc: Doc) -> ProductDecision:
+        """The decision of an item."""
+        return self._products.decode(doc)
+
     def override_op(self, override: RiskOverride) -> Put:
         """The write of a risk that people set, on `override.rev`, for a transaction with its audit entry."""
         return self._overrides.op(self._keys.app(override.app_id, _OVERRIDE), override)
@@ -149,6 +168,14 @@ class AppRepository:
     def summary(self) -> tuple[AppSummary, ...]:
         """All rows of the apps list in one query, in no order."""
         docs = self._documents.query(self._keys.app_summaries())
+        return self.rows_of(docs)
+
+    def summary_keys(self) -> list[Key]:
+        """The keys of all parts of the list, for reading them together with something else."""
+        return [self._keys.app_summary(number) for number in range(PARTS)]
+
+    def rows_of(self, docs: Iterable[Doc]) -> tuple[AppSummary, ...]:
+        """The rows in some parts of the list."""
         return tuple(row for doc in docs for row in self._rows.decode(unpacked(doc.body)))
 
     def summary_parts(self, numbers: Iterable[int]) -> dict[int, tuple[AppSummary, ...]]:

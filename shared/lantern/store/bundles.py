@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from lantern.domain import codec, ids
 from lantern.domain.columns import CodecError
-from lantern.domain.inventory import Bundle, Cause
+from lantern.domain.inventory import Bundle, Cause, Principal
 from lantern.store.documents import Doc, Documents, Page
 from lantern.store.keys import Key
 
@@ -68,6 +68,14 @@ class BundleRepository:
     def all(self, cid: str) -> Iterator[Bundle]:
         """All bundles of a connection in the order of principal ids, page by page as consumed."""
         return self.shard(cid, 0, 1)
+
+    def accounts(self, cid: str) -> Iterator[Principal]:
+        """All accounts of a connection in the order of their ids, without their grants, page by page."""
+        for doc in self._documents.query(self._keys.bundles(cid)):
+            if doc.kind == _CUT:
+                yield self._bundle(cid, doc).principal
+            elif doc.kind != _PART:
+                yield codec.decode_account(doc.body, principal_id=doc.key.sk, connection_id=cid)
 
     def packed(self, cid: str) -> PackedBundles:
         """All bundles of a connection in the order of principal ids, read now."""

@@ -52,6 +52,20 @@ class FootprintRepository:
             held |= decode_holders(doc.body).get(app_id, frozenset())
         return tuple(sorted(held))
 
+    def holders_of_all(self, cid: str, app_ids: Iterable[str], shards: int) -> frozenset[str]:
+        """Ids of the principals that hold any of some apps. One request for each 100 buckets and shards."""
+        wanted = set(app_ids)
+        buckets = {bucket_of(app_id) for app_id in wanted}
+        keys = [
+            self._keys.footprint(cid, bucket, shard, shards) for bucket in buckets for shard in range(shards)
+        ]
+        held: set[str] = set()
+        for doc in self._documents.batch_get(keys).values() if keys else ():
+            for app_id, principals in decode_holders(doc.body).items():
+                if app_id in wanted:
+                    held |= principals
+        return frozenset(held)
+
     def holders_page(self, cid: str, app_id: str, limit: int, cursor: str | None = None) -> Page[str]:
         """Some of the holders in order; the cursor is the last principal id of the page before."""
         rest = [pid for pid in self.holders(cid, app_id) if cursor is None or pid > cursor]

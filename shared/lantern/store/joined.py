@@ -6,11 +6,15 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from lantern.domain import ids
-from lantern.domain.apps import AppView
-from lantern.domain.inventory import App, Bundle
+from lantern.domain.apps import AppSummary, AppView
+from lantern.domain.blast import VendorReach
+from lantern.domain.inventory import App, Bundle, Principal
+from lantern.domain.people import PersonRecord
+from lantern.domain.products import ProductDecision
 from lantern.domain.risk import DEFAULT, Weights
 from lantern.domain.tenancy import Connection
 from lantern.domain.use import UseWindow
+from lantern.store.people import PersonPart, decode_persons
 
 if TYPE_CHECKING:
     from lantern.store.tenant import TenantStore
@@ -33,13 +37,44 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class GrantSurroundings:
-    """What the risk of one grant takes, besides its bundle; `scopes` None where the set is not stored."""
+    """What the risk of one grant takes, besides its bundle.
+
+    `scopes` is None where the set is not stored, `person` where the account is its person's only one.
+    """
 
     view: AppView
     scopes: frozenset[str] | None
     last_used: date | None
     window: UseWindow | None
     weights: Weights
+    person: PersonRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AroundApp:
+    """What stands around an app: the apps list, the decision about its product, what its vendor reaches."""
+
+    rows: tuple[AppSummary, ...]
+    decision: ProductDecision | None
+    reach: VendorReach | None
+
+
+@dataclass(frozen=True, slots=True)
+class AroundVendor:
+    """The apps list, some connections, and what a vendor reaches where that was asked for."""
+
+    rows: tuple[AppSummary, ...]
+    connections: tuple[Connection, ...]
+    reach: VendorReach | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AroundPerson:
+    """A person's record, None without one; the part it is in, None before people were joined; the apps."""
+
+    record: PersonRecord | None
+    part: PersonPart | None
+    rows: tuple[AppSummary, ...]
 
 
 class JoinedReader:
@@ -63,6 +98,74 @@ class JoinedReader:
         found = self._store.documents.batch_get([wanted, at])
         finding = self._store.findings.decode(found[wanted]) if wanted in found else None
         return finding, self._store.connections.decode(found[at]) if at in found else None
+
+    def app(self, vendor_id: str | None, product_id: str | None) -> AroundApp:
+        """What stands around an app of this vendor and product, as far as they are known."""
+        keys, apps = self._store.documents.keys, self._store.apps
+        parts = apps.summary_keys()
+        product = keys.product(product_id) if product_id else None
+        vendor = self._store.reach.part_key(vendor_id) if vendor_id else None
+        found = self._store.documents.batch_get([*parts, *filter(None, (product, vendor))])
+        return AroundApp(
+            rows=apps.rows_of(found[key] for key in parts if key in found),
+            decision=apps.decode_product_decision(found[product]) if product in found else None,
+            reach=self._store.reach.row_of(found[vendor], vendor_id)
+            if vendor in found and vendor_id
+            else None,
+        )
+
+    def vendor(self, connection_ids: Iterable[str], vendor_id: str | None = None) -> AroundVendor:
+        """The apps list and some connections, in the order of their ids; what a vendor reaches too."""
+        keys, apps = self._store.documents.keys, self._store.apps
+        parts = apps.summary_keys()
+        at = [keys.connection(cid) for cid in sorted(connection_ids)]
+        vendor = self._store.reach.part_key(vendor_id) if vendor_id else None
+        found = self._store.documents.batch_get([*parts, *at, *filter(None, (vendor,))])
+        return AroundVendor(
+            rows=apps.rows_of(found[key] for key in parts if key in found),
+            connections=tuple(self._store.connections.decode(found[key]) for key in at if key in found),
+            reach=self._store.reach.row_of(found[vendor], vendor_id)
+            if vendor in found and vendor_id
+            else None,
+        )
+
+    def person(self, person_id: str) -> AroundPerson:
+        """The record of a person, and the apps list."""
+        apps = self._store.apps
+        parts, at = apps.summary_keys(), self._store.people.part_key(person_id)
+        found = self._store.documents.batch_get([*parts, at])
+        part = decode_persons(found[at].body) if at in found else None
+        return AroundPerson(
+            record=part.records.get(person_id) if part else None,
+            part=part,
+            rows=apps.rows_of(found[key] for key in parts if key in found),
+        )
+
+    def accounts(
+        self, accounts: Iterable[tuple[str, str]]
+    ) -> tuple[tuple[Bundle, ...], dict[str, Connection]]:
+        """The bundles of (connection id, principal id), as far as they exist, and those connections."""
+        keys = self._store.documents.keys
+        wanted = {keys.bundle(cid, pid): cid for cid, pid in accounts}
+        at = {keys.connection(cid): cid for cid in wanted.values()}
+        found = self._store.documents.batch_get([*wanted, *at])
+        bundles = tuple(
+            self._store.bundles.decode(cid, found[key]) for key, cid in wanted.items() if key in found
+        )
+        return bundles, {
+            cid: self._store.connections.decode(found[key]) for key, cid in at.items() if key in found
+        }
+
+    def activity(self, cid: str, app_id: str) -> tuple[Connection | None, bool, UseWindow | None]:
+        """A connection, whether an app was ever seen, and what is known of use at the connection."""
+        keys = self._store.documents.keys
+        at, app, window = keys.connection(cid), keys.app(app_id, "FACTS"), keys.activity(cid)
+        found = self._store.documents.batch_get([at, app, window])
+        return (
+            self._store.connections.decode(found[at]) if at in found else None,
+            app in found,
+            self._store.use.decode_window(found[window]) if window in found else None,
+        )
 
     def surroundings(
         self,
@@ -102,13 +205,16 @@ class JoinedReader:
             window=self._store.use.decode_window(found[window]) if window in found else None,
         )
 
-    def grant_risk(self, connection: Connection, pid: str, app_id: str, scope_set: str) -> GrantSurroundings:
+    def grant_risk(
+        self, connection: Connection, principal: Principal, app_id: str, scope_set: str
+    ) -> GrantSurroundings:
         """What the risk of one grant takes, besides its bundle."""
-        keys, cid, shards = self._store.documents.keys, connection.id, connection.shards
+        keys, cid, shards, pid = self._store.documents.keys, connection.id, connection.shards, principal.id
+        person = self._store.people.part_key(principal.person_id)
         aspects = [keys.app(app_id, name) for name in ("FACTS", "RISK", "POLICY", "OVERRIDE")]
         held, window, weights = keys.scope_set(scope_set), keys.activity(cid), keys.risk_weights()
         use = keys.last_use(cid, ids.shard_of(pid, shards), shards)
-        found = self._store.documents.batch_get([*aspects, held, use, window, weights])
+        found = self._store.documents.batch_get([*aspects, held, use, window, weights, person])
         repo = self._store.apps
         last = self._store.use.decode_last(found[use]) if use in found else {}
         return GrantSurroundings(
@@ -119,4 +225,7 @@ class JoinedReader:
             weights=self._store.risk.decode_weights(found[weights]).weights()
             if weights in found
             else DEFAULT,
+            person=decode_persons(found[person].body).records.get(principal.person_id)
+            if person in found
+            else None,
         )

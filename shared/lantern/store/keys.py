@@ -209,6 +209,31 @@ class Keys:
         """The catalog that was last applied to the tenant's apps."""
         return Key(self.catalog(), "APPLIED")
 
+    # --- people, products, vendors --------------------------------------------------------------
+    def addresses(self, number: int) -> Key:
+        """A part of the index of addresses."""
+        return Key(self._pk("PEOPLE"), f"A#{number:02x}")
+
+    def persons(self) -> str:
+        """Partition of the persons of several accounts."""
+        return self._pk("PERSONS")
+
+    def person_part(self, number: int) -> Key:
+        """A part of the persons of several accounts."""
+        return Key(self.persons(), f"{number:02x}")
+
+    def products(self) -> str:
+        """Partition of what was decided about products."""
+        return self._pk("PRODUCT")
+
+    def product(self, product_id: str) -> Key:
+        """What was decided about a product."""
+        return Key(self.products(), part(product_id))
+
+    def vendor_reach(self, name: str) -> Key:
+        """A part of what vendors reach, or the state it was computed from."""
+        return Key(self._pk("REACH"), part(name))
+
     # --- risk -----------------------------------------------------------------------------------
     def risk_weights(self) -> Key:
         """The weights that the tenant set."""

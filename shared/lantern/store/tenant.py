@@ -31,6 +31,8 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.people import PeopleRepository
+from lantern.store.reach import ReachRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
 from lantern.store.trail import AuditRepository, OutboxRepository
@@ -78,6 +80,8 @@ class TenantStore:
         self.apps = AppRepository(documents)
         self.assets = AssetRepository(documents)
         self.catalog = CatalogRepository(documents)
+        self.people = PeopleRepository(documents)
+        self.reach = ReachRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
         self.imports = ImportRepository(documents)

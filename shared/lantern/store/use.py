@@ -8,7 +8,7 @@ When the number of shards doubles, a new shard's first item starts from its pare
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -27,6 +27,7 @@ CONSENT_DAYS: Final = 3
 _BATCH_BYTES: Final = 8
 _BATCHES_KEPT: Final = 8
 _ATTEMPTS: Final = 8
+_BATCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,42 @@ class UseRepository:
             result[row.principal_id][row.app_id] = WeekUse(row.events, row.last_day)
         return result
 
+    def series(
+        self, cid: str, weeks: Sequence[str], shard: int, shards: int
+    ) -> dict[tuple[str, str], list[int]]:
+        """(Principal id, app id) → events in each of these weeks, for a shard's principals; one request."""
+        found = self._weeks(cid, weeks, (shard,), shards)
+        result: dict[tuple[str, str], list[int]] = {}
+        for at, week in enumerate(weeks):
+            for row in _nearest(found, _Slice(cid, week, shard, shards), self._key):
+                events = result.setdefault((row.principal_id, row.app_id), [0] * len(weeks))
+                events[at] += row.events
+        return result
+
+    def of_app(
+        self, cid: str, weeks: Sequence[str], app_id: str, shards: int
+    ) -> dict[str, dict[str, WeekUse]]:
+        """Principal id → week → use of one app in these weeks; one request for each hundred items."""
+        found = self._weeks(cid, weeks, range(shards), shards)
+        result: dict[str, dict[str, WeekUse]] = defaultdict(dict)
+        for week in weeks:
+            for shard in range(shards):
+                for row in _nearest(found, _Slice(cid, week, shard, shards), self._key):
+                    if row.app_id == app_id:
+                        result[row.principal_id][week] = WeekUse(row.events, row.last_day)
+        return dict(result)
+
+    def _weeks(self, cid: str, weeks: Sequence[str], wanted: Iterable[int], shards: int) -> Mapping[Key, Doc]:
+        """Items of weeks in some shards, and those they may have come from."""
+        slices = {
+            one for shard in wanted for week in weeks for one in _lineage(_Slice(cid, week, shard, shards))
+        }
+        keys = {self._key(one) for one in slices}
+        if len(keys) <= _BATCH or len(weeks) > 1:
+            return self._documents.batch_get(keys)
+        # One week of many shards: its partition at once.
+        return {doc.key: doc for doc in self._documents.query(next(iter(keys)).pk)}
+
     def decode_last(self, doc: Doc) -> Mapping[str, Mapping[str, date]]:
         """Last use in an item of a shard: principal id → app id → day."""
         return _last_days(_rows_of(doc))
@@ -216,6 +253,23 @@ def _last_days(rows: Iterable[UseRow]) -> Mapping[str, Mapping[str, date]]:
     for row in rows:
         result[row.principal_id][row.app_id] = row.last_day
     return result
+
+
+def _lineage(where: _Slice) -> Iterator[_Slice]:
+    """A slice, and those of the shards it was split from, nearest first."""
+    yield where
+    while where.shards > 1:
+        where = replace(where, shard=where.shard >> 1, shards=where.shards >> 1)
+        yield where
+
+
+def _nearest(found: Mapping[Key, Doc], where: _Slice, key: Callable[[_Slice], Key]) -> list[UseRow]:
+    """The rows of a slice: its own, else its part of the nearest one it was split from."""
+    doc = next((found[key(one)] for one in _lineage(where) if key(one) in found), None)
+    if doc is None:
+        return []
+    first, last = ids.shard_range(where.shard, where.shards)
+    return [row for row in _rows_of(doc) if first <= row.principal_id <= last]
 
 
 def _rows_of(doc: Doc) -> list[UseRow]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -63,6 +63,8 @@ class ScaledTime:
 def endpoints(base: str) -> dict[str, str]:
     return {
         "admin": base,
+        "chrome": base,
+        "gmail": base,
         "authorize": f"{base}/o/oauth2/v2/auth",
         "token": f"{base}/token",
         "revoke": f"{base}/revoke",
@@ -80,11 +82,31 @@ class GoogleRig:
     connector: Connector
     identity: Identity
     refresh_token: str
+    credentials: registry.Credentials
+
+    def again(self) -> Connector:
+        """Another connector, as the next message makes one."""
+        return registry.connect("google", self.credentials, self.io)
+
+    api_paths: ClassVar[str] = "^/admin/"
+    secret_paths: ClassVar[str] = "^/(admin|token)"
+    revoke_call: ClassVar[dict[str, str]] = {"path": "/tokens/", "method": "DELETE"}
+    removable: ClassVar[tuple[str, ...]] = tuple(
+        need.scope for need in registry.manifest("google").scopes if "admin." in need.scope
+    )
+
+    def secrets(self) -> list[str]:
+        """Whatever must be in no log."""
+        return [self.refresh_token, CLIENT.client_secret, *self.simulator.tokens.access]
 
     def deadline(self, seconds: float = 1e9) -> Deadline:
         return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
 
     def everybody(self) -> list[Principal]:
+        """All people; the organisation itself stands before them where something was delegated."""
+        return [account for account in self.everything() if account.kind == "user"]
+
+    def everything(self) -> list[Principal]:
         people, cursor = [], None
         while True:
             page = self.connector.principals(cursor)
@@ -152,9 +174,11 @@ def google(
         full = scopes is None
         identity = flow.identify(START, grant) if full else Identity("C0", None, "", "", None, consumer=False)
         organisation = identity.organisation_id or ""
-        credentials = registry.Credentials(TENANT, "con_1", organisation, REGISTRATION, grant.secret)
+        credentials = registry.Credentials(
+            TENANT, "con_1", organisation, REGISTRATION, grant.secret, grant.granted_scopes
+        )
         connector = registry.connect("google", credentials, io)
         simulator.control.reset_metrics()
-        yield GoogleRig(simulator, io, flow, connector, identity, grant.secret)
+        yield GoogleRig(simulator, io, flow, connector, identity, grant.secret, credentials)
         session.close()
         assert not simulator.server.errors

@@ -308,6 +308,47 @@ def test_a_new_shard_starts_from_what_its_parent_knows(store: TenantStore) -> No
     assert set(known) == {pid for pid in PEOPLE if ids.shard_of(pid, 4) == shard}
 
 
+def test_weeks_of_an_app_are_found_before_and_after_a_split(store: TenantStore) -> None:
+    later = MONDAY + timedelta(days=7)
+    store.use.fold(CID, 1, [row(n, 0, 3, MONDAY) for n in range(len(PEOPLE))])
+    store.use.fold(CID, 4, [row(0, 0, 5, later), row(0, 1, 7, later), row(1, 0, 2, MONDAY)])
+    weeks = [iso_week(MONDAY), iso_week(later)]
+
+    found = store.use.of_app(CID, weeks, APPS[0], 4)
+
+    events = {pid: {week: use.events for week, use in used.items()} for pid, used in found.items()}
+    assert set(events) == set(PEOPLE)
+    assert events[PEOPLE[0]] == {weeks[0]: 3, weeks[1]: 5}
+    assert events[PEOPLE[1]] == {weeks[0]: 5}
+    series = {
+        pair: seen for shard in range(4) for pair, seen in store.use.series(CID, weeks, shard, 4).items()
+    }
+    assert series[PEOPLE[0], APPS[0]] == [3, 5]
+    assert series[PEOPLE[0], APPS[1]] == [0, 7]
+    assert series[PEOPLE[1], APPS[0]] == [5, 0]
+    assert store.use.of_app(CID, weeks[1:], APPS[1], 64) == {PEOPLE[0]: {weeks[1]: WeekUse(7, later)}}, (
+        "one week of many shards is read as a partition"
+    )
+
+
+def test_the_first_call_of_an_api_is_remembered(store: TenantStore) -> None:
+    window = UseWindow(NOW - timedelta(days=7), NOW)
+    for batch, (apis, week) in enumerate(
+        (
+            (("drive",), None),
+            (("drive", "gmail"), "2026-W09"),
+            (("gmail",), "2026-W07"),
+            (("gmail",), "2026-W10"),
+        )
+    ):
+        first = dict.fromkeys(apis, week) if week else {}
+        store.app_use.fold(CID, {APPS[0]: AppUse({}, apis, first)}, window, str(batch))
+
+    _, found = store.app_use.read(CID, APPS[:1])
+
+    assert found[APPS[0]].first == {"gmail": "2026-W07"}, "of drive nobody noted when"
+
+
 def test_the_window_says_what_is_known(store: TenantStore) -> None:
     assert store.use.window(CID) is None
     window = UseWindow(NOW - timedelta(days=30), NOW)

@@ -28,7 +28,9 @@ BODIES: dict[str, Any] = {
 }
 NEEDED = {
     "listAppHolders": ("connection_id",),
+    "listAppActivity": ("connection_id",),
     "listPrincipals": ("connection_id",),
+    "listVendorPeople": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),
     "getGrantRisk": ("connection_id",),
     "listAssets": ("kind",),
@@ -90,6 +92,8 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
         known = {**known, name: value}
     elif where == "query":
         query[name] = value
+        if operation == "listPrincipals" and name == "person_id":
+            del query["connection_id"]
         if operation == "listGrants" and name == "connection_id":
             query["app_id"] = known["app_id"]
         elif operation == "listGrants" and name != "finding_id":

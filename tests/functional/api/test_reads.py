@@ -1,14 +1,22 @@
 """Every GET: what it answers and how many requests it costs."""
 
+from datetime import timedelta
+
 import pytest
 
+from lantern.domain import ids
+from lantern.domain.apps import AppSummary
+from lantern.domain.inventory import App
 from lantern.runtime.api.application import ROUTES
-from tests.functional.api.world import Client, Planted, World, plant
+from lantern.store.apps import summary_part
+from tests.functional.api.world import NOW, Client, Planted, World, plant
 
 READS = {route.operation: route for route in ROUTES if route.method == "GET"}
 QUERIES = {
     "listAppHolders": ("connection_id",),
+    "listAppActivity": ("connection_id",),
     "listPrincipals": ("connection_id",),
+    "listVendorPeople": ("connection_id",),
     "listPrincipalGrants": ("connection_id",),
     "findProducts": ("client_id",),
     "listAssets": ("kind",),
@@ -20,7 +28,10 @@ QUESTIONS = [
     ("listGrants", ("principal_id", "connection_id")),
     ("listGrants", ("finding_id",)),
     ("getGrant", ("connection_id",)),
+    ("listPrincipals", ("person_id",)),
 ]
+REQUESTS = {"listVendorPeople": 3}
+"""Who holds any of several apps takes one more: which apps, who holds them, the accounts of the page."""
 
 
 @pytest.mark.parametrize(
@@ -34,7 +45,7 @@ def test_a_read_takes_at_most_two_requests(
     answer = api("GET", route.path.format(**known), query={name: known[name] for name in names})
     assert answer.status == 200, answer.text
     counts = world.counted()
-    assert sum(counts.values()) <= 2, counts
+    assert sum(counts.values()) <= REQUESTS.get(operation, 2), counts
     assert set(counts) <= {"GetItem", "Query", "BatchGetItem"}
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Type"] == "application/json"
@@ -156,3 +167,83 @@ def test_an_app_that_was_not_assessed_has_no_risk(world: World, planted: Planted
     assert (override["score"], override["in_effect"]) == (None, False)
     assert risk.pop("app_id") == app_id
     assert set(risk.values()) == {None}
+
+
+def _joined_app(world: World, planted: Planted, client: str, provider: str = "slack") -> str:
+    """A further app, joined to a product by a domain of its vendor, and judged."""
+    store = world.store(planted.tenant_id)
+    app = App(ids.app_id(provider, client), provider, client, f"Otter {planted.canary}", first_seen=NOW)
+    store.apps.put_facts(app)
+    identified = {"verdict": "ai", "confidence": 0.98, "vendor": "Otter.ai", "product": "Otter.ai",
+                  "product_id": "otter-ai", "category": "ai_meeting", "evidence": []}  # fmt: skip
+    body = {"identification": identified, "joined": "domain", "assessment": {"score": 50, "factors": []}}
+    store.apps.put_risk(app.id, "f", body)
+    part = summary_part(app.id)
+    row = AppSummary(
+        app_id=app.id, provider=provider, name=app.name, kind="oauth", verdict="ai", confidence=0.98,
+        holders=2, risk=50, product="Otter.ai", product_id="otter-ai", vendor="Otter.ai",
+        product_evidence="domain",
+    )  # fmt: skip
+    rows = {one.app_id: one for one in store.apps.summary_parts([part])[part]} | {app.id: row}
+    store.apps.put_summary_part(part, list(rows.values()))
+    return app.id
+
+
+def test_a_decision_is_the_products_and_shows_on_all_its_apps(
+    world: World, planted: Planted, api: Client
+) -> None:
+    first, second = (_joined_app(world, planted, client) for client in ("otter-1", "otter-2"))
+    seen = api("GET", f"/v1/apps/{first}")
+    assert seen.json["same_product"][0]["app_id"] == second
+    assert (seen.json["product_evidence"], seen.json["decision"]["status"]) == ("domain", None)
+    tag = {"If-Match": seen.headers["ETag"]}
+    put = api("PUT", f"/v1/apps/{first}/status", {"status": "restricted", "note": "n"}, headers=tag)
+    assert (put.status, put.json["product_id"]) == (200, "otter-ai")
+    other = api("GET", f"/v1/apps/{second}")
+    assert other.json["decision"] == put.json | {"app_id": second}
+    assert other.headers["ETag"] == put.headers["ETag"]
+    assert api("PUT", f"/v1/apps/{second}/status", {"status": "approved"}, headers=tag).status == 412
+    entry = list(world.store(planted.tenant_id).audit.entries())[-1]
+    assert (entry.action, entry.subject, entry.detail["app"]) == ("product.decided", "otter-ai", first)
+    messages = [work.body for _, work in world.store(planted.tenant_id).outbox.due(NOW + timedelta(days=1))]
+    assert messages == [{"product_id": "otter-ai"}]
+    alone = api("GET", f"/v1/apps/{planted.app_id}").json
+    assert (alone["decision"]["status"], alone["same_product"]) == (None, [])
+    assert alone["connections"][0]["data"] == ["files"]
+
+
+def test_a_vendor_in_one_record_is_the_tenants_own(world: World, planted: Planted, api: Client) -> None:
+    other = plant(world, 2)
+    body = api("GET", "/v1/vendors/openai/blast-radius").json
+    assert (body["vendor"], body["people"], body["data"]) == ("OpenAI", 1, ["files"])
+    assert body["connections"][0]["apps"][0]["name"] == f"App {planted.canary}"
+    assert body["completeness"][0] == {
+        "connection_id": planted.connection_id, "provider": "google", "status": "active", "complete": False,
+        "unread": 1, "last_full_at": None,
+    }  # fmt: skip
+    assert f"Org {planted.canary} could not be read completely" in body["exposure"]
+    assert other.canary not in repr(body)
+    people = api("GET", "/v1/vendors/openai/people", query={"connection_id": planted.connection_id}).json
+    assert [row["principal_id"] for row in people["data"]] == [planted.principal_id]
+    nobody = api("GET", "/v1/vendors/anthropic/blast-radius").json
+    assert (nobody["people"], nobody["connections"]) == (0, [])
+    assert api("GET", "/v1/vendors/no-such-vendor/blast-radius").status == 404
+    query = {"connection_id": planted.connection_id}
+    assert api("GET", "/v1/vendors/no-such-vendor/people", query=query).status == 404
+
+
+def test_the_accounts_of_a_person(world: World, planted: Planted, api: Client) -> None:
+    body = api("GET", f"/v1/persons/{planted.person_id}").json
+    assert [one["principal_id"] for one in body["accounts"]] == [planted.principal_id]
+    assert (body["departed"], body["privileged"], body["email"]) == (
+        False,
+        None,
+        f"p0@{planted.canary}.example",
+    )
+    assert [(one["app_id"], one["name"]) for one in body["apps"]] == [
+        (planted.app_id, f"App {planted.canary}")
+    ]
+    listed = api("GET", "/v1/principals", query={"person_id": planted.person_id}).json["data"]
+    assert [row["id"] for row in listed] == [planted.principal_id]
+    both = {"person_id": planted.person_id, "connection_id": planted.connection_id}
+    assert api("GET", "/v1/principals", query=both).status == 400

@@ -21,6 +21,7 @@ from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apps import AppSummary
 from lantern.domain.assets import Asset
 from lantern.domain.audit import AuditEvent
+from lantern.domain.blast import AppReach, ConnectionReach, ReachState, ReadState, VendorReach
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
@@ -243,6 +244,7 @@ class Planted:
     client_id: str
     import_id: str
     upload_id: str
+    person_id: str
     asset_id: str
     vendor_id: str = "openai"
     provider: str = "google"
@@ -321,7 +323,10 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
             "entry_revision": None,
         },
         "look_alike": None,
-        "tallies": {"con": {"holders": 1}},
+        "tallies": {
+            cid: {"holders": people, "admins": None, "departed": 0, "stale": None, "scope_sets": ["ss_0"]}
+        },
+        "reach": {cid: {"data": ["files"], "access": ["read"], "severity": "high"}},
     }
     store.apps.put_risk(app.id, "f1", judged)
     store.apps.put_summary_part(
@@ -337,6 +342,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
                 holders=people,
                 risk=71,
                 category="ai_assistant",
+                vendor="OpenAI",
                 first_seen=NOW,
                 connections=(cid,),
             )
@@ -360,6 +366,11 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         )
         grant = Grant(app.id, scope_set_id, first_seen=date(2026, 1, 1))
         store.bundles.put(Bundle(principal, (grant,), changed_at=NOW))
+    store.people.put_records({}, [one.id for one in store.connections.list()])
+    reached = AppReach(app.id, people, 0, False, ("files",), ("read",), "high", ("consent",))
+    reach = ConnectionReach(cid, "google", people, 0, None, (reached,))
+    state = ReachState(NOW, (ReadState(cid, 3, 1),))
+    store.reach.put_all([VendorReach("openai", "OpenAI", people, 0, None, (reach,))], state)
     store.footprints.rebuild(cid, 0, 1, {app.id: frozenset(pids)}, NOW)
     grant_id = ids.grant_id(pids[0], app.id)
     group = Group("app", app.id)
@@ -462,5 +473,6 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         client_id=f"catalogued-{canary}",
         import_id=imported.id,
         upload_id=upload.id,
+        person_id=ids.person_id(pids[0]),
         asset_id=asset.id,
     )

@@ -131,6 +131,7 @@ def test_a_code_used_twice_connects_nothing(world: World):
     late = other.consent(other.start())
     page = other.back({**late, "code": query["code"]})
     assert page.status == 400
+    assert "has expired or was used already" in page.body, "the provider's answer in words"
     assert len(world.tenants()) == 1
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -73,6 +74,24 @@ def test_the_newest_is_read_first_and_180_days_back_without_a_hole(bench: Bench,
     asked.clear()
     read(bench)
     assert asked == []
+
+
+def test_nothing_is_asked_of_the_time_before_the_provider_remembers(bench: Bench, asked: Any) -> None:
+    class Forgetful:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+            self.manifest = replace(inner.manifest, history_days=30)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+    inside = bench.wrap
+    bench.wrap = lambda connector: Forgetful(inside(connector) if inside else connector)
+    read(bench)
+    window = bench.store.use.window(bench.connection_id)
+    assert window is not None
+    assert window.complete_from == bench.connection.connected_at - timedelta(days=30)
+    assert min(since for since, _ in asked) == window.complete_from
 
 
 def test_a_day_is_read_once_it_is_complete_by_the_poll_that_finds_it_due(bench: Bench, asked: Any) -> None:

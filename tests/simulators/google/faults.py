@@ -72,7 +72,9 @@ class Fault:
 
 
 class Faults:
-    """The rules in force."""
+    """The rules in force; `rule` says what a rule answers."""
+
+    rule = Fault
 
     def __init__(self, clock: Clock, seed: int = 0) -> None:
         self._clock = clock
@@ -83,7 +85,7 @@ class Faults:
 
     def add(self, **rule: Any) -> int:
         """Put a rule in force and return its id."""
-        fault = Fault(**rule)
+        fault = self.rule(**rule)
         if fault.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         fault.pattern = re.compile(fault.path)

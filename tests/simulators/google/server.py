@@ -58,6 +58,10 @@ class Dispatcher:
         self._counters = counters
         self._clock = clock
 
+    def place(self, request: Request) -> str:
+        """What a fault rule's `path` is searched in."""
+        return request.path
+
     def handle(self, request: Request) -> Response:
         """Answer, or raise `DroppedError`."""
         route = self._router.find(request.method, request.path)
@@ -69,7 +73,7 @@ class Dispatcher:
         self._counters.begin(name)
         status, reason = 0, ""
         try:
-            strikes = self._faults.striking(request.method, request.path)
+            strikes = self._faults.striking(request.method, self.place(request))
             response, reason = self._run(handler, request, parts, strikes)
             status = response.status
             return response
@@ -92,7 +96,7 @@ class Dispatcher:
         return self._spoil(response, strikes, request), reason
 
     def _spoil(self, response: Response, strikes: list[Fault], request: Request) -> Response:
-        unpaged = "/tokens" in request.path
+        unpaged = "/tokens" in request.path or "/asps" in request.path
         for fault in strikes:
             if fault.kind in {"status", "outage"}:
                 return fault.response()
@@ -132,9 +136,9 @@ class _HttpHandler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length) if length else b""
         parts = urlsplit(self.path)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
         headers = {key.lower(): value for key, value in self.headers.items()}
-        request = Request(self.command, parts.path, query, headers, body)
+        request = Request(self.command, parts.path, dict(pairs), headers, body, pairs=pairs)
         try:
             response = self.server.dispatcher.handle(request)
         except DroppedError as dropped:

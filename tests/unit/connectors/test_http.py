@@ -12,7 +12,9 @@ import pytest
 
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import (
+    Budget,
     HaltedError,
+    Heeded,
     HttpClient,
     Limits,
     Request,
@@ -126,6 +128,26 @@ def made() -> Iterator[Any]:
 
 def get(client: HttpClient, url: str, clock: Wall, **more: Any) -> Any:
     return client.call(Request("GET", url, **more), Halt(clock)).body
+
+
+def test_a_refusal_under_status_200_is_judged_by_the_table(serve: Any, made: Any) -> None:
+    table = StatusTable(
+        rows=(Row(200, 200, FAILED, frozenset({"busy"})),),
+        otherwise=ErrorResolution("system", "provider_error", "no"),
+    )
+
+    def refused(body: Any) -> frozenset[str] | None:
+        return frozenset({body["error"]}) if not body["ok"] else None
+
+    busy, good, odd = ({"ok": False, "error": "busy"}, {"ok": True}, {"ok": False, "error": "odd"})
+    url, script = serve(ok(busy), ok(good), ok(odd))
+    client, clock = made(refused=refused)
+    client._table = table
+    assert get(client, url, clock) == good
+    assert len(script.seen) == 2
+    with pytest.raises(CallError) as caught:
+        get(client, url, clock)
+    assert (caught.value.status, caught.value.codes, len(script.seen)) == (200, {"odd"}, 3)
 
 
 def test_failures_are_tried_again_with_growing_jittered_waits(serve: Any, made: Any) -> None:
@@ -355,7 +377,91 @@ def test_next_links_to_elsewhere_are_refused(link: str) -> None:
         ),
         ([], set()),
         (None, set()),
+        ([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}], {"REQUEST_LIMIT_EXCEEDED"}),
+        ([{"errorCode": "not a word"}, "x", None, {"errorCode": 7}, {"errorCode": "B"}], {"B"}),
     ],
 )
 def test_error_codes_of_all_shapes(body: Any, codes: set[str]) -> None:
     assert error_codes(body) == codes
+
+
+class Signer:
+    """Signs each request, and keeps what answers say."""
+
+    def __init__(self) -> None:
+        self.heard_of: list[str] = []
+        self.rejections: list[str] = []
+
+    def headers(self, request: Request, halt: Halt) -> dict[str, str]:
+        return {"Authorization": "Proof token", "Proof": f"{request.method} {len(self.heard_of)}"}
+
+    def heard(self, request: Request, headers: Any) -> None:
+        self.heard_of.append(headers.get("Nonce", ""))
+
+    def rejected(self, header: str) -> None:
+        self.rejections.append(header)
+
+
+def test_headers_can_be_made_for_each_request_and_learn_from_every_answer(serve: Any, made: Any) -> None:
+    url, script = serve((401, b"{}", {"Nonce": "n1"}), (200, b"{}", {"Nonce": "n2"}))
+    signer = Signer()
+    client, clock = made(auth=signer)
+    get(client, url, clock)
+    assert [headers["Proof"] for _, _, headers in script.seen] == ["GET 0", "GET 1"]
+    assert {headers["Authorization"] for _, _, headers in script.seen} == {"Proof token"}
+    assert (signer.heard_of, signer.rejections) == (["n1", "n2"], ["Proof token"])
+    get(client, url, clock, authorised=False)
+    assert "Authorization" not in script.seen[-1][2]
+    assert len(signer.heard_of) == 2
+
+
+def test_the_pace_follows_what_answers_say_of_the_quota(serve: Any, made: Any) -> None:
+    def budget(headers: Any) -> Budget | None:
+        return Budget(int(headers["Most"]), 60.0, int(headers["Left"]), 30.0) if "Most" in headers else None
+
+    url, script = serve(
+        (200, b"{}", {"Most": "600", "Left": "9"}), (429, b"{}", {"Most": "600", "Left": "0"}), ok()
+    )
+    quota = Quota("q", 60, 60.0)
+    clock = Wall()
+    limiter = Limiter(quota, clock, lambda: 0.0)
+    session = new_session()
+    client = HttpClient(
+        session, TABLE, clock=clock, random=lambda: 0.0, limiters={"q": limiter}, budget=budget
+    )
+    get(client, url, clock, quotas=("q",))
+    assert limiter.rate == pytest.approx(0.96 * 600 / 60)
+    get(client, url, clock, quotas=("q",))
+    assert clock.at >= 30.0  # none were left until then
+    assert len(script.seen) == 3
+    session.close()
+
+
+def test_headers_may_decide_what_a_refusal_is_and_how_long_to_wait(serve: Any) -> None:
+    """Some providers say only in headers that a quota is used up, and until when."""
+    base, script = serve((403, b"{}", {"x-left": "0", "x-until": "40"}), (403, b"{}", {"x-left": "9"}))
+    forbidden = ErrorResolution("config", "forbidden", "no")
+    table = StatusTable((Row(403, 403, REFUSED, frozenset({"spent"})), Row(403, 403, forbidden)), FAILED)
+
+    def heed(status: int, headers: Any, said: frozenset[str], now: datetime) -> Heeded:
+        assert (status, said, now.year) == (403, frozenset(), 2026)
+        spent = headers.get("X-Left") == "0"
+        return Heeded(frozenset({"spent"}), float(headers["X-Until"])) if spent else Heeded()
+
+    wall, session = Wall(), new_session()
+    client = HttpClient(
+        session,
+        table,
+        clock=wall,
+        random=lambda: 0.0,
+        limiters={},
+        heed=heed,
+        headers={"X-Version": "7", "Accept": "application/vnd.some+json"},
+    )
+    with pytest.raises(CallError) as caught:
+        client.call(Request("GET", base), Halt(wall))
+    assert caught.value.resolution is forbidden  # after the wait, a refusal of another sort
+    assert wall.at >= 40
+    assert [seen[2]["X-Version"] for seen in script.seen] == ["7", "7"]
+    assert {seen[2]["Accept"] for seen in script.seen} == {"application/vnd.some+json"}
+    session.close()

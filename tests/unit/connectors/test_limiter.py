@@ -212,3 +212,28 @@ def test_a_limiter_waits_and_hears_when_told_to_stop() -> None:
     halt.call()
     assert limiter.acquire(halt) is None
     assert limiter.tally.sent == 10
+
+
+def test_the_provider_s_own_word_sets_the_rate_in_both_directions() -> None:
+    pace = Pace(QUOTA)
+    pace.take(0.0)
+    pace.told(1.0, 10.0)
+    assert pace.rate == pytest.approx(9.6)
+    pace.told(2.0, 100.0)
+    assert pace.rate == pytest.approx(96.0)
+    pace.told(3.0, 0.0)
+    assert pace.rate == pytest.approx(96.0)
+
+
+def test_nothing_is_sent_while_none_are_left_and_a_probe_that_says_so_is_no_dead_end() -> None:
+    pace = Pace(QUOTA)
+    assert pace.take(0.0) == 0.0
+    pace.told(0.0, 40.0, 20.0)
+    assert pace.take(5.0) == pytest.approx(15.0)
+    assert pace.take(20.0) == 0.0
+    pace.refused(20.0, 20.0, retry_after_s=10.0)
+    assert pace.take(30.0) == 0.0  # the probe
+    pace.told(30.5, 40.0, 25.0)  # its own answer says that it was the last one
+    pace.answered(30.5, 30.0)
+    assert pace.take(40.0) == pytest.approx(15.5)
+    assert pace.take(55.5) == 0.0

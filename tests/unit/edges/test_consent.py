@@ -47,6 +47,8 @@ def test_a_good_return_is_accepted():
         ({"redirect_uri": URI.replace(".example", ".example:8443")}, "other_redirect_uri"),
         ({"redirect_uri": URI + "?a=b"}, "other_redirect_uri"),
         ({"error": "access_denied"}, "declined"),
+        ({"error": "server_error"}, "provider_refused"),
+        ({"error": ""}, "provider_refused"),
         ({"answer": {}}, "code_missing"),
     ],
 )

@@ -51,6 +51,19 @@ def test_an_unread_source_alone_changes_nothing() -> None:
     assert merge(before, seen, now=NOW, cause="run").bundle is None
 
 
+def test_permissions_that_were_not_told_stay_as_they_are_known() -> None:
+    before = stored(grant("tool", "openid"))
+    silent = replace(grant("tool"), told=False)
+
+    assert merge(before, Observation(PERSON, (silent,)), now=NOW, cause="run").bundle is None
+    merged = merge(before, Observation(PERSON, (grant("tool"),)), now=NOW, cause="run")
+    assert kinds(merged) == {ids.app_id("google", "tool"): "changed"}
+    new = merge(
+        before, Observation(PERSON, (silent, replace(grant("new"), told=False))), now=NOW, cause="run"
+    )
+    assert kinds(new) == {ids.app_id("google", "new"): "added"}
+
+
 def test_whoever_is_gone_holds_nothing_whatever_was_read() -> None:
     before = stored(grant("ext", "tabs", source="extension"))
     seen = Observation(replace(PERSON, status="deleted"), None, gone=True, sources=frozenset({"consent"}))

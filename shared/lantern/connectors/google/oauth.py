@@ -26,14 +26,13 @@ from lantern.connectors.google.manifest import (
 )
 from lantern.connectors.halt import Halt, within
 from lantern.connectors.http import GARBLED, HttpClient, Request
+from lantern.connectors.oidc import KeySet, verified_claims
 from lantern.connectors.protocol import Clock
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError
 
 _PATIENCE_S: Final = 20.0  # a browser is waiting, and API Gateway gives up after 29 seconds
 _EARLY_S: Final = 60.0  # a token is fetched anew so long before it expires
-_KEYS_EVERY_S: Final = 60.0  # a flood of unknown key ids fetches the key set once a minute
-_LEEWAY_S: Final = 60
 _ALIASES: Final = {"email": EMAIL}
 
 
@@ -161,35 +160,6 @@ class _Bearer:
         """There is no other."""
 
 
-class KeySet:
-    """Google's public signing keys, fetched when an unknown one is named, at most once a minute."""
-
-    def __init__(self, http: HttpClient, address: str, clock: Clock) -> None:
-        self._http = http
-        self._address = address
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._keys: dict[str, Mapping[str, Any]] = {}
-        self._fetched_at = float("-inf")
-
-    def find(self, kid: object) -> Mapping[str, Any] | None:
-        """The RSA signing key of this id."""
-        with self._lock:
-            now = self._clock.monotonic()
-            if kid not in self._keys and now - self._fetched_at >= _KEYS_EVERY_S:
-                body = self._http.call(
-                    Request("GET", self._address, authorised=False), within(self._clock, _PATIENCE_S)
-                ).body
-                self._fetched_at = now
-                rows = body.get("keys", []) if isinstance(body, dict) else []
-                self._keys = {
-                    row["kid"]: row
-                    for row in rows
-                    if isinstance(row, dict) and isinstance(row.get("kid"), str) and row.get("kty") == "RSA"
-                }
-            return self._keys.get(kid) if isinstance(kid, str) else None
-
-
 class GoogleConsent:
     """The consent flow of Google Workspace. Keep one per process: it remembers the signing keys."""
 
@@ -299,47 +269,20 @@ class GoogleConsent:
         return GoogleApi(http, self._at["admin"])
 
     def _claims(self, start: ConsentStart, text: str) -> Mapping[str, Any]:
-        # PyJWT brings cryptography: only onboarding pays for it.
-        import jwt
-
-        try:
-            head = jwt.get_unverified_header(text)
-            key = self._keys.find(head.get("kid")) if head.get("alg") == "RS256" else None
-            if key is None:
-                raise CallError(UNPROVEN, detail="id token: unknown key or algorithm")
-            claims: dict[str, Any] = jwt.decode(
-                text,
-                jwt.PyJWK(dict(key), algorithm="RS256"),
-                algorithms=["RS256"],
-                audience=self._registration.client_id,
-                options={
-                    "require": ["exp", "iat", "iss", "aud", "sub"],
-                    # The injected clock decides, below.
-                    "verify_exp": False,
-                    "verify_iat": False,
-                },
-            )
-        except jwt.PyJWTError as error:
-            raise CallError(UNPROVEN, detail=f"id token: {type(error).__name__}") from None
-        self._check(start, claims)
-        return claims
-
-    def _check(self, start: ConsentStart, claims: Mapping[str, Any]) -> None:
-        issuer, now = self._at["issuer"], self._io.clock.now().timestamp()
-        # Google documents both forms of its issuer.
-        wrong = (
-            "issuer" if claims["iss"] not in (issuer, issuer.removeprefix("https://")) else None,
-            "expiry"
-            if not isinstance(claims["exp"], int | float) or claims["exp"] + _LEEWAY_S <= now
-            else None,
-            "issue time" if claims["iat"] > now + _LEEWAY_S else None,
-            "nonce" if claims.get("nonce") != start.nonce else None,
-            "subject" if not isinstance(claims["sub"], str) or not claims["sub"] else None,
-            "audience" if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 else None,
-            "e-mail" if claims.get("email_verified") is not True else None,
+        issuer = self._at["issuer"]
+        claims = verified_claims(
+            text,
+            self._keys,
+            audience=self._registration.client_id,
+            nonce=start.nonce,
+            now=self._io.clock.now(),
+            # Google documents both forms of its issuer.
+            issued_by=lambda said: said["iss"] in (issuer, issuer.removeprefix("https://")),
+            unproven=UNPROVEN,
         )
-        if any(wrong):
-            raise CallError(UNPROVEN, detail=f"id token: {next(filter(None, wrong))}")
+        if claims.get("email_verified") is not True:
+            raise CallError(UNPROVEN, detail="id token: e-mail")
+        return claims
 
     def _halt(self) -> Halt:
         return within(self._io.clock, _PATIENCE_S)

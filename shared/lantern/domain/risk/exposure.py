@@ -112,13 +112,18 @@ def judge_breadth(case: Case) -> Judgement:
 
 
 def judge_personal(case: Case) -> Judgement:
-    """Accounts that are not the organisation's."""
+    """Accounts that are not the organisation's, or that no single person answers for."""
     app = case.app
-    count = app.personal_holders
-    unknown = "It is not known whether personal accounts hold it"
+    count, shared = app.personal_holders, app.shared_holders
+    said = "It is not known whether personal accounts hold it"
+    share = counted(shared, 20)
+    if count is None:
+        share = max(share, counted(None, 20))
+    else:
+        share, said = counted(count + shared, 20), f"Personal or outside accounts that hold it: {count}"
     return (
-        counted(count, 20) * case.harm,
-        unknown if count is None else f"Personal or outside accounts that hold it: {count}",
+        share * case.harm,
+        said + (f"; shared and service accounts: {shared}" if shared else ""),
         "Move the work to accounts of the organisation, and revoke the others",
     )
 

@@ -31,6 +31,7 @@ class RiskInput:
     `scopes` is the union over all holders and connections, None where the provider does not tell scopes.
     `privileged_holders` are administrators among the holders; `stale_holders` hold a grant unused for long;
     `departed_holders` have left; `personal_holders` use an account that is not the organisation's;
+    `shared_holders` are accounts of no single person;
     `connections` is at how many connections the app is seen; `age_days` counts from when it was first seen.
     `unused` are permissions that are held and never seen in use, None where use is not known.
     """
@@ -48,6 +49,7 @@ class RiskInput:
     status: AppStatus = "unreviewed"
     age_days: int | None = None
     personal_holders: int | None = None
+    shared_holders: int = 0
     vendor: VendorTrust | None = None
     abuse: KnownAbuse | None = None
     unused: tuple[ScopeClass, ...] | None = None

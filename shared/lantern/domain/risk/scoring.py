@@ -27,7 +27,7 @@ FACTORS: tuple[Row, ...] = (
     ("people", "exposure", "How many people hold it", exposure.judge_people),
     ("privileged", "exposure", "Administrators among them", exposure.judge_privileged),
     ("breadth", "exposure", "Systems it is connected to", exposure.judge_breadth),
-    ("personal", "exposure", "Personal accounts", exposure.judge_personal),
+    ("personal", "exposure", "Personal and shared accounts", exposure.judge_personal),
     ("unused", "exposure", "Permissions it does not use", exposure.judge_unused),
     ("identity", "trust", "What it is", trust.judge_identity),
     ("publisher", "trust", "Who publishes it", trust.judge_publisher),
@@ -50,6 +50,7 @@ _COUNTS = (
     "stale_holders",
     "departed_holders",
     "personal_holders",
+    "shared_holders",
     "connections",
 )
 
@@ -132,7 +133,7 @@ def fingerprint(app: RiskInput, weights: Weights = DEFAULT) -> str:
         [(one.kind, one.sentence, one.confidence) for one in found.evidence],
         _marks(app.scopes), _marks(app.unused),
         app.holders, app.org_size, app.privileged_holders, app.stale_holders, app.departed_holders,
-        app.personal_holders, app.connections, app.verified_publisher, app.status,
+        app.personal_holders, app.shared_holders, app.connections, app.verified_publisher, app.status,
         # An app that is no longer new does not change by growing a day older.
         None if app.age_days is None else min(app.age_days, NEW_DAYS),
         app.look_alike and (app.look_alike.confidence, app.look_alike.sentence),

@@ -9,6 +9,7 @@ from lantern.domain.apps import AppView, RiskOverride, Verdict
 from lantern.domain.compliance import FrameworkRelevance, Relevance, RuleKind
 from lantern.domain.risk import Assessment, level_of
 from lantern.domain.tally import unflagged
+from lantern.runtime.api.activity import AnomaliesAnswer, anomalies
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Instant, Strict
 from lantern.runtime.preconditions import revision_etag
@@ -146,6 +147,9 @@ class RiskAnswer(Answer):
     seen: SeenAnswer | None = Field(
         description="What was seen going there, beside what it can reach; null where nobody counts it."
     )
+    anomalies: AnomaliesAnswer | None = Field(
+        description="What stands out in its use; null while less than seven whole weeks of it are known."
+    )
     grants: list[GrantGroupAnswer] | None = Field(description="Risk of its grants, the worst kinds first.")
     compliance: list[FrameworkAnswer] | None
 
@@ -225,6 +229,7 @@ def _answer(view: AppView, reference: Reference, now: datetime) -> RiskAnswer:
         data=body.get("data"),
         unused=body.get("unused"),
         seen=SeenAnswer.model_validate(body["seen"]) if body.get("seen") else None,
+        anomalies=anomalies(body.get("anomalies")),
         grants=None if groups is None else [_group(group) for group in groups],
         compliance=None if compliance is None else [_framework(one) for one in compliance],
     )

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from lantern.runtime.api import (
+    activity,
     app_risk,
     apps,
     assets,
@@ -20,10 +21,12 @@ from lantern.runtime.api import (
     jobs,
     keys,
     openapi,
+    persons,
     principals,
     risk,
     runs,
     tenant,
+    vendor_reach,
     vendors,
 )
 from lantern.runtime.api.gateway import Event, Response
@@ -40,11 +43,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     *ingest.ROUTES,
     *apps.ROUTES,
     *app_risk.ROUTES,
+    *activity.ROUTES,
     *catalog.ROUTES,
     *assets.ROUTES,
     *vendors.ROUTES,
+    *vendor_reach.ROUTES,
     *risk.ROUTES,
     *principals.ROUTES,
+    *persons.ROUTES,
     *grants.ROUTES,
     *findings.ROUTES,
     *jobs.ROUTES,

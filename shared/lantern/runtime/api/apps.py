@@ -5,8 +5,16 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from lantern.domain.apps import AppDecision, AppStatus, AppSummary, AppView, Verdict
+from lantern.domain.apps import AppStatus, AppSummary, ProductEvidence, Verdict
 from lantern.domain.inventory import AppKind, PrincipalStatus, Provider
+from lantern.runtime.api.app_detail import (
+    AppAnswer,
+    DecisionAnswer,
+    app_answer,
+    decision_answer,
+    decision_etag,
+    product_etag,
+)
 from lantern.runtime.api.paging import ListOf, PageQuery, dump_position, load_position
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Instant, Strict
@@ -46,6 +54,10 @@ class AppRow(Answer):
     risk_computed: int | None = Field(description="What the risk would be; null unless people set it.")
     category: str | None
     product: str | None
+    product_id: str | None
+    product_evidence: ProductEvidence | None = Field(
+        description="What joins it to the product; null where only names say so."
+    )
     vendor: str | None
     publisher: str | None
     lookalike_of: str | None = Field(description="Product whose name it imitates.")
@@ -60,32 +72,6 @@ class AppRow(Answer):
 
 class AppList(ListOf[AppRow]):
     """Apps."""
-
-
-class DecisionAnswer(Answer):
-    """What the tenant decided about an app."""
-
-    app_id: str
-    status: AppStatus | None = Field(description="Null while nothing is decided.")
-    note: str
-    by: str | None
-    at: datetime | None
-
-
-class AppAnswer(Answer):
-    """All that is known of one app."""
-
-    id: str
-    provider: Provider | None
-    client_id: str | None
-    name: str | None = Field(description="As the app calls itself: anybody may have chosen it.")
-    kind: AppKind | None
-    publisher: str | None
-    domains: list[str]
-    verified_publisher: bool | None
-    first_seen: datetime | None
-    risk: int | None = Field(description="0 to 100; null while not assessed.")
-    decision: DecisionAnswer
 
 
 class HolderAnswer(Answer):
@@ -137,6 +123,8 @@ def _row(app: AppSummary) -> AppRow:
         risk_computed=app.risk_computed,
         category=app.category,
         product=app.product,
+        product_id=app.product_id,
+        product_evidence=app.product_evidence,
         vendor=app.vendor,
         publisher=app.publisher,
         lookalike_of=app.lookalike_of,
@@ -147,35 +135,6 @@ def _row(app: AppSummary) -> AppRow:
         first_seen=app.first_seen,
         last_used=app.last_used,
         connections=list(app.connections),
-    )
-
-
-def _decision(app_id: str, decision: AppDecision | None) -> DecisionAnswer:
-    if decision is None:
-        return DecisionAnswer(app_id=app_id, status=None, note="", by=None, at=None)
-    return DecisionAnswer(
-        app_id=app_id, status=decision.status, note=decision.note, by=decision.by, at=decision.at
-    )
-
-
-def _etag(decision: AppDecision | None) -> str:
-    return revision_etag(decision.rev if decision else 0)
-
-
-def _app(view: AppView, now: datetime) -> AppAnswer:
-    facts = view.facts
-    return AppAnswer(
-        id=view.app_id,
-        provider=facts.provider if facts else None,
-        client_id=facts.client_id if facts else None,
-        name=facts.name if facts else None,
-        kind=facts.kind if facts else None,
-        publisher=facts.publisher if facts else None,
-        domains=list(facts.domains) if facts else [],
-        verified_publisher=facts.verified_publisher if facts else None,
-        first_seen=facts.first_seen if facts else None,
-        risk=queries_apps.effective(view, now),
-        decision=_decision(view.app_id, view.decision),
     )
 
 
@@ -201,23 +160,31 @@ def list_apps(call: Call[AppQuery, None]) -> Reply:
 
 def get_app(call: Call[Any, None]) -> Reply:
     """One app."""
-    view = queries_apps.app(call.store, call.path["app_id"])
-    return Reply(_app(view, call.tools.now()), etag=_etag(view.decision))
+    tools = call.tools
+    detail = queries_apps.detail(call.store, tools.reference, call.path["app_id"])
+    return Reply(app_answer(detail, tools.reference, tools.now()), etag=decision_etag(detail))
 
 
 def put_status(call: Call[Any, DecisionBody]) -> Reply:
-    """Decide about an app."""
-    view = queries_apps.app(call.store, call.path["app_id"])
-    call.check_revision(_etag(view.decision))
-    decision = decisions.decide_app(
+    """Decide about an app, or about its product where it is known."""
+    detail = queries_apps.detail(call.store, call.tools.reference, call.path["app_id"])
+    call.check_revision(decision_etag(detail))
+    view, body, by, now = detail.view, call.body, call.caller.actor, call.tools.now()
+    if detail.product_id is None:
+        own = decisions.decide_app(call.store, view, status=body.status, note=body.note, by=by, now=now)
+        return Reply(decision_answer(view.app_id, None, own), etag=revision_etag(own.rev))
+    whole = decisions.decide_product(
         call.store,
-        view,
-        status=call.body.status,
-        note=call.body.note,
-        by=call.caller.actor,
-        now=call.tools.now(),
+        detail.product_id,
+        detail.product_decision,
+        view.app_id,
+        status=body.status,
+        note=body.note,
+        by=by,
+        now=now,
     )
-    return Reply(_decision(view.app_id, decision), etag=_etag(decision))
+    answer = decision_answer(view.app_id, detail.product_id, whole)
+    return Reply(answer, etag=product_etag(whole))
 
 
 def list_holders(call: Call[HolderQuery, None]) -> Reply:
@@ -266,7 +233,10 @@ ROUTES = (
         operation="getApp",
         tag="Apps",
         summary="One app",
-        description="Facts, risk and the decision. The ETag is the decision's.",
+        description=(
+            "Facts, risk, where it is held and what it reaches there, the same product elsewhere, chains, "
+            "and the decision. The ETag is the decision's."
+        ),
         handler=get_app,
         scope="read",
         answer=AppAnswer,
@@ -278,7 +248,10 @@ ROUTES = (
         operation="setAppStatus",
         tag="Apps",
         summary="Decide about an app",
-        description="Approves, restricts, forbids or takes under review; findings follow. It is audited.",
+        description=(
+            "Approves, restricts, forbids or takes under review. Where evidence joins the app to a product, "
+            "the decision is about the product and holds for all its apps. Findings follow; it is audited."
+        ),
         handler=put_status,
         scope="write",
         body=DecisionBody,

@@ -1,17 +1,17 @@
 """Principals: accounts at a connection, and what they have granted."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lantern.domain.inventory import Bundle, PrincipalKind, PrincipalStatus
 from lantern.runtime.api.grants import GrantList, grant_answer
 from lantern.runtime.api.paging import ListOf, PageQuery
-from lantern.runtime.api.routing import Call, Reply, Route
-from lantern.runtime.api.validation import Answer, Question
+from lantern.runtime.api.routing import ID_SHAPES, Call, Reply, Route
+from lantern.runtime.api.validation import Answer, Question, choice_error
 from lantern.runtime.preconditions import revision_etag
-from lantern.services import queries, queries_grants
+from lantern.services import queries, queries_grants, queries_people
 
 _ID = r"^[A-Za-z0-9_.-]{1,80}$"
 
@@ -39,9 +39,21 @@ class PrincipalList(ListOf[PrincipalAnswer]):
 
 
 class PrincipalQuery(PageQuery):
-    """Accounts of which connection."""
+    """Accounts of which connection, or of which person: exactly one of the two."""
 
-    connection_id: str = Field(pattern=_ID, description="The connection whose accounts to list.")
+    connection_id: str | None = Field(None, pattern=_ID, description="The connection whose accounts to list.")
+    person_id: str | None = Field(
+        None,
+        pattern=f"^{ID_SHAPES['person_id']}$",
+        description="The person whose accounts to list, all at once.",
+    )
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        names = ("connection_id", "person_id")
+        if sum(getattr(self, name) is not None for name in names) != 1:
+            raise choice_error(names, "Send exactly one of connection_id and person_id.")
+        return self
 
 
 class PrincipalGrantsQuery(PageQuery):
@@ -70,8 +82,13 @@ def _answer(bundle: Bundle) -> PrincipalAnswer:
 
 
 def list_principals(call: Call[PrincipalQuery, None]) -> Reply:
-    """Accounts of a connection."""
+    """Accounts of a connection, or of a person."""
     asked = call.query
+    if asked.person_id is not None:
+        found = queries_people.accounts(call.store, asked.person_id)
+        return Reply(PrincipalList(data=[_answer(one) for one in found], next_cursor=None))
+    if asked.connection_id is None:
+        raise ValueError("the query was checked to name one of the two")
     page = queries.principals(
         call.store, asked.connection_id, limit=asked.limit, after=call.position(asked.cursor)
     )
@@ -101,7 +118,7 @@ ROUTES = (
         path="/v1/principals",
         operation="listPrincipals",
         tag="Principals",
-        summary="Accounts of a connection",
+        summary="Accounts of a connection or a person",
         description="Every account, suspended and archived ones too.",
         handler=list_principals,
         scope="read",

@@ -25,6 +25,7 @@ _GENERAL_ID: Final = r"[A-Za-z0-9_.-]{1,80}"
 ID_SHAPES: Final[Mapping[str, str]] = {
     "app_id": r"app_[0-9a-v]{13}",
     "principal_id": r"pri_[0-9a-v]{16}",
+    "person_id": r"per_[0-9a-v]{16}",
     "grant_id": r"gr_[0-9a-v]{16}\.[0-9a-v]{13}",
 }
 """Ids whose shape is known. What cannot be an id is answered like an id that is not there."""

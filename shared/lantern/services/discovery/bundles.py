@@ -4,14 +4,15 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from lantern.connectors.protocol import BundleReader, Deadline, Unread
-from lantern.domain import ids, inventory
+from lantern.domain import inventory
 from lantern.domain.errors import RevisionConflictError
-from lantern.domain.history import ChangeEntry
 from lantern.domain.inventory import App, Bundle, Cause, Merge, Observation, Principal
 from lantern.domain.tenancy import Connection
+from lantern.services.discovery.aftermath import Aftermath
+from lantern.services.discovery.newcomers import Newcomers
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
@@ -20,8 +21,6 @@ BATCH = 100
 _ATTEMPTS = 4
 _SKEW: Final = timedelta(seconds=5)
 """How far apart the clocks of two workers may be."""
-REPAIR: Final = timedelta(hours=48)
-"""For how long a change may have been stored without its history: two nightly runs meet every bundle."""
 
 
 @dataclass(slots=True)
@@ -73,12 +72,13 @@ class BundleWriter:
         self._connector = connector
         self._connection = connection
         self._cause: Cause = cause
-        self._indexed = indexed
         self._baseline = baseline
         self._clock = clock
+        self._newcomers = Newcomers(store, connection.id)
+        self._persons: dict[str, str] = {}
         self._seen_apps: set[str] = set()
         self._seen_sets: set[str] = set()
-        self._history: dict[tuple[int, date], list[ChangeEntry]] = {}
+        self._after = Aftermath(store, connection, indexed=indexed)
 
     def refresh(
         self,
@@ -114,7 +114,7 @@ class BundleWriter:
         else:
             tally.unread.update({p.id: "conflict" for p in pending})
             tally.reached.update(p.id for p in pending)
-        self._flush_history()
+        self._after.flush()
         return tally
 
     def _pass(
@@ -128,6 +128,7 @@ class BundleWriter:
         """Read and store one chunk; yields the principals whose bundle changed meanwhile."""
         started = self._clock()
         stored = self._store.bundles.batch_get(self._connection.id, [p.id for p in chunk])
+        self._persons |= self._newcomers.meet(p for p in chunk if p.id not in stored)
         for outcome in self._connector.read(chunk, deadline):
             principal = outcome.principal
             if isinstance(outcome, Unread):
@@ -159,37 +160,26 @@ class BundleWriter:
     def _write(
         self, stored: Bundle | None, seen: Observation, now: datetime, dates: Mapping[str, date]
     ) -> Merge:
+        if stored is None and (person := self._persons.get(seen.principal.id)):
+            seen = replace(seen, principal=replace(seen.principal, person_id=person))
         merged = inventory.merge(stored, seen, now=now, cause=self._cause, dates=dates)
         self._put_apps((grant.app for grant in seen.grants or ()), now)
-        unfinished = self._finish_last(stored, now)
+        unfinished = self._after.finish_last(stored, now)
         if merged.bundle is None:
             return merged
         if unfinished:
             # Before it is overwritten: a bundle remembers only its last change.
-            self._flush_history()
+            self._after.flush()
         self._put_scope_sets(merged.scope_sets)
         before = {d.app_id for d in merged.bundle.delta if d.kind == "added"}
         after = {d.app_id for d in merged.bundle.delta if d.kind == "removed"}
-        self._footprint("add", seen.principal.id, before)
+        self._after.footprint("add", seen.principal.id, before)
         written = self._store.bundles.put(merged.bundle)
-        self._footprint("remove", seen.principal.id, after)
+        self._after.footprint("remove", seen.principal.id, after)
         if not self._baseline:
             # Of the first load `first_seen` says the same.
-            self._note(written, now)
+            self._after.note(written, now)
         return merged
-
-    def _footprint(self, verb: Literal["add", "remove"], principal: str, apps: set[str]) -> None:
-        if not self._indexed or not apps:
-            return
-        cid, shards = self._connection.id, self._connection.shards
-        shard = ids.shard_of(principal, shards)
-        if verb == "remove":
-            self._store.footprints.remove(cid, shard, shards, principal, apps)
-            # Another worker may have stored such a grant anew since we read the bundle.
-            now = self._store.bundles.get(cid, principal)
-            apps = {app for app in apps if now and now.grant(app)}
-        if apps:
-            self._store.footprints.add(cid, shard, shards, principal, apps)
 
     def _put_apps(self, apps: Iterable[App], now: datetime) -> None:
         fresh = [replace(app, first_seen=now) for app in apps if app.id not in self._seen_apps]
@@ -202,47 +192,6 @@ class BundleWriter:
         if fresh:
             self._store.apps.put_scope_sets(fresh)
             self._seen_sets.update(fresh)
-
-    def _note(self, bundle: Bundle, at: datetime) -> None:
-        """Collect history."""
-        if not bundle.delta:
-            return
-        shard = ids.shard_of(bundle.principal.id, self._connection.shards)
-        self._history.setdefault((shard, at.date()), []).extend(
-            ChangeEntry(
-                at=at,
-                principal_id=bundle.principal.id,
-                rev=bundle.rev,
-                app_id=delta.app_id,
-                kind=delta.kind,
-                before=delta.before,
-                after=delta.after,
-                cause=bundle.cause,
-            )
-            for delta in bundle.delta
-        )
-
-    def _finish_last(self, stored: Bundle | None, now: datetime) -> bool:
-        """Do again what follows a bundle's last write: its worker may have stopped before. All is idempotent.
-
-        Returns:
-            Whether there was something to note.
-        """
-        if stored is None or stored.changed_at is None or stored.changed_at < now - REPAIR:
-            return False
-        gone = {d.app_id for d in stored.delta if d.kind == "removed"}
-        self._footprint("remove", stored.principal.id, gone)
-        baseline = self._connection.baseline_at
-        if stored.cause == "run" and (baseline is None or stored.changed_at <= baseline):
-            return False
-        self._note(stored, stored.changed_at)
-        return bool(stored.delta)
-
-    def _flush_history(self) -> None:
-        # Under the day of the change: noted again tomorrow, it meets the entry noted today.
-        for (shard, day), entries in self._history.items():
-            self._store.history.append(self._connection.id, shard, day, entries)
-        self._history.clear()
 
 
 def _outdated(stored: Bundle | None, seen: Observation, started: datetime) -> bool:

@@ -21,13 +21,16 @@ Address = Callable[[str, str], str]
 """The public address of a webhook, from provider and channel id."""
 
 
-def renew_channels(task: Discovery, platform: PlatformStore, address: Address) -> int:
+def renew_channels(
+    task: Discovery, platform: PlatformStore, address: Address, *, lost: str | None = None
+) -> int:
     """Open a channel for every event that has none which lasts long enough; close what they replace.
 
     How long channels live and when the next is opened is in the provider's manifest.
 
     The new channel is known here before the provider is asked to deliver to it, so that its first
     message finds it. Deliveries of both overlap for a moment; they are hints and meet in one bundle.
+    `lost` is a channel that the provider closed by itself, so it counts as ended.
     A connection that is given up meanwhile keeps no channel: whoever sees the other's work last closes it.
 
     Returns:
@@ -43,7 +46,7 @@ def renew_channels(task: Discovery, platform: PlatformStore, address: Address) -
     opened = 0
     for event in fact.events:
         mine = [c for c in current if c.event == event]
-        if any(c.resource_id and c.expires_at - now > ahead for c in mine):
+        if any(c.resource_id and c.id != lost and c.expires_at - now > ahead for c in mine):
             continue
         fresh = _open(task, platform, address, event, now, life, ahead)
         if _given_up(task):

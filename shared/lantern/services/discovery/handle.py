@@ -38,7 +38,9 @@ def handle(task: Discovery, platform: PlatformStore, address: Address, work: Wor
         "connection.full": lambda: run.full_run(task, work),
         "connection.changes": lambda: _changes(task, platform, address),
         "connection.use": lambda: _use(task),
-        "connection.channels": lambda: _may(task, "push") and renew_channels(task, platform, address),
+        "connection.channels": lambda: (
+            _may(task, "push") and renew_channels(task, platform, address, lost=work.body.get("lost"))
+        ),
         "connection.assets": lambda: _may(task, "assets") and assets.read_assets(task),
         "bundle.read": lambda: hints.read_bundle(task, work),
     }
@@ -66,10 +68,20 @@ def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None
     if _may(task, "changes"):
         feeds.poll_changes(task)
     if _may(task, "push"):
-        renew_channels(task, platform, address)
+        _renew(task, platform, address)
     if _may(task, "activity") and use.use_is_due(task):
         task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
     resend_overdue(task)
+
+
+def _renew(task: Discovery, platform: PlatformStore, address: Address) -> None:
+    """Keep channels open. A provider that lets none be opened costs promptness: changes are polled still."""
+    try:
+        renew_channels(task, platform, address)
+    except ConnectorError as error:
+        if error.kind == "config":
+            raise
+        log.warning("no push channel", extra={"connection": task.connection.id, "detail": error.detail})
 
 
 def _may(task: Discovery, feature: Feature) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from lantern.connectors.protocol import Hint
 from lantern.domain import ids
 from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import LeaseLostError, RevisionConflictError, StorageError
+from lantern.domain.errors import ConnectorError, LeaseLostError, RevisionConflictError, StorageError
 from lantern.domain.inventory import Bundle
 from lantern.domain.tenancy import Connection, Coverage, Lease, Run, RunCounts
 from lantern.domain.work import Work
@@ -217,6 +217,7 @@ class _Chain:
         task, now = self._task, self._task.clock.now()
         run = self.run
         coverage = replace(run.coverage, listed=self._progress.listed)
+        domains = self._domains()
         finished = replace(
             run,
             state="complete" if coverage.complete else "partial",
@@ -240,7 +241,7 @@ class _Chain:
         (
             store.transact(now)
             .put(store.runs.op(finished))
-            .put(store.connections.op(_mark(current, finished, shards, now)))
+            .put(store.connections.op(_mark(current, finished, shards, domains, now)))
             .audit(
                 AuditEvent(
                     actor="system",
@@ -262,6 +263,16 @@ class _Chain:
         if shards != task.connection.shards:
             store.footprints.retire(task.connection.id, shards)
         self.run = finished
+
+    def _domains(self) -> tuple[str, ...]:
+        """The organisation's own domains, as the provider names them now; none where it does not."""
+        try:
+            named = self._task.connector.check().organisation.domains
+        except ConnectorError as error:
+            # The inventory is complete without them; the next run asks again.
+            log.warning("domains not read: %s", error.kind)
+            return ()
+        return tuple(sorted({domain.casefold() for domain in named}))
 
     def _count(self, tally: Tally) -> None:
         counts, coverage = self.run.counts, self.run.coverage
@@ -323,10 +334,13 @@ class _Chain:
         )
 
 
-def _mark(connection: Connection, run: Run, shards: int, now: datetime) -> Connection:
+def _mark(
+    connection: Connection, run: Run, shards: int, domains: tuple[str, ...], now: datetime
+) -> Connection:
     return replace(
         connection,
         shards=shards,
+        domains=domains or connection.domains,
         baseline_at=connection.baseline_at or now,
         last_full_run=run.id,
         last_full_at=now,

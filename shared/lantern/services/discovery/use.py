@@ -1,4 +1,4 @@
-"""Read how apps are used: each day once it is complete, and 180 days back, newest first.
+"""Read how apps are used: each day once it is complete, and as far back as is remembered, newest first.
 
 One window of time says what has been read without a hole; it grows by slices, forward before backward. A
 slice is read whole, then folded into the stored weeks under its own name, then the window takes it in: a
@@ -18,7 +18,7 @@ import msgspec
 
 from lantern.domain import ids
 from lantern.domain.errors import LeaseLostError
-from lantern.domain.use import AppUse, UseRow, UseTally, UseWindow
+from lantern.domain.use import AppUse, UseRow, UseTally, UseWindow, iso_week
 from lantern.domain.work import Work
 from lantern.services.discovery.context import Discovery
 from lantern.services.discovery.feeds import note_delegations
@@ -108,8 +108,9 @@ def _plan(task: Discovery) -> Plan | None:
     longest = timedelta(seconds=stored.longest_s) if stored else LONGEST
     now = task.clock.now()
     # What the provider has forgotten by now is not read: its silence would pass for knowledge.
-    floor = max(task.connection.connected_at, now - timedelta(days=1)) - HISTORY
-    found = _missing(window, floor, now, longest)
+    memory = min(HISTORY, timedelta(days=task.connector.manifest.history_days))
+    floor = max(task.connection.connected_at, now - timedelta(days=1)) - memory
+    found = _missing(window, floor, now, longest, memory)
     if found is None:
         return None
     plan = Plan(*found, longest.total_seconds(), back=window is None or found[1] <= window.complete_from)
@@ -129,10 +130,10 @@ def _stands(plan: Plan, window: UseWindow | None) -> bool:
 
 
 def _missing(
-    window: UseWindow | None, floor: datetime, now: datetime, longest: timedelta
+    window: UseWindow | None, floor: datetime, now: datetime, longest: timedelta, memory: timedelta
 ) -> tuple[datetime, datetime] | None:
     settled = now - SETTLED
-    if window is None or window.complete_until < now - HISTORY:
+    if window is None or window.complete_until < now - memory:
         # Never read, or not for so long that the provider has forgotten what lies between.
         return settled - longest, settled
     if settled - window.complete_until >= DUE:
@@ -188,9 +189,11 @@ def _fold(task: Discovery, plan: Plan, read: _Read) -> None:
     for rows in read.tally.by_shard(shards):
         store.use.fold(cid, shards, rows, batch=batch)
     store.use.note_consents(cid, shards, read.consents, task.clock.now())
+    week = iso_week(plan.since.date())  # never later than the call: what is called new is new
     uses = {
-        app: AppUse(weeks, tuple(sorted(read.apis.get(app, ()))))
+        app: AppUse(weeks, tuple(sorted(called)), dict.fromkeys(sorted(called), week))
         for app, weeks in read.tally.by_app().items()
+        for called in (read.apis.get(app, set()),)
     }
     store.app_use.fold(cid, uses, UseWindow(plan.since, plan.until), batch)
     window = store.use.window(cid)

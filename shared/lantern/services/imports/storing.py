@@ -30,7 +30,9 @@ def finish(
 ) -> ImportRecord:
     """Everything that follows, in one transaction; the content goes last."""
     store = task.store
-    works = [Work(store.tenant_id, "score.run", cid, cause=record.id) for cid in touched]
+    works = [
+        Work(store.tenant_id, "score.run", cid, {"import_id": record.id}, cause=record.id) for cid in touched
+    ]
     event = AuditEvent(
         SYSTEM,
         "import.finished",

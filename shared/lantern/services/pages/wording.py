@@ -88,7 +88,7 @@ WORDINGS: Final[Mapping[Refusal, Wording]] = {
     "code_refused": Wording(
         400,
         "{provider} did not accept the sign-in",
-        "The code {provider} handed out was already used or has expired.",
+        "{provider} handed out a code and did not take it back:",
         ("Start again; do not use the browser's Back button on the way.",),
     ),
     "entry_refused": Wording(
@@ -104,6 +104,15 @@ WORDINGS: Final[Mapping[Refusal, Wording]] = {
         (
             "If it was a mistake, start again.",
             "If you are not sure what Lantern may see, ask the person who sent you here.",
+        ),
+    ),
+    "provider_refused": Wording(
+        400,
+        "{provider} did not let you through",
+        "{provider} sent you back with an error before or after it asked you.",
+        (
+            "An administrator may have to install or allow Lantern there: see the guide for {provider}.",
+            "Then start again.",
         ),
     ),
     "missing_permissions": Wording(
@@ -126,6 +135,13 @@ WORDINGS: Final[Mapping[Refusal, Wording]] = {
             "Ask {admin} to open the same address.",
             "If you are one with another account, start again with that.",
         ),
+    ),
+    "awaits_approval": Wording(
+        403,
+        "An administrator has to agree first",
+        "{provider} passed your request on; until it is granted, nothing is connected.",
+        ("Ask {admin} to grant the request and then to open the same address here.",),
+        again=False,
     ),
     "other_organisation": Wording(
         409,

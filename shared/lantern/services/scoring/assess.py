@@ -2,18 +2,20 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
+from lantern.domain.anomalies import LEAST_HISTORY
 from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.facts import ScopeSetView
 from lantern.domain.identification import AppFacts, Identification, identify
 from lantern.domain.inventory import App
 from lantern.domain.lookalike import LookAlike, lookalike
 from lantern.domain.privilege import LEAST_DAYS, unused
+from lantern.domain.products import Decision, ProductDecision, join_evidence
 from lantern.domain.risk import DEFAULT, Assessment, RiskInput, Weights, assess, level_of, pack_shares
 from lantern.domain.scopes import ScopeClass, severity_rank, worst
 from lantern.domain.tally import StoredTally, total
@@ -29,14 +31,15 @@ _GROUPS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What an app is judged against: the weights, the size of the organisation, and the time.
+    """What an app is judged against: time, weights, the size of the organisation, what was decided.
 
-    `size` counts principals, None while not known.
+    `size` counts principals, None while not known. `products` are decisions by product id.
     """
 
     now: datetime
     size: int | None = None
     weights: Weights = DEFAULT
+    products: Mapping[str, ProductDecision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,15 @@ def judge(
     whole = total(tallies.values())
     scopes = frozenset(scope for key in whole.scope_sets for scope in scope_sets.get(key, frozenset()))
     identified, imitates = recognise(knowledge, app, scopes)
+    joined = join_evidence(
+        identified, verified_publisher=app.verified_publisher, imitates=imitates is not None
+    )
+    decided = decision_of(view, identified.product_id if joined else None, around.products)
     classes = knowledge.classes(app.provider, scopes)
     trusted = replace(
-        app_trust(knowledge.reference, app, identified, imitates, view.decision, around.now),
+        app_trust(
+            knowledge.reference, app, identified, imitates, decided.status if decided else None, around.now
+        ),
         unused=unused(classes, whole.untouched) if _known_long(app, around.now) else None,
         use_change=use_change(whole.weeks) if whole.weeks is not None else None,
     )
@@ -84,6 +93,7 @@ def judge(
         stale_holders=whole.stale,
         departed_holders=whole.departed,
         personal_holders=whole.personal,
+        shared_holders=whole.shared,
         connections=sum(1 for t in tallies.values() if t.holders),
     )
     risk = assess(counted, around.weights)
@@ -91,8 +101,13 @@ def judge(
         key: knowledge.classes(app.provider, scope_sets[key]) for key in whole.scope_sets if key in scope_sets
     }
     severity = worst(classes)
-    row = _set_by_people(_row(app, identified, counted, risk, whole, tallies, view), view, around.now)
-    row = replace(row, scope_severity=severity if severity_rank(severity) or classes else None)
+    row = _set_by_people(_row(app, identified, counted, risk, whole, tallies), view, around.now)
+    row = replace(
+        row,
+        scope_severity=severity if severity_rank(severity) or classes else None,
+        status=decided.status if decided else None,
+        product_evidence=joined,
+    )
     body = {
         "identification": identified,
         "look_alike": imitates,
@@ -102,16 +117,53 @@ def judge(
         "access": sorted({one.access for one in classes if one.access}),
         "unused": _shown(trusted.unused),
         "use_change": trusted.use_change,
+        "anomalies": _odd(whole),
         "seen": None if whole.sent is None else {"bytes_out": whole.sent, "bytes_in": whole.received},
         "grants": grant_groups(trusted, whole, by_set, around.weights, _GROUPS),
         "tallies": tallies,
+        "reach": _reach(knowledge, app, tallies, scope_sets),
+        "joined": joined,
+        "status": decided.status if decided else None,
     }
     return Judged(row, risk.fingerprint, msgspec.to_builtins(body))
+
+
+def decision_of(
+    view: AppView, product_id: str | None, products: Mapping[str, ProductDecision]
+) -> Decision | None:
+    """What holds for an app: what was decided about its product, and else about itself."""
+    product = products.get(product_id) if product_id else None
+    return product or view.decision
+
+
+def _reach(
+    knowledge: Knowledge,
+    app: App,
+    tallies: Mapping[str, StoredTally],
+    scope_sets: Mapping[str, frozenset[str]],
+) -> dict[str, dict[str, Any]]:
+    """What the app reaches at each connection where somebody holds it."""
+    found = {}
+    for cid, tally in tallies.items():
+        if tally.holders:
+            scopes = frozenset(
+                scope for key in tally.scope_sets for scope in scope_sets.get(key, frozenset())
+            )
+            seen = knowledge.view(app.provider, scopes)
+            found[cid] = {"data": seen.data_classes, "access": seen.access, "severity": seen.severity}
+    return found
 
 
 def _known_long(app: App, now: datetime) -> bool:
     """Whether an app is here for long enough to have used what it may do."""
     return app.first_seen is not None and (now - app.first_seen).days >= LEAST_DAYS
+
+
+def _odd(whole: StoredTally) -> dict[str, Any] | None:
+    """What stands out in its use; None where too little of it is known to tell."""
+    if whole.weeks is None or len(whole.weeks) <= LEAST_HISTORY:
+        return None
+    return {"app": whole.anomalies, "accounts": whole.accounts, "odd_accounts": whole.odd_accounts}
 
 
 def _shown(scopes: tuple[ScopeClass, ...] | None) -> list[str] | None:
@@ -129,6 +181,7 @@ def recognise(
         publisher=app.publisher,
         domains=app.domains,
         scopes=scopes,
+        extension_id=app.client_id if app.kind == "extension" else None,
     )
     identified = identify(facts, knowledge.catalog, knowledge.registrable)
     return identified, lookalike(facts, knowledge.catalog, knowledge.registrable)
@@ -141,7 +194,6 @@ def _row(
     risk: Assessment,
     whole: StoredTally,
     tallies: Mapping[str, StoredTally],
-    view: AppView,
 ) -> AppSummary:
     return AppSummary(
         app_id=app.id,
@@ -159,7 +211,6 @@ def _row(
         vendor=identified.vendor,
         publisher=app.publisher,
         lookalike_of=_imitated(judged.look_alike),
-        status=view.decision.status if view.decision else None,
         first_seen=app.first_seen,
         last_used=whole.last_used,
         connections=tuple(sorted(c for c, t in tallies.items() if t.holders)),

@@ -5,12 +5,13 @@ changed, a decision the slice of one app's holders. What lies outside the slice 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lantern.connectors.protocol import Clock
 from lantern.domain import ids
+from lantern.domain.anomalies import app_anomalies
 from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.facts import (
@@ -23,7 +24,9 @@ from lantern.domain.facts import (
 )
 from lantern.domain.findings import Finding, Group, finding_id
 from lantern.domain.inventory import Bundle
+from lantern.domain.people import PersonRecord
 from lantern.domain.privilege import ApiUse, untouched
+from lantern.domain.products import same_product
 from lantern.domain.rules.sweep import Sweep
 from lantern.domain.rules.vocabulary import GroupBy
 from lantern.domain.tally import AppTally, StoredTally, UseView, stored
@@ -31,7 +34,8 @@ from lantern.domain.tenancy import Connection, Run
 from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
 from lantern.services.catalog_layers import OperatorCatalog
-from lantern.services.scoring import catalogs
+from lantern.services.scoring import catalogs, people, reach, reading
+from lantern.services.scoring.activity import look_at_accounts, note_looked
 from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies, views
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.services.scoring.trusting import personal
@@ -41,7 +45,8 @@ from lantern.store.tenant import TenantStore
 log = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 4
-_BATCH: Final = 100
+_AFTER_READING: Final = frozenset({"run_id", "import_id"})
+"""What a message names that follows a reading of a whole organisation or file."""
 _APPS: Final = 20
 """Apps judged together after a change of the catalog: their holders are in memory at once."""
 _WEEKS: Final = 9
@@ -66,6 +71,7 @@ class Slice:
     """What is evaluated: these holders at one connection, and these apps (None: all of theirs).
 
     Bundles are walked more than once, in the order of principal ids; those of a whole connection stay packed.
+    `persons` are those of their people who have several accounts, by person id.
     """
 
     connection: Connection
@@ -73,6 +79,7 @@ class Slice:
     use: UseView
     apps: frozenset[str] | None = None
     run: Run | None = None
+    persons: Mapping[str, PersonRecord] = field(default_factory=dict)
 
     def readable(self) -> frozenset[str]:
         """Principals whose grants are known."""
@@ -86,17 +93,38 @@ def handle(task: Scoring, work: Work) -> int:
     seen = catalogs.view(task.store, task.knowledge, task.operators)
     under = replace(task, knowledge=seen.knowledge)
     verbs: Mapping[str, Callable[[], int]] = {
-        "score.run": lambda: score_run(under, _required(work.connection_id)),
+        "score.run": lambda: score_run(under, reading.required(work.connection_id)),
         "score.bundle": lambda: score_bundle(
-            under, _required(work.connection_id), work.body["principal"], _apps(work)
+            under, reading.required(work.connection_id), work.body["principal"], _apps(work)
         ),
-        "score.app": lambda: score_app(under, work.body["app_id"]),
+        "score.app": lambda: score_apps(under, _named(under, work)),
+        "people.join": lambda: _join(under),
     }
     changed = verbs[work.kind]()
+    if work.kind == "score.run" and not _AFTER_READING.isdisjoint(work.body):
+        # What was read may be about people: they are joined once the apps of the reading are known.
+        follow = Work(task.store.tenant_id, "people.join", cause=work.cause)
+        task.store.transact(task.clock.now()).outbox(follow).commit()
     if work.kind == "score.run" and _moved(task, seen):
         # A run is long: what it judged by the catalog as it was may have been judged anew before.
         changed += follow_catalog(task, seen.operators, again=True)
     return changed
+
+
+def _join(task: Scoring) -> int:
+    """Join people, then keep what each vendor reaches; changes no finding itself."""
+    now = task.clock.now()
+    found = people.join_people(task.store, task.knowledge.reference, now)
+    reach.summarise(task.store, task.knowledge, found.joined, now)
+    return 0
+
+
+def _named(task: Scoring, work: Work) -> frozenset[str]:
+    """The apps a message is about: one, or all of a product."""
+    if "product_id" in work.body:
+        rows = same_product(task.store.apps.summary(), work.body["product_id"])
+        return frozenset(row.app_id for row in rows)
+    return frozenset({work.body["app_id"]})
 
 
 def score_run(task: Scoring, connection_id: str) -> int:
@@ -107,16 +135,22 @@ def score_run(task: Scoring, connection_id: str) -> int:
         return 0
     bundles = store.bundles.packed(connection_id)
     run = store.runs.get(connection_id, connection.last_full_run) if connection.last_full_run else None
-    part = Slice(connection, bundles, _use(store, connection, range(connection.shards)), None, run)
+    persons = store.people.all_records()
+    part = Slice(
+        connection, bundles, reading.use(store, connection, range(connection.shards)), None, run, persons
+    )
     tallies = _tally(task, part)
     _used(task, connection, tallies)
+    looked = look_at_accounts(store, connection, tallies, _WEEKS)
     known = {view.app_id: view for view in store.apps.all_views()}
     for app_id, view in known.items():
         # An app that lost its last holder here is judged again too.
         if connection_id in stored_tallies(view.risk.body if view.risk else None):
             tallies.setdefault(app_id, AppTally())
     judged = _judge(task, connection, {a: known[a] for a in tallies if a in known}, tallies, len(bundles))
-    existing = _all_findings(store)
+    if looked:
+        note_looked(store, connection, looked, task.clock.now())
+    existing = reading.all_findings(store)
     return _follow(task, part, judged, existing)
 
 
@@ -130,19 +164,25 @@ def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: fro
     bundle = store.bundles.get(connection_id, principal_id) if connection else None
     if connection is None or bundle is None:
         return 0
+    followed = people.follow(store, bundle)
+    changed = _score_bundle(task, connection, bundle, apps, followed.person)
+    for where, other in followed.others:
+        # Whoever left at one place left everywhere.
+        changed += _score_bundle(task, where, other, frozenset(), followed.person)
+    return changed
+
+
+def _score_bundle(
+    task: Scoring, connection: Connection, bundle: Bundle, apps: frozenset[str], person: PersonRecord | None
+) -> int:
     held = {grant.app_id for grant in bundle.grants or ()}
     concerned = apps or frozenset(held | {delta.app_id for delta in bundle.delta})
     judged = _recount(task, connection, concerned)
-    use = _use(store, connection, [ids.shard_of(principal_id, connection.shards)])
-    part = Slice(connection, (bundle,), use, concerned)
-    persons = {bundle.principal.person_id}
-    existing = store.findings.batch_get(_candidates(task.knowledge, concerned, persons)).values()
+    use = reading.use(task.store, connection, [ids.shard_of(bundle.principal.id, connection.shards)])
+    name = bundle.principal.person_id
+    part = Slice(connection, (bundle,), use, concerned, persons={name: person} if person else {})
+    existing = task.store.findings.batch_get(_candidates(task.knowledge, concerned, {name})).values()
     return _follow(task, part, judged, existing)
-
-
-def score_app(task: Scoring, app_id: str) -> int:
-    """Judge one app again and evaluate its rules over all its holders, at every connection."""
-    return score_apps(task, frozenset({app_id}))
 
 
 def score_apps(task: Scoring, apps: frozenset[str]) -> int:
@@ -150,10 +190,15 @@ def score_apps(task: Scoring, apps: frozenset[str]) -> int:
     store, changed = task.store, 0
     for connection in store.connections.list():
         judged = _recount(task, connection, apps)
-        held = {b.principal.id: b for app_id in sorted(apps) for b in _holders(store, connection.id, app_id)}
+        held = {
+            b.principal.id: b
+            for app_id in sorted(apps)
+            for b in reading.holders(store, connection.id, app_id)
+        }
         bundles = tuple(held.values())
         shards = sorted({ids.shard_of(b.principal.id, connection.shards) for b in bundles})
-        part = Slice(connection, bundles, _use(store, connection, shards), apps)
+        known = reading.persons(store, bundles)
+        part = Slice(connection, bundles, reading.use(store, connection, shards), apps, persons=known)
         persons = {b.principal.person_id for b in bundles}
         existing = store.findings.batch_get(_candidates(task.knowledge, apps, persons)).values()
         changed += _follow(task, part, judged, existing)
@@ -205,12 +250,14 @@ def _tally(task: Scoring, part: Slice) -> dict[str, AppTally]:
     for bundle in part.bundles:
         last = part.use.last.get(bundle.principal.id, {})
         private = personal(reference, bundle.principal)
+        person = part.persons.get(bundle.principal.person_id)
+        left = person.departed if person else None
         for grant in bundle.grants or ():
             if part.apps is None or grant.app_id in part.apps:
                 used = last.get(grant.app_id)
                 idle = idle_of(grant, used, part.use.window, now)
                 tally = tallies.setdefault(grant.app_id, AppTally())
-                tally.count(bundle, grant, used, idle, personal=private, today=today)
+                tally.count(bundle, grant, used, idle, personal=private, today=today, departed=left)
     return tallies
 
 
@@ -225,6 +272,11 @@ def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]
     for app_id, tally in tallies.items():
         use = uses.get(app_id, AppUse())
         tally.weeks = tuple(use.weeks.get(week, 0) for week in weeks)
+        given = tuple(tally.given[week] for week in weeks)
+        before = bool(weeks) and any(week < weeks[0] for week in tally.given)
+        tally.anomalies = app_anomalies(
+            connection.id, weeks, tally.weeks, use.first, given, given_before=before
+        )
         tally.sent = sum(use.sent.values()) if use.sent else None
         tally.received = sum(use.received.values()) if use.received else None
         tally.untouched = untouched(
@@ -236,13 +288,19 @@ def _recount(task: Scoring, connection: Connection, apps: frozenset[str]) -> dic
     """Judge a few apps from their footprints."""
     tallies: dict[str, AppTally] = {}
     for app_id in apps:
-        bundles = tuple(_holders(task.store, connection.id, app_id))
+        bundles = tuple(reading.holders(task.store, connection.id, app_id))
         shards = sorted({ids.shard_of(b.principal.id, connection.shards) for b in bundles})
-        part = Slice(connection, bundles, _use(task.store, connection, shards), frozenset({app_id}))
+        part = Slice(
+            connection,
+            bundles,
+            reading.use(task.store, connection, shards),
+            frozenset({app_id}),
+            persons=reading.persons(task.store, bundles),
+        )
         tallies[app_id] = _tally(task, part).get(app_id, AppTally())
     _used(task, connection, tallies)
     known = {app_id: task.store.apps.view(app_id) for app_id in apps}
-    return _judge(task, connection, known, tallies, _size(task.store, connection))
+    return _judge(task, connection, known, tallies, reading.size(task.store, connection))
 
 
 def _judge(
@@ -257,10 +315,10 @@ def _judge(
     combined: dict[str, dict[str, StoredTally]] = {}
     for app_id, view in known.items():
         kept = stored_tallies(view.risk.body if view.risk else None)
-        combined[app_id] = kept | {connection.id: stored(tallies[app_id])}
+        combined[app_id] = kept | {connection.id: stored(tallies[app_id], kept.get(connection.id))}
     wanted = {key for parts in combined.values() for tally in parts.values() for key in tally.scope_sets}
     scope_sets = store.apps.scope_sets(wanted)
-    around = Around(now, size, store.risk.weights())
+    around = Around(now, size, store.risk.weights(), store.apps.product_decisions())
     judged: list[Judged] = [
         judge(task.knowledge, view.facts, view, combined[app_id], scope_sets, around)
         for app_id, view in known.items()
@@ -307,7 +365,7 @@ def _sweep(
     for row in rows.values():
         sweep.see_app(app_facts(row, part.connection.baseline_at, now))
     for bundle in part.bundles:
-        holder = principal_facts(bundle)
+        holder = principal_facts(bundle, part.persons.get(bundle.principal.person_id))
         last = part.use.last.get(bundle.principal.id)
         for grant in bundle.grants or ():
             if grant.app_id in rows and (part.apps is None or grant.app_id in part.apps):
@@ -345,44 +403,5 @@ def _candidates(knowledge: Knowledge, apps: Iterable[str], persons: Iterable[str
     ]
 
 
-# --- reading ----------------------------------------------------------------------------------------
-
-
-def _all_findings(store: TenantStore) -> tuple[Finding, ...]:
-    found: list[Finding] = []
-    cursor: str | None = None
-    while True:
-        page = store.findings.page(None, 200, cursor)
-        found.extend(page.items)
-        cursor = page.cursor
-        if cursor is None:
-            return tuple(found)
-
-
-def _holders(store: TenantStore, connection_id: str, app_id: str) -> Iterator[Bundle]:
-    holders = sorted(store.footprints.holders(connection_id, app_id))
-    for start in range(0, len(holders), _BATCH):
-        found = store.bundles.batch_get(connection_id, holders[start : start + _BATCH])
-        yield from (found[pid] for pid in sorted(found) if found[pid].grant(app_id))
-
-
-def _use(store: TenantStore, connection: Connection, shards: Iterable[int]) -> UseView:
-    last = store.use.last_use_of(connection.id, shards, connection.shards)
-    return UseView(last, store.use.window(connection.id))
-
-
-def _size(store: TenantStore, connection: Connection) -> int | None:
-    if not connection.last_full_run:
-        return None
-    run = store.runs.get(connection.id, connection.last_full_run)
-    return run.coverage.listed if run else None
-
-
 def _apps(work: Work) -> frozenset[str]:
     return frozenset(filter(None, work.body.get("apps", "").split(",")))
-
-
-def _required(connection_id: str | None) -> str:
-    if connection_id is None:
-        raise ValueError("the message names no connection")
-    return connection_id

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from lantern.domain.abuse import KnownAbuse
 from lantern.domain.accounts import account_kind, is_personal
-from lantern.domain.apps import AppDecision
+from lantern.domain.apps import AppStatus
 from lantern.domain.identification import Identification
 from lantern.domain.inventory import App, Principal
 from lantern.domain.lookalike import LookAlike
@@ -32,10 +32,10 @@ def app_trust(
     app: App,
     identified: Identification,
     imitates: LookAlike | None,
-    decision: AppDecision | None,
+    status: AppStatus | None,
     now: datetime,
 ) -> RiskInput:
-    """What is known of an app itself, without its permissions and holders."""
+    """What is known of an app itself, without its permissions and holders; `status` is what was decided."""
     profile = reference.vendor(identified.vendor)
     return RiskInput(
         identification=identified,
@@ -43,7 +43,7 @@ def app_trust(
         holders=0,
         verified_publisher=app.verified_publisher,
         look_alike=imitates,
-        status=decision.status if decision else "unreviewed",
+        status=status or "unreviewed",
         age_days=max(0, (now - app.first_seen).days) if app.first_seen else None,
         vendor=trust(profile, now.date()) if profile else None,
         abuse=abuse_of(reference, app),

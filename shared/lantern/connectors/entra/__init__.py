@@ -1,0 +1,1 @@
+"""Microsoft Entra ID: accounts, apps, consents and agents of a tenant, by Microsoft Graph."""

@@ -1,0 +1,1 @@
+"""GitHub: an organisation that installed Lantern's GitHub App."""

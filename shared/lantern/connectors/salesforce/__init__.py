@@ -1,0 +1,1 @@
+"""Salesforce: OAuth tokens of connected apps, agents, sign-ins."""
