@@ -103,8 +103,7 @@ def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: date
     """Days without use; None where that is not known.
 
     A grant given inside the window cannot have been idle for longer than it exists. Of an installation no
-    provider tells the use, so its silence says nothing. Of a visit there is nothing that could lie idle: it
-    gave no access.
+    provider tells the use, so its silence says nothing; a visit gave no access that could lie idle.
     """
     if grant.source == "visit" or (last is None and grant.source == "installation"):
         return None

@@ -34,8 +34,8 @@ GrantSource = Literal[
 `consent`: a person or an administrator let the app act for people. `application`: the app acts for itself.
 `assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`:
 somebody authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: it signs
-in with a password of its own. `use`: it was seen in use, `visit`: its site was seen being visited; neither
-says what else it may do.
+in with a password of its own. `use`: it was seen in use, `visit`: people were seen going there, which gives
+it nothing but what they type or upload; neither says what else it may do.
 """
 Cause = Literal["run", "hint", "act"]
 DeltaKind = Literal["added", "removed", "changed"]

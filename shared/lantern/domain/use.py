@@ -33,8 +33,7 @@ class AppUse:
     """Use of one app by everybody: events by ISO week, and the provider's APIs that it called.
 
     `first` is the ISO week in which the first call of an API was seen; of an API that is not named it is not
-    known.
-    `sent` and `received` are bytes by ISO week, where something is known of them.
+    known. `sent` and `received` are bytes by ISO week, where something is known of them.
     """
 
     weeks: Mapping[str, int] = field(default_factory=dict)

@@ -243,8 +243,8 @@ class Planted:
     entry_id: str
     client_id: str
     import_id: str
-    upload_id: str
     person_id: str
+    upload_id: str
     asset_id: str
     vendor_id: str = "openai"
     provider: str = "google"
@@ -472,7 +472,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         entry_id=entry.id,
         client_id=f"catalogued-{canary}",
         import_id=imported.id,
-        upload_id=upload.id,
         person_id=ids.person_id(pids[0]),
+        upload_id=upload.id,
         asset_id=asset.id,
     )

@@ -144,11 +144,11 @@ class RiskAnswer(Answer):
     unused: list[str] | None = Field(
         description="Permissions held and never seen in use; null where use is not known."
     )
-    seen: SeenAnswer | None = Field(
-        description="What was seen going there, beside what it can reach; null where nobody counts it."
-    )
     anomalies: AnomaliesAnswer | None = Field(
         description="What stands out in its use; null while less than seven whole weeks of it are known."
+    )
+    seen: SeenAnswer | None = Field(
+        description="What was seen going there, beside what it can reach; null where nobody counts it."
     )
     grants: list[GrantGroupAnswer] | None = Field(description="Risk of its grants, the worst kinds first.")
     compliance: list[FrameworkAnswer] | None
@@ -228,8 +228,8 @@ def _answer(view: AppView, reference: Reference, now: datetime) -> RiskAnswer:
         vendor_id=profile.id if profile else None,
         data=body.get("data"),
         unused=body.get("unused"),
-        seen=SeenAnswer.model_validate(body["seen"]) if body.get("seen") else None,
         anomalies=anomalies(body.get("anomalies")),
+        seen=SeenAnswer.model_validate(body["seen"]) if body.get("seen") else None,
         grants=None if groups is None else [_group(group) for group in groups],
         compliance=None if compliance is None else [_framework(one) for one in compliance],
     )
