@@ -45,7 +45,9 @@ class AppTally:
     `weeks` are events in the last whole weeks, oldest first. Both are None where not known. `departed` counts
     holders who left by whichever account; `shared` those that are no single person's. `given` counts grants
     by the ISO week in which they were given, as far as that is known. `anomalies` stand out in the use of
-    all, `accounts` in that of single accounts; the latter are None where they were not looked at now.
+    all, `accounts` in that of single accounts; the latter are None where they were not looked at now. `sent`
+    and `received` are bytes that were seen going to the app and coming from it; None where nobody counts
+    them.
     """
 
     holders: int = 0
