@@ -271,6 +271,8 @@ def test_the_past_counts_successful_sign_ins_once(rig: EntraRig):
     assert (use.native_id, use.events) == (user["id"], 2)
     assert abs(use.last_at - at - timedelta(minutes=5)) < timedelta(seconds=1)
     assert any("microsoft graph" in names for page in pages for names in page.apis.values())
+    places = {(p.kind, p.name, p.day) for page in pages for p in page.places if p.client_id == client}
+    assert places == {("network", "20.190.128.0/24", at.date()), ("country", "IE", at.date())}
     before = list(rig.again().history(at - timedelta(days=1), at, rig.deadline()))
     assert not [use for page in before for use in page.uses if use.client_id == client]
     assert MANIFEST.history_days == 30
