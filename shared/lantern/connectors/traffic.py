@@ -47,10 +47,12 @@ def _prefix(text: str) -> str | None:
 
 def country(value: Any) -> str | None:
     """The country as the provider calls it, without what would break a line; None where it tells none."""
-    if not isinstance(value, str):
-        return None
-    kept = "".join(c for c in value[:_COUNTRY_LIMIT] if unicodedata.category(c) not in ("Cc", "Cs"))
-    return kept.strip() or None
+    return _line(value[:_COUNTRY_LIMIT]) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _line(text: str) -> str | None:
+    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs")).strip() or None
 
 
 class Traffic:
