@@ -122,8 +122,10 @@ class Pace:
         if full > 0 and full != self._full:
             self._advance(now)
             scale, self._full = full / self._full, full
+            owed = self._burst - self._tokens  # what was taken stays taken, whatever the quota turns out to be
             self._burst = max(1.0, self._burst * scale)
-            self._tokens = min(self._tokens, self._burst)
+            # After a refusal nothing is caught up at once.
+            self._tokens = min(self._tokens if self._probing else self._burst - owed, self._burst)
             self.rate = min(self._tuning.share * full, self.rate * scale)
             self._ceiling = None if self._ceiling is None else self._ceiling * scale
         if reset_s is not None:

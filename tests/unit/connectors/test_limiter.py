@@ -225,6 +225,28 @@ def test_the_provider_s_own_word_sets_the_rate_in_both_directions() -> None:
     assert pace.rate == pytest.approx(96.0)
 
 
+def test_a_larger_quota_than_thought_may_be_begun_with_its_own_burst() -> None:
+    """The first answer tells it; what was sent before counts, and nothing is caught up after a refusal."""
+
+    def begun(pace: Pace) -> int:
+        sent = 0
+        while pace.take(0.0) == 0.0:
+            sent += 1
+        return sent
+
+    small, large = Pace(Quota("small", 300, 60.0)), Pace(Quota("large", 1200, 60.0))
+    some = begun(small)
+    small.told(0.0, 20.0)
+    assert some + begun(small) == begun(large) == 36
+    refused = Pace(Quota("small", 300, 60.0))
+    refused.take(0.0)
+    refused.refused(0.0, 0.0, jitter=0.5)
+    refused.told(0.0, 20.0)
+    assert refused.take(1.0) == 0.0
+    refused.answered(1.0, 1.0)
+    assert refused.take(1.0) > 0.0
+
+
 def test_nothing_is_sent_while_none_are_left_and_a_probe_that_says_so_is_no_dead_end() -> None:
     pace = Pace(QUOTA)
     assert pace.take(0.0) == 0.0

@@ -60,15 +60,30 @@ class Bundles:
         """
         if halt.passed():
             return
-        outage = _Outage()
+        asked = [one for one in principals if one.native_id == APPLICATION and self.application_sources]
+        people = [one for one in principals if one.native_id != APPLICATION]
+        alone, part = self.max_in_flight <= 1 or not people, halt.within()
+
+        def applications() -> list[Observation | Unread]:
+            return [self._applications(one, part) for one in asked]
+
         try:
-            for special in principals:
-                if special.native_id == APPLICATION and self.application_sources:
-                    yield self._applications(special, halt)
-            people = [one for one in principals if one.native_id != APPLICATION]
-            trouble = self._prepare(people, halt)
+            if alone:
+                yield from applications()
+                asked = []
+            # They take the quota of apps only, so people are read meanwhile.
+            side = Loading(applications) if asked else None
+            yield from self._people(people, halt)
+            if side:
+                yield from side.wait()
         except HaltedError:
             return
+        finally:
+            part.call()
+
+    def _people(self, people: list[Principal], halt: Halt) -> Iterator[Observation | Unread]:
+        outage = _Outage()
+        trouble = self._prepare(people, halt)
         if trouble is not None:
             for account in people:
                 failed = _unread(account, trouble)
