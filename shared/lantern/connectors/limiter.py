@@ -22,13 +22,16 @@ class Tuning:
     """How a quota is approached; shares are of the quota, seconds are the provider's.
 
     `share` is the steady rate and `burst` what may be caught up at once, so that no window of the
-    quota's length sees more than `share + burst` of it. A refusal cuts the rate by `cut` and pauses for
-    `pause_s`, doubled up to `pause_max_s` while single probes are refused too. Then the rate grows by
-    `fast` a second, but by `slow` within `near` of the rate that was refused last.
+    quota's length sees more than `share + burst` of it. Calls that were let go evenly may arrive bunched,
+    some later than others by `jitter_s`; the shorter the window, the more of it that is, and the smaller the
+    burst. A refusal cuts the rate by `cut` and pauses for `pause_s`, doubled up to `pause_max_s` while single
+    probes are refused too. Then the rate grows by `fast` a second, but by `slow` within `near` of the rate
+    that was refused last.
     """
 
     share: float = 0.96
     burst: float = 0.03
+    jitter_s: float = 0.3
     floor: float = 0.02
     cut: float = 0.7
     fast: float = 0.01
@@ -50,7 +53,8 @@ class Pace:
     def __init__(self, quota: Quota, tuning: Tuning | None = None) -> None:
         self._tuning = tuning or Tuning()
         self._full = quota.calls / quota.seconds
-        self._burst = max(1.0, self._tuning.burst * quota.calls)
+        spare = 1.0 - self._tuning.share - self._tuning.jitter_s / quota.seconds
+        self._burst = max(1.0, min(self._tuning.burst, spare) * quota.calls)
         self._tokens = self._burst
         self._at: float | None = None
         self._ceiling: float | None = None
@@ -122,7 +126,7 @@ class Pace:
         if full > 0 and full != self._full:
             self._advance(now)
             scale, self._full = full / self._full, full
-            owed = self._burst - self._tokens  # what was taken stays taken, whatever the quota turns out to be
+            owed = self._burst - self._tokens  # what was taken stays taken, whatever the quota is
             self._burst = max(1.0, self._burst * scale)
             # After a refusal nothing is caught up at once.
             self._tokens = min(self._tokens if self._probing else self._burst - owed, self._burst)

@@ -1,10 +1,12 @@
 """Bundles: what each account gave to apps and may sign in to, what all gave, what apps hold themselves."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from lantern.connectors.entra import grants, normalize
+from lantern.connectors.entra.ahead import Ahead
 from lantern.connectors.entra.api import BATCH, GraphApi, Item, Part, segment
 from lantern.connectors.entra.directory import Accounts, Roster, Services, account_path, understood
 from lantern.connectors.entra.grants import Assignment, Consent, Service
@@ -91,7 +93,9 @@ class Reader:
     accounts: Accounts
     services: Services
     max_in_flight: int
+    now: Callable[[], datetime]
     listed: set[str] = field(default_factory=set)
+    ahead: Ahead | None = None
 
     def read(self, principals: Sequence[Principal], halt: Halt) -> Iterator[Outcome]:
         """The bundles of these principals, in any order; stops quietly at the deadline.
@@ -108,15 +112,50 @@ class Reader:
             outage.watch(outcome)
 
     def _all(self, principals: Sequence[Principal], roster: Roster, halt: Halt) -> Iterator[Outcome | None]:
-        living: list[_Visit] = []
+        living = [one for one in principals if not _special(one)]
+        self._begin_ahead(living, halt)
         for account in principals:
             if account.native_id in normalize.PSEUDO:
                 yield self._pseudo(account, halt)
             elif account.status == "deleted":
                 yield self._deleted(account, roster, halt)
-            else:
-                living.append(_Visit(account, account.native_id not in self.listed))
-                self.listed.discard(account.native_id)
+        if self.ahead is not None:
+            left = {one.id: one for one in living}
+            for outcome in self.ahead.take(living, halt):
+                self.listed.discard(left.pop(outcome.principal.id).native_id)
+                yield outcome
+            living = list(left.values())
+            self.ahead.skip(living)
+        visits = [_Visit(one, one.native_id not in self.listed) for one in living]
+        self.listed.difference_update(one.native_id for one in living)
+        yield from self._visited(visits, roster, halt)
+
+    def _begin_ahead(self, living: list[Principal], halt: Halt) -> None:
+        if self.ahead is not None and all(one.native_id in self.listed for one in living):
+            self.ahead.begin(living, halt)
+
+    def read_ahead(self, chunks: Iterable[list[Principal]], halt: Halt) -> Iterator[Outcome | None]:
+        """Accounts that were just listed, chunk by chunk as they come; each is told with when it was asked.
+
+        Raises:
+            CallError: what would fail for all of them.
+        """
+        roster = self.roster(halt)
+
+        def work(chunk: list[Principal], admission: Admission) -> list[Outcome | None]:
+            begun = self.now()
+            found = self._chunk([_Visit(one, stale=False) for one in chunk], roster, halt, admission)
+            return [
+                replace(one, as_of=begun) if isinstance(one, Observation) and one.as_of is None else one
+                for one in found
+            ]
+
+        quotas = ("units",) * BATCH
+        found = fan_out(chunks, lambda: self.api.admit(quotas, halt), work, halt=halt, cap=self.max_in_flight)
+        for outcomes in found:
+            yield from outcomes
+
+    def _visited(self, living: list[_Visit], roster: Roster, halt: Halt) -> Iterator[Outcome | None]:
         width = 3 if any(visit.stale for visit in living) else 2
         size = BATCH // width
         chunks = [living[start : start + size] for start in range(0, len(living), size)]
@@ -241,6 +280,11 @@ class Reader:
     def assignments(self, path: str, halt: Halt) -> list[Assignment]:
         """All role assignments of one list."""
         return _roles(list(self.api.all(path, halt)))
+
+
+def _special(account: Principal) -> bool:
+    """Whether it is no account that lives: the tenant itself, or one that was deleted."""
+    return account.native_id in normalize.PSEUDO or account.status == "deleted"
 
 
 def _roles(rows: Sequence[Item]) -> list[Assignment]:
