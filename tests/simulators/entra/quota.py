@@ -29,8 +29,8 @@ REPORTS = 5
 class QuotaSettings:
     """`time_scale` divides the windows so that tests run faster; `units` None follows the tenant's size.
 
-    Every `silent`th refusal has no Retry-After. `other_share` is what other calls of the same app take of every
-    window, evenly and always served first.
+    Every `silent`th refusal has no Retry-After. `other_share` is what other calls of the same app take of
+    every window, evenly and always served first.
     """
 
     enabled: bool = True
