@@ -247,6 +247,29 @@ def test_a_larger_quota_than_thought_may_be_begun_with_its_own_burst() -> None:
     assert refused.take(1.0) > 0.0
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_whoever_stalls_catches_up_and_no_window_sees_too_much(seed: int) -> None:
+    """Batches of 20 in windows of ten seconds, sent by a process that now and then stands still."""
+    pace, rng, now = Pace(Quota("units", 3500, 10.0)), random.Random(seed), 0.0
+    sent: list[float] = []
+    while now < 60.0:
+        wait = pace.take(now, 20)
+        if wait == 0.0:
+            sent.append(now)
+        now += wait or rng.choice([0.0] * 150 + [0.9])
+    for at in sent:
+        assert 20 * sum(at <= other < at + 10.3 for other in sent) <= 0.99 * 3500
+    assert 20 * len(sent) >= 0.94 * 350 * 60, "what a stall left over is not lost"
+    few = Pace(Quota("reports", 5, 10.0))
+    now, told = 0.0, []
+    while now < 100.0:
+        wait = few.take(now)
+        told += [now] if wait == 0.0 else []
+        now += wait
+    assert len(told) >= 45, "the last of few may be sent too"
+    assert all(sum(at <= other < at + 10.0 for other in told) <= 5 for at in told)
+
+
 def test_nothing_is_sent_while_none_are_left_and_a_probe_that_says_so_is_no_dead_end() -> None:
     pace = Pace(QUOTA)
     assert pace.take(0.0) == 0.0
