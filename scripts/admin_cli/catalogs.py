@@ -8,7 +8,7 @@ import typer
 
 from lantern.domain import names
 from lantern.domain.catalog import Product
-from lantern.domain.inventory import Provider
+from lantern.domain.inventory import ConsentProvider
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
 from scripts.admin_cli import catalog_scopes, overlays
@@ -68,7 +68,7 @@ def _hits(catalog: Catalog, what: str) -> Iterator[tuple[Product, str]]:
     product = catalog.by_product(what.lower())
     if product is not None:
         yield product, "product id"
-    for provider in (*get_args(Provider), "chrome"):
+    for provider in (*get_args(ConsentProvider), "chrome"):
         owner = catalog.by_id(provider, what)
         if owner is not None:
             yield owner, f"{provider} id"

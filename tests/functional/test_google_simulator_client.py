@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -13,12 +14,17 @@ from tests.simulators.discovery import check, method, validator
 from tests.simulators.google import GoogleSimulator, OrgSpec
 from tests.simulators.google.driver import CLIENT, SCOPES, connect
 from tests.simulators.google.reports import LISTED, WATCHED
-from tests.simulators.google.scopes import AUDIT, METHOD_SCOPES, SECURITY, USER_R
+from tests.simulators.google.scopes import AUDIT, AUTH, CHROME_DETAILS, METHOD_SCOPES, SECURITY, USER_R
+from tests.simulators.google.scopes import CHROME as CHROME_SCOPE
 
 DIRECTORY, REPORTS = "admin.directory_v1", "admin.reports_v1"
+MAIL_HEADERS = AUTH + "gmail.metadata"
+CHROME, GMAIL = "chromemanagement.v1", "gmail.v1"
 METHODS = {
-    "directory": (DIRECTORY, "directory_v1"),
-    "reports": (REPORTS, "reports_v1"),
+    "directory": (DIRECTORY, "admin", "directory_v1"),
+    "reports": (REPORTS, "admin", "reports_v1"),
+    "chrome": (CHROME, "chromemanagement", "v1"),
+    "gmail": (GMAIL, "gmail", "v1"),
 }
 
 
@@ -30,28 +36,28 @@ def sim() -> Iterator[GoogleSimulator]:
 
 @contextmanager
 def service(
-    sim: GoogleSimulator, version: str, scopes: tuple[str, ...] = SCOPES, user: str = ""
+    sim: GoogleSimulator, version: str, scopes: tuple[str, ...] = SCOPES, user: str = "", name: str = "admin"
 ) -> Iterator[Any]:
     token = sim.control.issue_access_token(user or sim.org.admin.email, CLIENT.client_id, scopes)
     options = {"api_endpoint": sim.base_url}
     with closing(
-        build("admin", version, credentials=Credentials(token), client_options=options, static_discovery=True)
+        build(name, version, credentials=Credentials(token), client_options=options, static_discovery=True)
     ) as api:
         yield api
 
 
 def test_the_scope_table_is_the_discovery_documents() -> None:
     for name, scopes in METHOD_SCOPES.items():
-        api, resource, verb = name.split(".")
-        assert set(method(METHODS[api][0], resource, verb)["scopes"]) == scopes, name
+        api, *path = name.split(".")
+        assert set(method(METHODS[api][0], *path)["scopes"]) == scopes, name
 
 
 def test_the_routes_are_the_discovery_documents(sim: GoogleSimulator) -> None:
     router = sim.server.dispatcher._router
     for name in METHOD_SCOPES:
-        api, resource, verb = name.split(".")
-        entry = method(METHODS[api][0], resource, verb)
-        found = router.find(entry["httpMethod"], "/" + entry["path"])
+        api, *path = name.split(".")
+        entry = method(METHODS[api][0], *path)
+        found = router.find(entry["httpMethod"], "/" + entry["flatPath"])
         assert found is not None, name
         assert found[0] == name
 
@@ -256,7 +262,7 @@ def test_a_token_is_read_deleted_and_gone() -> None:
 
 @pytest.mark.parametrize("name", sorted(METHOD_SCOPES))
 def test_every_method_refuses_a_token_without_its_scope(sim: GoogleSimulator, name: str) -> None:
-    api_name, resource, verb = name.split(".")
+    api_name, *resources, verb = name.split(".")
     everything = {s for scopes in METHOD_SCOPES.values() for s in scopes} | {"openid"}
     foreign = tuple(everything - METHOD_SCOPES[name])
     call = {
@@ -267,12 +273,104 @@ def test_every_method_refuses_a_token_without_its_scope(sim: GoogleSimulator, na
         "activities.list": {"userKey": "all", "applicationName": "token"},
         "activities.watch": {"userKey": "all", "applicationName": "token", "body": {}},
         "channels.stop": {"body": {"id": "x", "resourceId": "y"}},
-    }.get(f"{resource}.{verb}", {"userKey": "me"})
-    with service(sim, METHODS[api_name][1], foreign) as api, pytest.raises(HttpError) as refused:
-        getattr(getattr(api, resource)(), verb)(**call).execute()
+        "asps.delete": {"userKey": "me", "codeId": 1},
+        "users.watch": {"customer": "my_customer", "event": "update", "body": {}},
+        "chrome.get": {"name": "customers/my_customer/apps/chrome/x"},
+        "users.getProfile": {"userId": "me"},
+        "history.list": {"userId": "me", "startHistoryId": "1"},
+        "messages.list": {"userId": "me"},
+        "messages.get": {"userId": "me", "id": "x"},
+    }.get(f"{resources[-1]}.{verb}", {"userKey": "me"})
+    if api_name == "chrome" and verb != "get":
+        call = {"customer": "customers/my_customer"}
+    _, service_name, version = METHODS[api_name]
+    with service(sim, version, foreign, name=service_name) as api:
+        place = reduce(lambda at, resource: getattr(at, resource)(), resources, api)
+        with pytest.raises(HttpError) as refused:
+            getattr(place, verb)(**call).execute()
     assert refused.value.status_code == 403
     assert refused.value.resp["www-authenticate"].startswith("Bearer ")
     assert b"insufficientPermissions" in refused.value.content
+
+
+def test_what_chrome_tells_fits_the_schema_page_by_page(sim: GoogleSimulator) -> None:
+    people = [u["email"] for u in sim.control.users() if u["state"] == "active"][:7]
+    tools = [
+        sim.control.add_extension(f"Tool {n}", permissions=["tabs"], sites=["<all_urls>"]) for n in range(5)
+    ]
+    for email in people:
+        sim.control.install_extension(email, tools[0])
+        sim.control.visit(email, "ChatGPT", "chatgpt.com", transfers=2)
+    scopes = (CHROME_SCOPE, CHROME_DETAILS)
+    with service(sim, "v1", scopes, name="chromemanagement") as api:
+        reports, customer = api.customers().reports(), "customers/my_customer"
+        for verb, schema, rows, more, count in (
+            ("countInstalledApps", "CountInstalledAppsResponse", "installedApps", {}, 5),
+            (
+                "findInstalledAppProfiles",
+                "FindInstalledAppProfilesResponse",
+                "profiles",
+                {"appId": tools[0]},
+                7,
+            ),
+            ("findSaasUsage", "FindSaasUsageReportsResponse", "saasReports", {}, 1),
+            (
+                "findSaasUsageProfiles",
+                "FindSaasUsageProfilesResponse",
+                "profileReports",
+                {"app": "ChatGPT"},
+                7,
+            ),
+        ):
+            request, seen = getattr(reports, verb)(customer=customer, pageSize=2, **more), 0
+            while request is not None:
+                page = request.execute()
+                check(CHROME, f"GoogleChromeManagementV1{schema}", page)
+                assert int(page["totalSize"]) == count
+                seen += len(page[rows])
+                request = getattr(reports, f"{verb}_next")(request, page)
+            assert seen == count
+        details = api.customers().apps().chrome().get(name=f"{customer}/apps/chrome/{tools[0]}").execute()
+        check(CHROME, "GoogleChromeManagementV1AppDetails", details)
+        for wrong in ({"orderBy": "luck"}, {"filter": "app_type=EXTENSION OR app_id=x"}, {"pageToken": "x"}):
+            with pytest.raises(HttpError) as refused:
+                reports.countInstalledApps(customer=customer, **wrong).execute()
+            assert refused.value.status_code == 400
+        with pytest.raises(HttpError) as refused:
+            reports.countInstalledApps(customer="customers/C0other").execute()
+        assert refused.value.status_code == 403
+
+
+def test_app_passwords_and_mail_headers_fit_the_schema(sim: GoogleSimulator) -> None:
+    admin = sim.org.admin.email
+    code = sim.control.add_password(admin, "Outlook")
+    with service(sim, "directory_v1") as api:
+        check(DIRECTORY, "Asps", api.asps().list(userKey=admin).execute())
+        api.asps().delete(userKey=admin, codeId=code).execute()
+        assert "items" not in api.asps().list(userKey=admin).execute()
+    with service(sim, "v1", (MAIL_HEADERS,), name="gmail") as api:
+        profile = api.users().getProfile(userId="me").execute()
+        check(GMAIL, "Profile", profile)
+        sim.control.mail(admin, [["From", "a@b.example"], ["Subject", "Hi"], ["To", admin]])
+        history = api.users().history().list(userId="me", startHistoryId=profile["historyId"]).execute()
+        check(GMAIL, "ListHistoryResponse", history)
+        identifier = history["history"][0]["messagesAdded"][0]["message"]["id"]
+        messages = api.users().messages()
+        mail = messages.get(
+            userId="me", id=identifier, format="metadata", metadataHeaders=["From", "Subject"]
+        ).execute()
+        check(GMAIL, "Message", mail)
+        assert [h["name"] for h in mail["payload"]["headers"]] == ["From", "Subject"]
+        for refused_call in (
+            messages.list(userId="me", q="from:x"),
+            messages.get(userId="me", id=identifier),
+        ):
+            with pytest.raises(HttpError) as refused:
+                refused_call.execute()
+            assert refused.value.status_code == 403
+        with pytest.raises(HttpError) as refused:
+            api.users().history().list(userId="me", startHistoryId="1").execute()
+        assert refused.value.status_code == 404
 
 
 def test_people_without_the_role_are_refused(sim: GoogleSimulator) -> None:

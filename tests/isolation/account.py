@@ -37,6 +37,7 @@ FUNCTIONS = {
     for name, resource in RESOURCES.items()
     if resource["Type"] == "AWS::Lambda::Function"
 }
+BUCKETS = ("AnchorsBucket", "DropsBucket")
 _KEY = re.compile(r"lnt_[a-z0-9]+_[0-9a-z]+_[0-9A-Za-z]+")
 _KEPT_CACHES = {"logging_once", "document", "_compact", "_docs", "_style"}
 _CALL = BaseClient._make_api_call
@@ -90,10 +91,11 @@ class Account:
             "CURSOR_SECRET_ID": secrets.create_secret(Name="signing", SecretString="s" * 64)["ARN"],
         }
         self.aws("scheduler").create_schedule_group(Name=rendered.physical_name("ScheduleGroup"))
-        self.aws("s3").create_bucket(
-            Bucket=rendered.physical_name("AnchorsBucket").lower(),
-            CreateBucketConfiguration={"LocationConstraint": rendered.REGION},
-        )
+        for bucket in BUCKETS:
+            self.aws("s3").create_bucket(
+                Bucket=rendered.physical_name(bucket).lower(),
+                CreateBucketConfiguration={"LocationConstraint": rendered.REGION},
+            )
         arn = self.aws("dynamodb").describe_table(TableName=rendered.physical_name("TenantTable"))["Table"]
         streams = self.aws("dynamodbstreams")
         (shard,) = streams.describe_stream(StreamArn=arn["LatestStreamArn"])["StreamDescription"]["Shards"]
@@ -117,8 +119,7 @@ class Account:
                 )
         mine = {**self.secrets, "SECRETS_KEY_ID": self.key_id}
         variables |= {name: value for name, value in mine.items() if name in variables}
-        if "ANCHORS_BUCKET" in variables:
-            variables["ANCHORS_BUCKET"] = variables["ANCHORS_BUCKET"].lower()
+        variables |= {name: value.lower() for name, value in variables.items() if name.endswith("_BUCKET")}
         return {
             **variables,
             "PROVIDER_ENDPOINTS": json.dumps({"google": self.google.base_url}),
@@ -233,6 +234,20 @@ class Account:
                     "requestContext": {"requestId": "push"},
                 },
             )
+
+    def upload(self, opened: Mapping[str, Any], content: bytes, tenant: str) -> None:
+        """Send a file to the address that the API gave, and tell the router as the bucket does."""
+        with requests.Session() as session:
+            session.trust_env = False
+            sent = session.put(opened["url"], data=content, headers=opened["headers"], timeout=5)
+        assert sent.status_code == 200, sent.text
+        key = f"{tenant}/{opened['upload_id']}"
+        bucket = rendered.physical_name("DropsBucket").lower()
+        # The address was signed with the tenant's session, so that is whose request it is.
+        asked = Call("Api", "TenantDataRole", tenant, "s3", "PutObject", {"Bucket": bucket, "Key": key})
+        self.calls.append(asked)
+        record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": {"key": key}}}
+        assert self.run("Router", {"Records": [record]}) == {"announced": 1}
 
     # --- people ---------------------------------------------------------------------------------
     def browse(

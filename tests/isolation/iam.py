@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scripts.local_cloud.iam_simulate import IamRequest
-from tests.isolation.account import RESOURCES, Call
+from tests.isolation.account import BUCKETS, RESOURCES, Call
 from tests.support import rendered
 
 TENANT, OTHER = "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbb"
@@ -31,6 +31,7 @@ class Access:
             self,
             keys=None if self.keys is None else tuple(k.replace(TENANT, tenant) for k in self.keys),
             context=tuple((k, v.replace(TENANT, tenant)) for k, v in self.context),
+            resource=self.resource.replace(TENANT, tenant),
         )
 
 
@@ -124,8 +125,9 @@ def _other(call: Call) -> dict[str, Any]:
             logical = params["FunctionName"].split("-")[-2]
             return {"action": "lambda:InvokeFunction", "resource": arn(logical)}
         case "s3", operation:
-            prefix = params["Key"].split("/")[0]
-            return {"action": f"s3:{operation}", "resource": f"{arn('AnchorsBucket')}/{prefix}/object"}
+            bucket = next(b for b in BUCKETS if rendered.physical_name(b).lower() == params["Bucket"])
+            prefix = TENANT if bucket == "DropsBucket" else params["Key"].split("/")[0]
+            return {"action": f"s3:{operation}", "resource": f"{arn(bucket)}/{prefix}/object"}
     raise AssertionError(f"{call.service} {call.operation} is not known here")
 
 

@@ -1,6 +1,7 @@
 """Everything the product does, once, so that every call it makes to AWS is seen."""
 
-from datetime import UTC, datetime
+import hashlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lantern.domain.catalog_schema import ProductEntry, listing_of
@@ -61,6 +62,23 @@ def _hand_in(account: Account, customer: Customer) -> None:
     assert customer.decide("DELETE", path, path).status == 202
     account.settle()
     assert customer.get(path)["status"] == "disconnected"
+    _drop(account, customer)
+
+
+def _drop(account: Account, customer: Customer) -> None:
+    """A log that is too large for a request, by way of the bucket."""
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    content = f"time,user,host,bytes_out\n{day}T10:00:00Z,ada@x.example,humata.ai,7\n".encode()
+    digest = hashlib.sha256(content).hexdigest()
+    body = {"kind": "logs", "content_type": "text/csv", "size": len(content), "sha256": digest}
+    opened = customer("POST", "/v1/ingest/uploads", body)
+    assert opened.status == 201, opened.json
+    account.upload(opened.json, content, customer.get("/v1/tenant")["id"])
+    account.settle()
+    done = customer.get(f"/v1/imports/{opened.json['upload_id']}")
+    assert (done["state"], done["counts"]["rows"]) == ("done", 1), done
+    again = customer("POST", f"/v1/ingest/uploads/{opened.json['upload_id']}/complete")
+    assert again.status == 202
 
 
 def _push(account: Account, hooks: Receiver, person: str, client: str) -> None:

@@ -18,6 +18,7 @@ from tests.isolation.iam import (
     KEYS,
     OTHER,
     STRANGER,
+    TAG,
     TENANT,
     TENANT_ROLES,
     Access,
@@ -117,7 +118,29 @@ def attacks() -> list[Access]:
         *(replace(opened, role=f"{name}FunctionRole", tag=None) for name in FUNCTIONS),
         *(replace(sealed, role=f"{name}FunctionRole") for name in FUNCTIONS if name != "Onboarding"),
     ]
-    return found + _assumptions() + _publications()
+    return found + _assumptions() + _publications() + _uploads()
+
+
+def _uploads() -> list[Access]:
+    """Another tenant's part of the bucket, and what a role does not need of its own."""
+    bucket = arn("DropsBucket")
+    own = Access("TenantDataRole", "s3:PutObject", f"{bucket}/{TENANT}/imp_1", tag=TENANT)
+    needed = {("TenantDataRole", "Put"), ("TenantWorkerRole", "Get"), ("TenantWorkerRole", "Delete")}
+    found = []
+    for role in TENANT_ROLES:
+        for verb in ("Put", "Get", "Delete"):
+            one = replace(own, role=role, action=f"s3:{verb}Object")
+            foreign = (f"{bucket}/{OTHER}/imp_1", f"{bucket}/{TENANT}x/imp_1", f"{bucket}/imp_1")
+            found += [replace(one, resource=place) for place in foreign]
+            found += [replace(one, tag=None), replace(one, tag=None, resource=f"{bucket}//imp_1")]
+            found += [] if (role, verb) in needed else [one]
+        found.append(replace(own, role=role, action="s3:ListBucket", resource=bucket))
+    found += [
+        replace(own, role=f"{name}FunctionRole", action=f"s3:{verb}Object", tag=None)
+        for name in FUNCTIONS
+        for verb in ("Put", "Get", "Delete")
+    ]
+    return found
 
 
 def _publications() -> list[Access]:
@@ -200,7 +223,7 @@ def _granted() -> Iterator[tuple[str, str, str]]:
                 for statement in policy["Statement"]:
                     for action in _listed(statement["Action"]):
                         for target in _listed(statement["Resource"]):
-                            yield name, action, target
+                            yield name, action, target.replace(f"${{{TAG}}}", TENANT)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -271,6 +294,15 @@ def _condition(role: str, operator: str, key: str | None = None, value: Any = No
 
 def _grant(role: str, **changes: Any) -> Weaken:
     return lambda resources: _own_keys(resources, role).update(changes)
+
+
+def _drops(role: str, **changes: Any) -> Weaken:
+    def weaken(resources: dict[str, Any]) -> None:
+        inline = resources[role]["Properties"]["Policies"][-1]
+        assert inline["PolicyName"] == "own-drops"
+        inline["PolicyDocument"]["Statement"][0].update(changes)
+
+    return weaken
 
 
 def _key_policy(sid: str, operator: str, key: str | None = None) -> Weaken:
@@ -350,6 +382,15 @@ MUTATIONS: dict[str, Weaken] = {
             "no LeadingKeys": (_LIKE,),
             "any tenant": (_LIKE, KEYS, ["T#*"]),
             "no separator after the tenant": (_LIKE, KEYS, ["T#${aws:PrincipalTag/tenant}*"]),
+        }.items()
+    },
+    **{
+        f"{role}: files {what}": _drops(role, **changes)
+        for role in TENANT_ROLES
+        for what, changes in {
+            "of any tenant": {"Resource": f"{arn('DropsBucket')}/*"},
+            "without a slash": {"Resource": f"{arn('DropsBucket')}/${{{TAG}}}*"},
+            "in any way": {"Action": "s3:*", "Resource": "*"},
         }.items()
     },
     **{

@@ -3,10 +3,12 @@
 When an unpatched half of a test fails after an upgrade, upstream has caught up: delete the patch.
 """
 
+import json
 import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -322,3 +324,35 @@ def test_wrong_expressions_are_refused(unpatched, patched):
         with pytest.raises(ClientError) as refused:
             patched.schedule("wrong", when=expression, **options)
         assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_bucket_that_wants_tls(unpatched, patched):
+    """The usual deny of what is not TLS, on an emulator that speaks HTTP on the loopback."""
+    statement = {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::tls-only/*"}
+    deny = {**statement, "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*"}
+    deny["Condition"] = {"Bool": {"aws:SecureTransport": "false"}}
+
+    def reads(stack):
+        s3, iam, env = stack.aws("s3"), stack.aws("iam"), stack.cloud.env
+        s3.create_bucket(Bucket="tls-only")
+        s3.put_object(Bucket="tls-only", Key="x", Body=b"x")
+        s3.put_bucket_policy(
+            Bucket="tls-only", Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+        )
+        # The root user stands above policies.
+        allow = {"Version": "2012-10-17", "Statement": [{**statement, "Effect": "Allow"}]}
+        iam.create_user(UserName="reader")
+        iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=json.dumps(allow))
+        key = iam.create_access_key(UserName="reader")["AccessKey"]
+        reader = boto3.client(
+            "s3",
+            endpoint_url=env["AWS_ENDPOINT_URL"],
+            region_name=env["AWS_REGION"],
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=key["SecretAccessKey"],
+        )
+        return reader.get_object(Bucket="tls-only", Key="x")["Body"].read()
+
+    with pytest.raises(ClientError, match="explicit deny"):
+        reads(unpatched)
+    assert reads(patched) == b"x"

@@ -21,9 +21,12 @@ def document(name: str) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8"))
 
 
-def method(name: str, resource: str, verb: str) -> dict[str, Any]:
-    """One method of a document."""
-    return document(name)["resources"][resource]["methods"][verb]
+def method(name: str, *path: str) -> dict[str, Any]:
+    """One method of a document: the resources on the way to it, then its own name."""
+    found = document(name)
+    for resource in path[:-1]:
+        found = found["resources"][resource]
+    return found["methods"][path[-1]]
 
 
 def to_json_schema(schema: Any) -> Any:

@@ -94,7 +94,13 @@ def test_a_bulk_revocation_waits_for_a_second_key(deployment: Deployment, acme: 
 
 def test_a_consent_is_pushed_and_found_within_seconds(deployment: Deployment, acme: Customer):
     control = deployment.google.control
-    wait_for(lambda: _channels(deployment, acme) == {"authorize", "revoke"}, "push channels")
+    wait_for(
+        lambda: (
+            _channels(deployment, acme)
+            == {"token authorize", "token revoke", "admin", "directory.users update"}
+        ),
+        "push channels",
+    )
     client = control.add_app("SciSpace", ["openid", RISKY], acme.customer_id)
     person = next(r for r in control.truth(acme.customer_id).values() if r["state"] == "active")["email"]
     control.grant(person, client_id=client)
@@ -106,7 +112,8 @@ def test_a_consent_is_pushed_and_found_within_seconds(deployment: Deployment, ac
 def _channels(deployment: Deployment, customer: Customer) -> set[str]:
     """The events that Google pushes about a customer."""
     opened = deployment.google.control.channels()
-    return {channel["event_name"] for channel in opened if channel["customer_id"] == customer.customer_id}
+    mine = (channel for channel in opened if channel["customer_id"] == customer.customer_id)
+    return {f"{channel['application']} {channel['event_name'] or ''}".strip() for channel in mine}
 
 
 def test_a_schedule_fires_a_run(deployment: Deployment, acme: Customer):

@@ -9,6 +9,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from lantern.connectors.google.manifest import MANIFEST
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from tests.stack.deployment import CLIENT_ID, Customer, Deployment, wait_for
@@ -178,7 +179,7 @@ def test_disconnecting_leaves_nothing_behind(deployment: Deployment):
     def channels() -> list[dict[str, Any]]:
         return [c for c in control.channels() if c["customer_id"] == initech.customer_id]
 
-    wait_for(lambda: len(channels()) == 2, "push channels")
+    wait_for(lambda: len(channels()) == len(MANIFEST.push.events), "push channels")
     names = {f"{initech.connection_id}-full", f"{initech.connection_id}-changes"}
     assert names <= deployment.schedules()
     assert _tokens(deployment, initech)

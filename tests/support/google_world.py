@@ -168,6 +168,7 @@ class GoogleWorld:
         base = "http://google"
         hosts = {
             "admin": base,
+            "chrome": base,
             "token": f"{base}/token",
             "revoke": f"{base}/revoke",
         }
@@ -197,7 +198,8 @@ class GoogleWorld:
         """The real connector, as a worker makes it."""
         assert self.io is not None
         registration = ClientRegistration(CLIENT.client_id, CLIENT.client_secret)
-        credentials = Credentials("tenant", connection_id, CUSTOMER, registration, self.refresh)
+        granted = frozenset(need.scope for need in MANIFEST.scopes)
+        credentials = Credentials("tenant", connection_id, CUSTOMER, registration, self.refresh, granted)
         return connect("google", credentials, self.io)
 
     # --- the truth ----------------------------------------------------------------------------------

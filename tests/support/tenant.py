@@ -3,19 +3,21 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from lantern.connectors.protocol import Connector, Deadline
 from lantern.domain import ids
 from lantern.domain.findings import Finding
 from lantern.domain.tenancy import Connection
+from lantern.domain.visit_targets import Resolve, resolver
 from lantern.domain.work import Work
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.discovery import handle as discovery
 from lantern.services.discovery.context import Discovery
+from lantern.services.imports.drops import DropBox
 from lantern.services.imports.run import Imports, read_import
 from lantern.services.remediation.run import Remediation, run_job
-from lantern.services.scoring import score
+from lantern.services.scoring import catalogs, score
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
@@ -40,6 +42,7 @@ class Bench:
     sent: list[Work] = field(default_factory=list)
     messages: int = 0
     operators: OperatorCatalog | None = None
+    drops: DropBox | None = None
     wrap: Callable[[Connector], Any] = lambda connector: connector
     others: dict[str, MemoryProvider] = field(default_factory=dict)
 
@@ -49,6 +52,11 @@ class Bench:
         found = self.store.connections.get(self.connection_id)
         assert found is not None
         return found
+
+    def resolve(self) -> Resolve:
+        """Where hosts lead by the catalog as the tenant sees it."""
+        seen = catalogs.view(self.store, self.knowledge, self.operators)
+        return resolver(seen.knowledge.catalog, seen.knowledge.registrable)
 
     def message_id(self) -> str:
         """The next queue id."""
@@ -95,7 +103,15 @@ class Bench:
         message = message_id or self.message_id()
         match work.worker:
             case "discovery" if work.kind == "import.read":
-                tools = Imports(self.store, self.clock, self.deadline(), self.send, work.hop)
+                tools = Imports(
+                    store=self.store,
+                    clock=self.clock,
+                    deadline=self.deadline(),
+                    send=self.send,
+                    hop=work.hop,
+                    drops=None if self.drops is None else lambda: cast("DropBox", self.drops),
+                    resolve=self.resolve,
+                )
                 read_import(tools, work)
             case "discovery":
                 connection = self.store.connections.get(work.connection_id or self.connection_id)

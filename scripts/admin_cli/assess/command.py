@@ -12,7 +12,7 @@ import typer
 
 from lantern.connectors.imports.formats import Options
 from lantern.domain.exports.posture import Posture, posture_of
-from lantern.domain.inventory import Provider
+from lantern.domain.inventory import ConsentProvider, Provider
 from scripts.admin_cli.assess.knowledge import knowledge
 from scripts.admin_cli.assess.reading import BadLine, Intake, take_in
 from scripts.admin_cli.terminal import Output, inert
@@ -50,15 +50,16 @@ def assess(
 ) -> None:
     """Show the posture that exports tell: which AI is in use, what it reaches, how risky it is, and why.
 
-    Reads GAM tokens and users CSV, Google tokens JSON, Microsoft Graph, Okta and Slack JSON, and CSV lists;
-    what a file is, is found out. Needs no cloud, no network and no consent, and writes nothing but --html.
+    Reads GAM tokens and users CSV, Google tokens JSON, Microsoft Graph, Okta and Slack JSON, CSV lists, and
+    web logs of Zscaler, Netskope, Umbrella, Squid and Cloudflare; what a file is, is found out. Needs no
+    cloud, no network and no consent, and writes nothing but --html.
 
     Exit codes: 0 everything was read; 1 some rows could not be used; 2 nothing could be read.
     """
     out = Output(as_json=as_json)
     chosen = _provider(out, provider)
     day = _day(out, as_of)
-    intake = take_in(files, Options(chosen), progress=None if as_json else out.errors)
+    intake = take_in(files, Options(chosen), day, progress=None if as_json else out.errors)
     if not intake.readable:
         _nothing(out, intake)
         raise typer.Exit(NOTHING)
@@ -67,20 +68,26 @@ def assess(
     if html is not None:
         _write_report(out, html, posture, intake.bad)
     if as_json:
-        _print_json(posture, intake.bad)
+        _print_json(posture, intake)
     else:
         from scripts.admin_cli.assess.screen import Screen
 
-        Screen(out, top).show(posture)
+        screen = Screen(out, top)
+        screen.show(posture)
+        if intake.visits is not None:
+            screen.visits(intake.visits)
         _report_bad(out, intake)
         if html is not None:
             out.remark(f"report written to {html}")
     raise typer.Exit(OK if intake.faultless else SOME_BAD)
 
 
-def _print_json(posture: Posture, bad: list[BadLine]) -> None:
+def _print_json(posture: Posture, intake: Intake) -> None:
     document = posture.document()
-    document["bad_rows"] = bad
+    document["bad_rows"] = intake.bad
+    if intake.visits is not None:
+        document["visits"] = intake.visits.counts
+        document["candidates"] = intake.visits.candidates()
     for part in json.JSONEncoder(indent=2, default=_plain).iterencode(document):
         sys.stdout.write(part)
     sys.stdout.write("\n")
@@ -139,8 +146,8 @@ def _nothing(out: Output, intake: Intake) -> None:
 
 
 def _provider(out: Output, given: str | None) -> Provider | None:
-    if given is not None and given not in get_args(Provider):
-        remedy = f"Known are {', '.join(get_args(Provider))}."
+    if given is not None and given not in get_args(ConsentProvider):
+        remedy = f"Known are {', '.join(get_args(ConsentProvider))}."
         _stop(out, f"--provider: {inert(given, 40)!r} is not known.", remedy)
     return cast("Provider | None", given)
 

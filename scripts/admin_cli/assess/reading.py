@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -14,7 +15,10 @@ from lantern.connectors.imports.formats import Options, read
 from lantern.connectors.imports.text import UnreadableError
 from lantern.domain.exports.census import Census
 from lantern.domain.exports.posture import Source
-from lantern.domain.exports.rows import BadRow
+from lantern.domain.exports.rows import AnyRow, BadRow, VisitRow
+from lantern.domain.visit_targets import resolver
+from lantern.domain.visits import Visits
+from scripts.admin_cli.assess.knowledge import knowledge
 from scripts.admin_cli.terminal import inert
 
 CHUNK: Final = 256 * 1024
@@ -34,9 +38,11 @@ class BadLine:
 
 @dataclass(slots=True)
 class Intake:
-    """What came of reading the files."""
+    """What came of reading the files. `visits` is what logs of the web say; None where none was given."""
 
+    day: date
     census: Census = field(default_factory=Census)
+    visits: Visits | None = None
     sources: list[Source] = field(default_factory=list)
     bad: list[BadLine] = field(default_factory=list)
 
@@ -50,16 +56,32 @@ class Intake:
         """Whether every file was read to its end without a bad row."""
         return all(source.problem is None and not source.bad for source in self.sources)
 
+    def take(self, row: AnyRow) -> str | None:
+        """Take one row; returns why it cannot be believed, None where it was counted."""
+        if not isinstance(row, VisitRow):
+            self.census.add(row)
+            return None
+        if self.visits is None:
+            known = knowledge()
+            self.visits = Visits(resolver(known.catalog, known.registrable), self.day)
+        return self.visits.add(row)
 
-def take_in(paths: list[Path], options: Options, *, progress: Console | None) -> Intake:
-    """Read every file; one that cannot be read does not stop the others."""
-    intake = Intake()
+    def close(self) -> None:
+        """Join everything that was read."""
+        for row in self.visits.rows() if self.visits else ():
+            self.census.add(row)
+        self.census.close()
+
+
+def take_in(paths: list[Path], options: Options, day: date, *, progress: Console | None) -> Intake:
+    """Read every file as of a day; one that cannot be read does not stop the others."""
+    intake = Intake(day)
     with _bar(progress) as bar:
         for path in paths:
             name = "standard input" if str(path) == STDIN else path.name
             task = _task(bar, path, name)
             intake.sources.append(_source(path, name, options, intake, bar, task))
-    intake.census.close()
+    intake.close()
     return intake
 
 
@@ -74,13 +96,13 @@ def _source(
             reading = read(_chunks(stream, bar, task), options)
             form = reading.format
             for row in reading.rows:
-                if isinstance(row, BadRow):
-                    bad += 1
-                    if len(intake.bad) < MAX_BAD:
-                        intake.bad.append(BadLine(name, row.line, row.reason))
-                else:
+                fault = row if isinstance(row, BadRow) else _disbelieved(intake, row)
+                if fault is None:
                     rows += 1
-                    intake.census.add(row)
+                    continue
+                bad += 1
+                if len(intake.bad) < MAX_BAD:
+                    intake.bad.append(BadLine(name, fault.line, fault.reason))
     except UnreadableError as error:
         problem = str(error)
     except OSError as error:
@@ -88,6 +110,11 @@ def _source(
     if form is None:
         return Source(name, None, "not recognised", rows, bad, problem)
     return Source(name, form.id, form.title, rows, bad, problem, form.cannot_say)
+
+
+def _disbelieved(intake: Intake, row: AnyRow) -> BadRow | None:
+    reason = intake.take(row)
+    return BadRow(row.line, reason) if reason is not None and isinstance(row, VisitRow) else None
 
 
 def _open(path: Path) -> AbstractContextManager[BinaryIO]:

@@ -8,13 +8,28 @@ from rich.text import Text
 
 from lantern.domain.exports.posture import AppPosture, Posture
 from lantern.domain.exports.reach import ACCESSES, DATA_CLASSES, ReachCell
+from lantern.domain.visits import Visits
 from scripts.admin_cli.terminal import Output, inert
 
 STYLES: Final = {
     "critical": "bold red", "high": "red", "medium": "yellow", "low": "green", "none": "dim", "info": "dim",
 }  # fmt: skip
 _BAR: Final = 12
-_NUMBERS: Final = frozenset({"risk", "people", "grants", "apps", "findings", "cannot tell", "to AI"})
+_NUMBERS: Final = frozenset(
+    {
+        "risk",
+        "people",
+        "grants",
+        "apps",
+        "findings",
+        "cannot tell",
+        "to AI",
+        "visits",
+        "bytes out",
+        "bytes in",
+        "sure",
+    }
+)
 
 
 class Screen:
@@ -34,6 +49,30 @@ class Screen:
         self._people(posture)
         self._unknown(posture)
         self._limits(posture)
+
+    def visits(self, visits: Visits) -> None:
+        """What logs of the web say beside who went where."""
+        going = [
+            (one.name, f"{one.people:,}", f"{one.events:,}", f"{one.bytes_out:,}", f"{one.bytes_in:,}")
+            for one in visits.going()[: self._top]
+        ]
+        columns = ("product", "people", "visits", "bytes out", "bytes in")
+        self._table("Seen going to AI, by the logs", columns, going, len(visits.going()))
+        found = visits.candidates()
+        rows = [
+            (one.domain, f"{one.people:,}", f"{one.events:,}", f"{one.confidence:.0%}", " ".join(one.reasons))
+            for one in found[: self._top]
+        ]
+        columns = ("domain", "people", "visits", "sure", "why")
+        self._table("In no catalog, and looks like AI", columns, rows, len(found))
+        c = visits.counts
+        self._line("")
+        self._line(
+            f"Lines of logs: {c.kept:,} to AI or apps with AI inside ({c.unnamed:,} by users the log does not "
+            f"name), {c.candidate:,} to what looks like AI, {c.ordinary:,} to other known products, "
+            f"{c.shared:,} to shared hosts, {c.address:,} to IP addresses, {c.elsewhere:,} elsewhere, "
+            f"{c.blocked:,} blocked."
+        )
 
     def _head(self, posture: Posture) -> None:
         c = posture.counts

@@ -21,6 +21,7 @@ PATCHES: tuple[str, ...] = (
     "openapi_import",
     "iam_policy_variables",
     "iam_principal_arn",
+    "iam_secure_transport",
     "iam_leading_keys",
     "iam_kms_context",
     "iam_schedule_arn",

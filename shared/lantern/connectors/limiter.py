@@ -14,7 +14,7 @@ from lantern.connectors.protocol import Clock, Quota
 Random = Callable[[], float]
 """Source of uniform numbers in [0, 1), injected."""
 
-_WHOLE = 1.0 - 1e-9  # a wait computed in floats may end a hair early
+_WHOLE = 1.0 - 1e-6  # a wait computed in floats may end a hair early, the more so long after the clock began
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,20 @@ from datetime import datetime
 from typing import Literal
 
 AssetKind = Literal[
-    "api_key", "agent", "mcp_server", "automation", "model", "endpoint", "dataset", "app_policy"
+    "api_key",
+    "agent",
+    "mcp_server",
+    "automation",
+    "model",
+    "endpoint",
+    "dataset",
+    "app_policy",
+    "extension",
+    "site",
 ]
-"""`app_policy` is what the provider itself was told about an app: approved, restricted, asked for."""
+"""`app_policy` is what the provider itself was told about an app: approved, restricted, asked for.
+`extension` is software in browsers, `site` one that people were seen to visit.
+"""
 AssetState = Literal["active", "disabled", "expired", "unknown"]
 Fact = str | int | bool | tuple[str, ...] | None
 

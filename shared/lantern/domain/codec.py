@@ -65,6 +65,8 @@ _SOURCES: Final[tuple[GrantSource, ...]] = (
     "seat",
     "extension",
     "password",
+    "use",
+    "visit",
 )
 
 _KNOWN: Final = 1

@@ -103,9 +103,9 @@ def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: date
     """Days without use; None where that is not known.
 
     A grant given inside the window cannot have been idle for longer than it exists. Of an installation no
-    provider tells the use, so its silence says nothing.
+    provider tells the use, so its silence says nothing; a visit gave no access that could lie idle.
     """
-    if last is None and grant.source == "installation":
+    if grant.source == "visit" or (last is None and grant.source == "installation"):
         return None
     idle = idle_days(last, window, now)
     if idle is None or last is not None or grant.granted_on is None:

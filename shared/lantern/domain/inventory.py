@@ -7,7 +7,10 @@ from typing import Literal
 
 from lantern.domain import ids
 
-Provider = Literal["google", "entra", "okta", "slack", "github", "salesforce"]
+ConsentProvider = Literal["google", "entra", "okta", "slack", "github", "salesforce"]
+"""Whom an organisation can connect by a consent."""
+Provider = Literal[ConsentProvider, "web"]
+"""Who names accounts and apps; `web` is what logs of the web name, which no provider vouches for."""
 PrincipalKind = Literal["user", "group", "service", "organisation", "shared"]
 """`service` acts without a person, `shared` is used by several, `organisation` is all of them at once."""
 PrincipalStatus = Literal["active", "suspended", "archived", "deleted"]
@@ -15,14 +18,24 @@ AppKind = Literal[
     "oauth", "native", "extension", "anonymous", "sso", "integration", "agent", "password", "seat", "web"
 ]
 GrantSource = Literal[
-    "consent", "application", "assignment", "installation", "credential", "seat", "extension", "password"
+    "consent",
+    "application",
+    "assignment",
+    "installation",
+    "credential",
+    "seat",
+    "extension",
+    "password",
+    "use",
+    "visit",
 ]
 """What a grant rests on.
 
 `consent`: a person or an administrator let the app act for people. `application`: the app acts for itself.
 `assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`:
 somebody authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: it signs
-in with a password of its own.
+in with a password of its own. `use`: it was seen in use, `visit`: people were seen going there, which gives
+it nothing but what they type or upload; neither says what else it may do.
 """
 Cause = Literal["run", "hint", "act"]
 DeltaKind = Literal["added", "removed", "changed"]
@@ -149,6 +162,9 @@ class Observation:
     `sources` are those that were read completely; None is all of them. What a grant of another source holds
     stays as it is known. `as_of` is when the reading began, where that was before this account was asked for
     (a list of the whole organisation that many accounts are looked up in); None is just now.
+
+    `ended` are apps (by id) that the account is known not to hold, though their source was not read to its
+    end: the provider said that the grant was taken back, or named everybody who has that one app.
     """
 
     principal: Principal
@@ -156,6 +172,7 @@ class Observation:
     gone: bool = False
     sources: frozenset[GrantSource] | None = None
     as_of: datetime | None = None
+    ended: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +212,7 @@ def merge(
     if seen.grants is None and not seen.gone:
         grants, delta = (stored.grants if stored else None), ()
     else:
-        unread = () if seen.gone or seen.sources is None else _unread(known, seen.sources)
+        unread = () if seen.gone or seen.sources is None else _unread(known, seen.sources, seen.ended)
         grants, delta = _fold(known, seen.grants or (), now.date(), dates or {}, unread)
     if stored and stored.principal == principal and stored.grants == grants:
         return Merge(None)
@@ -216,9 +233,11 @@ def _latest(one: date | None, other: date | None) -> date | None:
     return max(filter(None, (one, other)), default=None)
 
 
-def _unread(known: Mapping[str, Grant], sources: frozenset[GrantSource]) -> tuple[Grant, ...]:
-    """What is known of sources that were not read."""
-    return tuple(grant for grant in known.values() if grant.source not in sources)
+def _unread(
+    known: Mapping[str, Grant], sources: frozenset[GrantSource], ended: frozenset[str]
+) -> tuple[Grant, ...]:
+    """What is known of sources that were not read, but for what was said to have ended."""
+    return tuple(g for g in known.values() if g.source not in sources and g.app_id not in ended)
 
 
 def _fold(

@@ -45,6 +45,8 @@ _VERBS: dict[Access, str] = {
     "impersonate": "Act as",
 }
 _ONE_PERSON = {"{whose}": "the person's", "{who}": "the person"}
+VISIT = "web:visit"
+"""What a site holds that people were seen going to: no access, only what they bring there."""
 _EVERYONE = {"{whose}": "everyone's", "{who}": "anyone"}
 MAX_SCOPE_LENGTH = 300
 
@@ -177,6 +179,16 @@ def classify(provider: str, scope: str, *, table: ScopeTable, grant: Grant = _PL
                 _filled(row.sentence, everyone=everyone), known=True, source="table",
             )  # fmt: skip
     return _by_grammar(shown, table, everyone=everyone)
+
+
+def common_scope(provider: str, scope: str) -> ScopeClass | None:
+    """Return the class of a scope that means the same at every provider, Lantern's own; None for others."""
+    shown = scope.strip()
+    if shown != VISIT:
+        return None
+    # No kind of data: it is known that something may be typed or uploaded there, and never what.
+    said = "People go there with a browser: what they type or upload is not known"
+    return ScopeClass(provider, shown, None, None, "low", None, said, known=True, source="table")
 
 
 def unknown_provider_scope(provider: str, scope: str) -> ScopeClass:

@@ -45,7 +45,8 @@ class AppTally:
     `weeks` are events in the last whole weeks, oldest first. Both are None where not known. `departed` counts
     holders who left by whichever account; `shared` those that are no single person's. `given` counts grants
     by the ISO week in which they were given, as far as that is known. `anomalies` stand out in the use of
-    all, `accounts` in that of single accounts; the latter are None where they were not looked at now.
+    all, `accounts` in that of single accounts; the latter are None where they were not looked at now. `sent`
+    and `received` are bytes that were seen going to the app and coming from it; None where nobody counts them.
     """
 
     holders: int = 0
@@ -62,6 +63,8 @@ class AppTally:
     given: Counter[str] = field(default_factory=Counter)
     anomalies: tuple[Anomaly, ...] = ()
     accounts: tuple[Anomaly, ...] | None = None
+    sent: int | None = None
+    received: int | None = None
 
     def count(
         self,
@@ -124,6 +127,8 @@ class StoredTally:
     anomalies: tuple[Anomaly, ...] = ()
     accounts: tuple[Anomaly, ...] = ()
     odd_accounts: int = 0
+    sent: int | None = None
+    received: int | None = None
 
 
 def stored(tally: AppTally, before: StoredTally | None = None) -> StoredTally:
@@ -152,6 +157,8 @@ def stored(tally: AppTally, before: StoredTally | None = None) -> StoredTally:
         tally.anomalies,
         accounts,
         odd,
+        tally.sent,
+        tally.received,
     )
 
 
@@ -180,7 +187,15 @@ def total(tallies: Iterable[StoredTally]) -> StoredTally:
         anomalies=tuple(one for t in parts for one in t.anomalies),
         accounts=tuple(one for t in parts for one in t.accounts),
         odd_accounts=sum(t.odd_accounts for t in parts),
+        sent=_known(t.sent for t in parts),
+        received=_known(t.received for t in parts),
     )
+
+
+def _known(values: Iterable[int | None]) -> int | None:
+    """What is known, added up: bytes that were seen were seen, whatever nobody counted elsewhere."""
+    found = [value for value in values if value is not None]
+    return sum(found) if found else None
 
 
 def _untouched(parts: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:

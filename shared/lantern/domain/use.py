@@ -33,12 +33,14 @@ class AppUse:
     """Use of one app by everybody: events by ISO week, and the provider's APIs that it called.
 
     `first` is the ISO week in which the first call of an API was seen; of an API that is not named it is not
-    known.
+    known. `sent` and `received` are bytes by ISO week, where something is known of them.
     """
 
     weeks: Mapping[str, int] = field(default_factory=dict)
     apis: tuple[str, ...] = ()
     first: Mapping[str, str] = field(default_factory=dict)
+    sent: Mapping[str, int] = field(default_factory=dict)
+    received: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Settings:
     schedule_group: str = ""
     scheduler_role_arn: str = ""
     anchors_bucket: str = ""
+    drops_bucket: str = ""
     content_dir: str = ""
     oauth_secrets: Mapping[str, str] = field(default_factory=dict)
     provider_endpoints: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +75,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
         schedule_group=source.get("SCHEDULE_GROUP", ""),
         scheduler_role_arn=source.get("SCHEDULER_ROLE_ARN", ""),
         anchors_bucket=source.get("ANCHORS_BUCKET", ""),
+        drops_bucket=source.get("DROPS_BUCKET", ""),
         content_dir=source.get("CONTENT_DIR", ""),
         oauth_secrets=_suffixed(source, "_OAUTH_SECRET_ARN"),
         push_secrets=_suffixed(source, "_PUSH_SECRET_ARN"),

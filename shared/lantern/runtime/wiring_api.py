@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from functools import cache
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lantern.runtime import settings as environment
 from lantern.runtime import wiring, wiring_catalog, wiring_platform
@@ -14,6 +14,9 @@ from lantern.runtime.cursors import CursorCodec
 from lantern.services.links import ConsentLinks, Site
 from lantern.services.ports import RemediationPort
 from lantern.services.reference import Reference
+
+if TYPE_CHECKING:
+    from lantern.services.imports.drops import DropBox
 
 
 class LazyService:
@@ -35,6 +38,12 @@ def cursor_codec() -> CursorCodec:
     return CursorCodec(hashlib.sha256(answer["SecretString"].encode()).digest())
 
 
+def _drop_box(tenant_id: str) -> "DropBox":
+    from lantern.runtime import wiring_imports
+
+    return wiring_imports.drop_box(tenant_id)
+
+
 @cache
 def api_tools() -> Tools:
     """Everything the API's handlers work with."""
@@ -52,6 +61,7 @@ def api_tools() -> Tools:
         environment=chosen.stage,
         requests_per_minute=chosen.requests_per_minute,
         reference=Reference(wiring_platform.content_directory()),
+        drops=_drop_box,
     )
 
 

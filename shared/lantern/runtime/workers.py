@@ -158,9 +158,19 @@ def discover(work: Work, context: Context) -> None:
         connections.disconnect(tools, str(work.connection_id), CLOCK.now())
         return
     if work.kind == "import.read":
+        from lantern.runtime import wiring_imports
         from lantern.services.imports.run import Imports, read_import
 
-        read_import(Imports(store, CLOCK, deadline(context, work.queue), send, work.hop), work)
+        handed_in = Imports(
+            store=store,
+            clock=CLOCK,
+            deadline=deadline(context, work.queue),
+            send=send,
+            hop=work.hop,
+            drops=lambda: wiring_imports.drop_box(work.tenant_id),
+            resolve=lambda: wiring_imports.resolver_for(store),
+        )
+        read_import(handed_in, work)
         return
     connection = store.connections.get(work.connection_id or "")
     if connection is None or connection.leaving or connection.kind == "import":

@@ -29,7 +29,7 @@ from lantern.connectors.pushing import (
     Told,
 )
 from lantern.domain.errors import LanternError
-from lantern.domain.inventory import Provider
+from lantern.domain.inventory import ConsentProvider
 from lantern.domain.work import Work
 from lantern.services.web import WebRequest
 from lantern.store.platform import ChannelRoute, PlatformStore
@@ -45,7 +45,7 @@ STATUSES: Final[Mapping[Refused, int]] = {
     "too_large": 413,
     "malformed": 400,
 }
-_SOURCES: Final = frozenset(get_args(Provider))
+_SOURCES: Final = frozenset(get_args(ConsentProvider))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,8 @@ def _work(route: _Route, hint: Hint, channel: ChannelRoute | None) -> Work:
     body = {"native_id": hint.native_id, "event": hint.event}
     if hint.event_id is not None:
         body["event_id"] = hint.event_id
+    if hint.account:
+        body["about"] = "account"
     return Work(route.tenant_id, "bundle.read", route.connection_id, body, cause="hint")
 
 

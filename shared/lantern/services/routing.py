@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import unquote_plus
 
 from lantern.domain.errors import InvalidInputError
 from lantern.domain.ids import is_tenant_id
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _OUTBOX: Final = re.compile(r"T#([a-z0-9]{20})#OUTBOX")
 _BUNDLES: Final = re.compile(r"T#([a-z0-9]{20})#C#([^#]+)#P")
+_DROP: Final = re.compile(r"([a-z0-9]{20})/(imp_[0-9a-v]{1,60})")
 _BUNDLE_KINDS: Final = frozenset({"bundle", "bundle_cut"})
 _HINTED: Final = frozenset({"hint", "act"})
 _ZLIB: Final = b"\x78"
@@ -112,6 +114,30 @@ def handle(
             log.error("stream record %s not routed: %s", number, type(error).__name__)
             return {"batchItemFailures": [{"itemIdentifier": number}]}
     return {"batchItemFailures": []}
+
+
+def is_drop(event: Mapping[str, Any]) -> bool:
+    """Whether an event is the bucket's: a file has come."""
+    return any(record.get("eventSource") == "aws:s3" for record in event.get("Records", ()))
+
+
+def announce(event: Mapping[str, Any], send: Callable[[Work], None]) -> int:
+    """Have each file read that has come; Lambda repeats the whole event where this fails.
+
+    Whose it is stands in the key, which only the tenant's own credentials can write.
+
+    Returns:
+        How many files there were.
+    """
+    sent = 0
+    for record in event["Records"]:
+        match = _DROP.fullmatch(unquote_plus(record["s3"]["object"]["key"]))
+        if match is None:
+            log.warning("an object that is no upload was put into the bucket")
+            continue
+        send(Work(match[1], "import.read", body={"import_id": match[2]}, cause="upload"))
+        sent += 1
+    return sent
 
 
 def _is_outbox(record: Mapping[str, Any]) -> bool:

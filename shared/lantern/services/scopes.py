@@ -16,6 +16,7 @@ from lantern.domain.scopes import (
     ScopeTable,
     Severity,
     classify,
+    common_scope,
     unknown_provider_scope,
 )
 
@@ -40,6 +41,9 @@ class Scopes:
 
     def _classify(self, provider: str, scope: str, grant: Grant | None = None) -> ScopeClass:
         """Return what `scope` reaches; without a table for the provider it is unknown, never low."""
+        common = common_scope(provider, scope)
+        if common is not None:
+            return common
         table = self.table(provider)
         return (
             unknown_provider_scope(provider, scope)

@@ -110,14 +110,24 @@ class AppUseRepository:
 def _joined(old: AppUse | None, new: AppUse) -> AppUse:
     if old is None:
         return new
-    weeks = dict(old.weeks)
-    for week, events in new.weeks.items():
-        weeks[week] = weeks.get(week, 0) + events
-    kept = dict(sorted(weeks.items())[-WEEKS_KEPT:])
     first = dict(old.first)
     for api, week in new.first.items():
         if api in first:
             first[api] = min(first[api], week)
         elif api not in old.apis:  # else it was called before anybody noted when
             first[api] = week
-    return AppUse(kept, tuple(sorted({*old.apis, *new.apis})), first)
+    return AppUse(
+        _added(old.weeks, new.weeks),
+        tuple(sorted({*old.apis, *new.apis})),
+        first,
+        _added(old.sent, new.sent),
+        _added(old.received, new.received),
+    )
+
+
+def _added(old: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
+    """Amounts by week, of the last weeks."""
+    weeks = dict(old)
+    for week, amount in new.items():
+        weeks[week] = weeks.get(week, 0) + amount
+    return dict(sorted(weeks.items())[-WEEKS_KEPT:])

@@ -63,6 +63,8 @@ class ScaledTime:
 def endpoints(base: str) -> dict[str, str]:
     return {
         "admin": base,
+        "chrome": base,
+        "gmail": base,
         "authorize": f"{base}/o/oauth2/v2/auth",
         "token": f"{base}/token",
         "revoke": f"{base}/revoke",
@@ -80,6 +82,11 @@ class GoogleRig:
     connector: Connector
     identity: Identity
     refresh_token: str
+    credentials: registry.Credentials
+
+    def again(self) -> Connector:
+        """Another connector, as the next message makes one."""
+        return registry.connect("google", self.credentials, self.io)
 
     api_paths: ClassVar[str] = "^/admin/"
     secret_paths: ClassVar[str] = "^/(admin|token)"
@@ -96,6 +103,10 @@ class GoogleRig:
         return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
 
     def everybody(self) -> list[Principal]:
+        """All people; the organisation itself stands before them where something was delegated."""
+        return [account for account in self.everything() if account.kind == "user"]
+
+    def everything(self) -> list[Principal]:
         people, cursor = [], None
         while True:
             page = self.connector.principals(cursor)
@@ -163,9 +174,11 @@ def google(
         full = scopes is None
         identity = flow.identify(START, grant) if full else Identity("C0", None, "", "", None, consumer=False)
         organisation = identity.organisation_id or ""
-        credentials = registry.Credentials(TENANT, "con_1", organisation, REGISTRATION, grant.secret)
+        credentials = registry.Credentials(
+            TENANT, "con_1", organisation, REGISTRATION, grant.secret, grant.granted_scopes
+        )
         connector = registry.connect("google", credentials, io)
         simulator.control.reset_metrics()
-        yield GoogleRig(simulator, io, flow, connector, identity, grant.secret)
+        yield GoogleRig(simulator, io, flow, connector, identity, grant.secret, credentials)
         session.close()
         assert not simulator.server.errors

@@ -65,7 +65,7 @@ def test_a_repeated_request_hands_in_once(world: World, planted: Planted, api: C
     first = api("POST", "/v1/imports", raw=GAM, headers=headers)
     again = api("POST", "/v1/imports", raw=GAM, headers=headers)
     assert first.json == again.json
-    assert len(world.store(planted.tenant_id).imports.page(10).items) == 2  # and the planted one
+    assert len(world.store(planted.tenant_id).imports.page(10).items) == 3  # and the planted ones
 
 
 def test_scopes_and_parameters(world: World, planted: Planted, api: Client) -> None:

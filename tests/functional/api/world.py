@@ -13,6 +13,9 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
+from botocore.config import Config
+from botocore.session import Session
+
 from lantern.domain import ids, jobs
 from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apps import AppSummary
@@ -31,6 +34,7 @@ from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
 from lantern.services import remediation
 from lantern.services.catalog_layers import OperatorCatalog
+from lantern.services.imports.drops import DropBox
 from lantern.services.links import ConsentLinks, Site
 from lantern.services.reference import Reference
 from lantern.store.apps import summary_part
@@ -136,7 +140,16 @@ class World:
             environment="test",
             requests_per_minute=self.limit,
             reference=release_facts(),
+            drops=self.drop_box,
         )
+
+    def drop_box(self, tenant_id: str) -> DropBox:
+        """A tenant's part of the bucket; its addresses are signed with keys that nobody accepts."""
+        session = Session()
+        session.set_credentials("TENANT", "secret", "token")
+        config = Config(signature_version="s3v4", request_checksum_calculation="when_required")
+        client = session.create_client("s3", region_name="eu-west-1", config=config)
+        return DropBox(client, "drops", tenant_id)
 
     def store(self, tenant_id: str) -> TenantStore:
         """The one store of a tenant, on a guarded client of its own whose calls are written down."""
@@ -231,6 +244,7 @@ class Planted:
     client_id: str
     import_id: str
     person_id: str
+    upload_id: str
     asset_id: str
     vendor_id: str = "openai"
     provider: str = "google"
@@ -417,6 +431,21 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
             bad=(BadLine(2, canary),),
         )
     )
+    upload = store.imports.put(
+        ImportRecord(
+            id=ids.time_id("imp", NOW, noise.randbytes),
+            state="uploading",
+            format="",
+            title=canary,
+            size=1,
+            digest="d",
+            created_at=NOW,
+            created_by=f"key:{canary}",
+            kind="logs",
+            dropped=True,
+            media_type="text/csv",
+        )
+    )
     asset = Asset(
         id=ids.asset_id(cid, "api_key", f"native-{number}"),
         connection_id=cid,
@@ -444,5 +473,6 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         client_id=f"catalogued-{canary}",
         import_id=imported.id,
         person_id=ids.person_id(pids[0]),
+        upload_id=upload.id,
         asset_id=asset.id,
     )

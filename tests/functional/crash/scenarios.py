@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from lantern.domain import ids
+from lantern.domain.findings import FindingStatus
 from lantern.domain.jobs import Guards, Selector
 from lantern.domain.use import UseWindow
 from lantern.domain.work import Work
@@ -160,6 +161,8 @@ def outcome(lab: Lab) -> dict[str, Any]:
         "findings": {
             f.id: (f.status, f.severity, tuple((a.grant_id, a.state) for a in f.affected))
             for f in store.findings.page(None, 500).items
+            # Messages come in any order: scoring between two readings of use opens what the second resolves.
+            if (f.rule_id, f.status) != ("stale-grant", FindingStatus.RESOLVED)
         },
         "apps": sorted((r.app_id, r.holders, r.risk, r.verdict, r.last_used) for r in store.apps.summary()),
         "use": weeks,

@@ -204,7 +204,7 @@ def test_a_large_file_takes_several_items_and_messages(bench: Bench, monkeypatch
 
 
 def test_many_people_are_cut_into_shards(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lantern.services.imports.run.PRINCIPALS_PER_SHARD", 20)
+    monkeypatch.setattr("lantern.services.imports.storing.PRINCIPALS_PER_SHARD", 20)
     hand_in(bench, HEAD + "".join(f"p{n}@x.example,c,ChatGPT,,,{n},openid\n" for n in range(30)))
     assert connection_of(bench).shards == 2
     hand_in(bench, HEAD + "".join(f"q{n}@x.example,c,ChatGPT,,,{n + 50},openid\n" for n in range(30)))

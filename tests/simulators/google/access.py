@@ -39,13 +39,13 @@ class Gate:
         self._rng = random.Random(seed)
         self.service_time = ServiceTime()
 
-    def admit(self, request: Request, method: str, *, filtered: bool = False) -> Caller:
+    def admit(self, request: Request, method: str, *, filtered: bool = False, quota: str = "") -> Caller:
         """The caller of `method`; an `ApiError` 401, 403, 429 or 503 when refused."""
         with self._world.lock:
             token = self._bearer(request)
             if not token.scopes & METHOD_SCOPES[method]:
                 raise _insufficient(method)
-        self._quotas.spend((token.project, token.subject.user_id), filtered=filtered)
+        self._quotas.spend((token.project, token.subject.user_id), filtered=filtered, quota=quota)
         self._work()
         with self._world.lock:
             customer = token.subject.customer_id
@@ -53,7 +53,7 @@ class Gate:
                 raise not_authorized()
             org = self._world.orgs[customer]
             user = org.by_id[token.subject.user_id]
-            if not user.may(PRIVILEGES[method]):
+            if method in PRIVILEGES and not user.may(PRIVILEGES[method]):
                 raise not_authorized()
         return Caller(org, user, token)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from .consent import Decision
+from .control_extras import ExtrasControl
 from .model import App, OAuthClient, ServiceAccount, User
 from .organisation import OrgSpec
 
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from .simulator import GoogleSimulator
 
 
-class Control:
+class Control(ExtrasControl):
     """The other side of the simulator."""
 
     def __init__(self, simulator: "GoogleSimulator") -> None:
+        super().__init__(simulator)
         self._sim = simulator
         self._world = simulator.world
 
@@ -79,6 +81,7 @@ class Control:
         """Give or take administrator roles."""
         org, found = self._world.need(user)
         found.is_admin, found.privileges = is_admin, frozenset(privileges)
+        self._world.account_changed(org, found, "makeAdmin" if is_admin else "update")
         self._world.touch(org)
 
     def rename_domain(self, domain: str, customer: str | None = None) -> None:

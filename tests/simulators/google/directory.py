@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .access import Caller, Gate
+from .extras import AppPassword
 from .model import Grant, User, digest
 from .partial import parse_mask, select
 from .wire import Request, Response, bad_request, invalid_input, json_response, not_authorized, not_found
@@ -193,11 +194,49 @@ class Directory:
         return Response(204)
 
     def list_asps(self, request: Request, key: str) -> Response:
-        """`asps.list`: nobody here has application passwords."""
+        """`asps.list`: not paged; `items` is absent when there is none."""
         caller = self._gate.admit(request, "directory.asps.list")
         with self._world.lock:
             user = self._find(caller, key)
-        return _answer(request, {"kind": "admin#directory#aspList", "etag": _etag(user.id, "asps")})
+            held = caller.org.extras.passwords.get(user.id, [])
+            items = [_asp(user, one) for one in held]
+        answer: dict[str, Any] = {"kind": "admin#directory#aspList", "etag": _etag(user.id, str(items))}
+        if items:
+            answer["items"] = items
+        return _answer(request, answer)
+
+    def delete_asp(self, request: Request, key: str, code: str) -> Response:
+        """`asps.delete`; 204, or 404 when there is no such password."""
+        caller = self._gate.admit(request, "directory.asps.delete")
+        with self._world.lock:
+            user = self._find(caller, key)
+            held = caller.org.extras.passwords.get(user.id, [])
+            kept = [one for one in held if str(one.code) != code]
+            if len(kept) == len(held):
+                raise not_found("codeId")
+            caller.org.extras.passwords[user.id] = kept
+        self._world.touch(caller.org)
+        return Response(204)
+
+    def sign_out(self, request: Request, key: str) -> Response:
+        """`users.signOut`: ends web and device sessions; 204."""
+        caller = self._gate.admit(request, "directory.users.signOut")
+        with self._world.lock:
+            user = self._find(caller, key)
+        self._world.signed_out.append(user.id)
+        return Response(204)
+
+
+def _asp(user: User, one: AppPassword) -> dict[str, Any]:
+    return {
+        "kind": "admin#directory#asp",
+        "etag": _etag(user.id, str(one.code)),
+        "codeId": one.code,
+        "name": one.name,
+        "creationTime": str(one.made),
+        "lastTimeUsed": str(one.used),
+        "userKey": user.id,
+    }
 
 
 def _token(user: User, grant: Grant) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 RETENTION_S = 180 * 86400
 """Audit activities are kept 180 days (Admin console help, "Data retention and lag times")."""
 
-ALL_PRIVILEGES = frozenset({"users", "security", "reports", "customer"})
+ALL_PRIVILEGES = frozenset({"users", "security", "reports", "customer", "chrome"})
 MASK64 = (1 << 64) - 1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .extras import Extras
 from .grants import GrantTable
 from .model import App, User
 
@@ -63,6 +64,7 @@ class Organisation:
         self.app_list = list(apps)
         self.apps = {app.client_id: app for app in apps}
         self.grants = grants
+        self.extras = Extras()
         self.by_id = {user.id: user for user in users}
         self.by_email = {user.email: user for user in users}
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .activity import Entry
+from .extras import Extras
 from .model import App, Grant, OAuthClient, User
 from .organisation import Organisation, OrgSpec
 from .push import Channel
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .simulator import GoogleSimulator
 
 SETTLE_S = 0.3
-VERSION = 1
+VERSION = 2
 USER_FIELDS = ("email", "is_admin", "last_login_at", "suspended_at", "archived_at", "deleted_at")
 
 
@@ -139,12 +140,14 @@ def _org(org: Organisation) -> dict[str, Any]:
         "apps": [asdict(app) for app in org.app_list if app.client_id not in generated],
         "grants": {user: [asdict(g) for g in held.values()] for user, held in org.grants.changed.items()},
         "ended": {str(flat): at for flat, at in org.grants.ended.items()},
+        "extras": org.extras.dump(),
         "stored": [entry._asdict() for entries in org.log.stored.values() for entry in entries],
     }
 
 
 def _restore_org(org: Organisation, kept: dict[str, Any]) -> None:
     org.domain = kept["domain"]
+    org.extras = Extras.load(kept["extras"])
     for fields in kept["hired"]:
         org.add_user(User(**{**fields, "privileges": frozenset(fields["privileges"])}))
     for user_id, fields in kept["people"].items():

@@ -17,6 +17,7 @@ from .model import User
 from .organisation import Organisation
 from .wire import ApiError
 
+DIRECTORY = "directory.users"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 RETRIED = frozenset({500, 502, 503, 504})
 WORKERS = 4
@@ -152,7 +153,8 @@ class Pusher:
             self._expire()
             for channel in self.channels.values():
                 if channel.wants(org.customer_id, application, user_id, item):
-                    body = json.dumps(item, ensure_ascii=False).encode() if channel.payload else b""
+                    told = {key: item[key] for key in item if application != DIRECTORY or key != "events"}
+                    body = json.dumps(told, ensure_ascii=False).encode() if channel.payload else b""
                     self._enqueue(channel, item["events"][0]["name"], body)
 
     def _expire(self) -> None:

@@ -25,6 +25,8 @@ class QuotaSettings:
 
     per_minute: int = 2400
     filtered_per_minute: int = 250
+    chrome_per_minute: int = 600
+    mail_per_minute: int = 3000
     time_scale: float = 1.0
     refusal: str = "429"
     other_share: float = 0.0
@@ -52,10 +54,19 @@ class Quotas:
         with self._lock:
             self._windows.clear()
 
-    def spend(self, key: tuple[str, ...], *, filtered: bool = False) -> None:
-        """Count one query of `key` (project, user), or refuse it as Google does."""
+    def spend(self, key: tuple[str, ...], *, filtered: bool = False, quota: str = "") -> None:
+        """Count one query of `key` (project, user), or refuse it as Google does.
+
+        `quota` names one beside the Admin SDK's: `chrome` or `mail`.
+        """
         settings = self.settings
         if not settings.enabled:
+            return
+        if quota:
+            limit = settings.chrome_per_minute if quota == "chrome" else settings.mail_per_minute
+            with self._lock:
+                if not self._take((quota, *key), limit, 0.0):
+                    raise refusal("429", key[0])
             return
         with self._lock:
             if filtered and not self._take(("filtered", *key), settings.filtered_per_minute, 0.0):

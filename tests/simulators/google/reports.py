@@ -15,7 +15,7 @@ from .directory import page_size
 from .filters import condition, matches_filters
 from .model import RETENTION_S, digest
 from .partial import parse_mask, select
-from .push import Channel, Pusher
+from .push import DIRECTORY, Channel, Pusher
 from .wire import ApiError, Request, Response, bad_request, invalid_input, json_response, not_authorized
 from .world import World
 
@@ -35,6 +35,9 @@ SCAN_LIMIT = 200_000
 """A filtered listing looks at so many entries, then answers a short page with a token."""
 GMAIL_RANGE_S = 30 * 86400
 MAX_TTL_S = 6 * 3600
+USER_TTL_S = 2 * 86400
+"""Directory channels live two days at most (Directory API guide "Push notifications")."""
+USER_EVENTS = frozenset({"add", "delete", "makeAdmin", "undelete", "update"})
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)")
 
 
@@ -184,9 +187,29 @@ class Reports:
             resource_uri=f"https://admin.googleapis.com{path}?alt=json{suffix}",
         )
 
-    def _expiry(self, body: dict[str, Any]) -> float:
+    def watch_users(self, request: Request) -> Response:
+        """`users.watch` of the Directory API: one kind of event a channel."""
+        caller = self._gate.admit(request, "directory.users.watch")
+        query = request.query
+        if query.get("event") not in USER_EVENTS:
+            raise invalid_input("event")
+        if query.get("customer") not in {"my_customer", caller.org.customer_id} and (
+            query.get("domain") != caller.org.domain
+        ):
+            raise bad_request("Bad Request")
+        with self._world.lock:
+            channel = self._channel(
+                caller, DIRECTORY, "all", None, {"eventName": query["event"]}, request.json()
+            )
+        channel.resource_uri = f"https://admin.googleapis.com/admin/directory/v1/users?event={query['event']}"
+        channel.expires_at = self._expiry(request.json(), most=USER_TTL_S, usual=2 * 3600)
+        self._pusher.open(channel)
+        return json_response(channel.resource())
+
+    def _expiry(self, body: dict[str, Any], *, most: int = MAX_TTL_S, usual: int = MAX_TTL_S) -> float:
         now = self._world.clock.now()
-        lifetimes = [float(MAX_TTL_S)]
+        asked = body.get("expiration") is not None or "ttl" in (body.get("params") or {})
+        lifetimes = [float(most if asked else usual)]
         try:
             ttl = (body.get("params") or {}).get("ttl")
             if ttl is not None:
@@ -202,11 +225,20 @@ class Reports:
 
     def stop(self, request: Request) -> Response:
         """`channels.stop`; 204, or 404 when the caller has no such channel."""
-        caller = self._gate.admit(request, "reports.channels.stop")
+        return self._stop(request, "reports.channels.stop", directory=False)
+
+    def stop_users(self, request: Request) -> Response:
+        """`channels.stop` of the Directory API, which knows only its own channels."""
+        return self._stop(request, "directory.channels.stop", directory=True)
+
+    def _stop(self, request: Request, method: str, *, directory: bool) -> Response:
+        caller = self._gate.admit(request, method)
         body = request.json()
         owner = (caller.token.project, caller.user.id)
         name = str(body.get("id"))
-        if not self._pusher.close(name, str(body.get("resourceId")), owner):
+        known = self._pusher.channels.get(name)
+        here = known is None or (known.application == DIRECTORY) == directory
+        if not here or not self._pusher.close(name, str(body.get("resourceId")), owner):
             text = f"Channel '{name}' not found for project '{owner[0]}'"
             raise ApiError(404, "notFound", text)
         return Response(204)

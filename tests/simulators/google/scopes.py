@@ -40,6 +40,11 @@ CUSTOMER = AUTH + "admin.directory.customer"
 CUSTOMER_R = AUTH + "admin.directory.customer.readonly"
 AUDIT = AUTH + "admin.reports.audit.readonly"
 CLOUD = AUTH + "cloud-platform"
+CHROME = AUTH + "chrome.management.reports.readonly"
+CHROME_DETAILS = AUTH + "chrome.management.appdetails.readonly"
+MAIL = frozenset(
+    {AUTH + "gmail.metadata", AUTH + "gmail.readonly", AUTH + "gmail.modify", "https://mail.google.com/"}
+)
 
 METHOD_SCOPES: dict[str, frozenset[str]] = {
     "directory.users.list": frozenset({USER, USER_R, CLOUD}),
@@ -52,6 +57,24 @@ METHOD_SCOPES: dict[str, frozenset[str]] = {
     "reports.activities.list": frozenset({AUDIT}),
     "reports.activities.watch": frozenset({AUDIT}),
     "reports.channels.stop": frozenset({AUDIT}),
+    "directory.asps.delete": frozenset({SECURITY}),
+    "directory.users.signOut": frozenset({SECURITY}),
+    "directory.users.watch": frozenset({USER, USER_R, CLOUD}),
+    "directory.channels.stop": frozenset({USER, USER_R, USER + ".alias", USER + ".alias.readonly", CLOUD}),
+    "chrome.customers.reports.countInstalledApps": frozenset({CHROME}),
+    "chrome.customers.reports.findInstalledAppProfiles": frozenset({CHROME}),
+    "chrome.customers.reports.findSaasUsage": frozenset({CHROME}),
+    "chrome.customers.reports.findSaasUsageProfiles": frozenset({CHROME}),
+    "chrome.customers.apps.chrome.get": frozenset({CHROME_DETAILS}),
+    "gmail.users.getProfile": MAIL | {AUTH + "gmail.compose"},
+    "gmail.users.history.list": MAIL,
+    "gmail.users.messages.list": MAIL,
+    "gmail.users.messages.get": MAIL
+    | {
+        AUTH + "gmail.addons.current.message.action",
+        AUTH + "gmail.addons.current.message.metadata",
+        AUTH + "gmail.addons.current.message.readonly",
+    },
 }
 """Any one of the scopes suffices; a test holds this table against Google's discovery documents."""
 
@@ -66,8 +89,20 @@ PRIVILEGES = {
     "reports.activities.list": "reports",
     "reports.activities.watch": "reports",
     "reports.channels.stop": "reports",
+    "directory.asps.delete": "security",
+    "directory.users.signOut": "security",
+    "directory.users.watch": "users",
+    "directory.channels.stop": "users",
+    "chrome.customers.reports.countInstalledApps": "chrome",
+    "chrome.customers.reports.findInstalledAppProfiles": "chrome",
+    "chrome.customers.reports.findSaasUsage": "chrome",
+    "chrome.customers.reports.findSaasUsageProfiles": "chrome",
+    "chrome.customers.apps.chrome.get": "chrome",
 }
-"""The administrator privilege each method needs of a delegated administrator (super admins hold all)."""
+"""The administrator privilege each method needs of a delegated administrator (super admins hold all).
+
+A method without one reads what is the caller's own.
+"""
 
 KNOWN_PREFIXES = (AUTH, "https://mail.google.com/", "https://www.google.com/")
 

@@ -96,7 +96,7 @@ class Dispatcher:
         return self._spoil(response, strikes, request), reason
 
     def _spoil(self, response: Response, strikes: list[Fault], request: Request) -> Response:
-        unpaged = "/tokens" in request.path
+        unpaged = "/tokens" in request.path or "/asps" in request.path
         for fault in strikes:
             if fault.kind in {"status", "outage"}:
                 return fault.response()
@@ -136,9 +136,9 @@ class _HttpHandler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length) if length else b""
         parts = urlsplit(self.path)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
         headers = {key.lower(): value for key, value in self.headers.items()}
-        request = Request(self.command, parts.path, query, headers, body)
+        request = Request(self.command, parts.path, dict(pairs), headers, body, pairs=pairs)
         try:
             response = self.server.dispatcher.handle(request)
         except DroppedError as dropped:

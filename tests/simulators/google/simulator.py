@@ -1,11 +1,12 @@
 """`GoogleSimulator`: all parts wired together, as a context manager."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from .access import Gate
+from .chrome import Chrome
 from .clock import Clock
 from .consent import ConsentPage
 from .control import Control
@@ -13,6 +14,7 @@ from .control_http import http_control
 from .counters import Counters
 from .directory import Directory
 from .faults import Faults
+from .gmail import Gmail
 from .identity import Signer, openid_configuration
 from .model import OAuthClient
 from .oauth import OAuth
@@ -21,7 +23,7 @@ from .persist import Keeper
 from .push import Pusher
 from .quota import Quotas, QuotaSettings
 from .reports import Reports
-from .server import Dispatcher, Router, Server
+from .server import Dispatcher, Handler, Router, Server
 from .tokens import Subject, TokenStore
 from .wire import json_response
 from .world import World
@@ -164,6 +166,10 @@ class GoogleSimulator:
             directory.delete_token,
         )
         add("GET", f"{users}/{{userKey}}/asps", "directory.asps.list", directory.list_asps)
+        add("DELETE", f"{users}/{{userKey}}/asps/{{codeId}}", "directory.asps.delete", directory.delete_asp)
+        add("POST", f"{users}/{{userKey}}/signOut", "directory.users.signOut", directory.sign_out)
+        add("POST", f"{users}/watch", "directory.users.watch", reports.watch_users)
+        add("POST", "/admin/directory_v1/channels/stop", "directory.channels.stop", reports.stop_users)
         add("GET", users, "directory.users.list", directory.list_users)
         add("GET", f"{users}/{{userKey}}", "directory.users.get", directory.get_user)
         customer = "/admin/directory/v1/customers/{customerKey}"
@@ -171,6 +177,7 @@ class GoogleSimulator:
         add("GET", activity, "reports.activities.list", reports.list_activities)
         add("POST", f"{activity}/watch", "reports.activities.watch", reports.watch)
         add("POST", "/admin/reports_v1/channels/stop", "reports.channels.stop", reports.stop)
+        self._chrome_and_mail(add)
         add("GET", "/o/oauth2/v2/auth", "oauth.auth", self.consent.show)
         add("POST", "/o/oauth2/v2/auth/decide", "oauth.decide", self.consent.decide)
         add("POST", "/token", "oauth.token", self.oauth.token)
@@ -189,3 +196,31 @@ class GoogleSimulator:
         add("GET", "/_control/{name}", "control", http_control(self.control))
         add("POST", "/_control/{name}", "control", http_control(self.control))
         return router
+
+    def _chrome_and_mail(self, add: Callable[[str, str, str, Handler], None]) -> None:
+        chrome, gmail = Chrome(self.world, self.gate), Gmail(self.world, self.gate)
+        customer, mailbox = "/v1/customers/{customer}", "/gmail/v1/users/{userId}"
+        for path, name, handler in (
+            (
+                f"{customer}/reports:countInstalledApps",
+                "customers.reports.countInstalledApps",
+                chrome.count_apps,
+            ),
+            (
+                f"{customer}/reports:findInstalledAppProfiles",
+                "customers.reports.findInstalledAppProfiles",
+                chrome.app_profiles,
+            ),
+            (f"{customer}/reports:findSaasUsage", "customers.reports.findSaasUsage", chrome.sites),
+            (
+                f"{customer}/reports:findSaasUsageProfiles",
+                "customers.reports.findSaasUsageProfiles",
+                chrome.visitors,
+            ),
+            (f"{customer}/apps/chrome/{{app}}", "customers.apps.chrome.get", chrome.app_details),
+        ):
+            add("GET", path, f"chrome.{name}", handler)
+        add("GET", f"{mailbox}/profile", "gmail.users.getProfile", gmail.profile)
+        add("GET", f"{mailbox}/history", "gmail.users.history.list", gmail.history)
+        add("GET", f"{mailbox}/messages", "gmail.users.messages.list", gmail.messages)
+        add("GET", f"{mailbox}/messages/{{id}}", "gmail.users.messages.get", gmail.message)

@@ -19,6 +19,8 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
     half_page: bool = False
+    pairs: tuple[tuple[str, str], ...] = ()
+    """All parameters, for those that may be given more than once; `query` has the last of each."""
 
     def form(self) -> dict[str, str]:
         """The last value of every field of a urlencoded body."""

@@ -11,6 +11,8 @@ from .grants import grant_of
 from .model import App, Grant, User, client_id_for, gaia_id
 from .organisation import Organisation, OrgSpec
 
+DIRECTORY = "directory.users"
+"""What Directory channels watch, in the place of an application of the Reports API."""
 Listener = Callable[[Organisation, str, User | None, dict[str, Any]], None]
 """Called with organisation, application, actor and the written activity."""
 
@@ -25,6 +27,7 @@ class World:
         self.consumers: dict[str, str] = {}
         self.listeners: list[Listener] = []
         self.revoked_listeners: list[Callable[[str, str], object]] = []
+        self.signed_out: list[str] = []
         self._users_made = 0
         for spec in specs:
             self.add_org(spec)
@@ -148,6 +151,7 @@ class World:
             user.deleted_at = now if state == "deleted" else None
         names = {"suspended": "SUSPEND_USER", "archived": "ARCHIVE_USER", "deleted": "DELETE_USER"}
         self._admin_event(org, names.get(state, "UNSUSPEND_USER"), user)
+        self.account_changed(org, user, "delete" if state == "deleted" else "update")
 
     def _admin_event(self, org: Organisation, name: str, user: User) -> None:
         with self.lock:
@@ -156,6 +160,16 @@ class World:
             now = self.clock.now()
             item = org.log.add("admin", actor, name, parameters, now, type_="USER_SETTINGS")
         self.announce(org, "admin", actor, item)
+
+    def account_changed(self, org: Organisation, user: User, event: str) -> None:
+        """Tell Directory channels that an account changed."""
+        item = {
+            "kind": "admin#directory#user",
+            "id": user.id,
+            "primaryEmail": user.email,
+            "events": [{"name": event}],
+        }
+        self.announce(org, DIRECTORY, user, item)
 
     def rename_domain(self, org: Organisation, domain: str) -> None:
         """The customer changes its primary domain; ids stay."""

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import zlib
+from typing import Any
 
 import pytest
 
@@ -139,3 +140,37 @@ def test_a_poisoned_record_is_reported_not_raised(body: bytes):
     record = _outbox(Work(TENANT, "score.run", "con_1"), body=body, number=7)
     answer = routing.handle({"Records": [record]}, lambda _: None, _Table(), "t")
     assert answer == {"batchItemFailures": [{"itemIdentifier": "7"}]}
+
+
+def _dropped(*keys: str) -> dict[str, Any]:
+    return {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": key}}} for key in keys]}
+
+
+def test_a_file_that_has_come_is_read_for_the_tenant_in_its_key() -> None:
+    sent: list[Work] = []
+    event = _dropped("abcdefghij0123456789/imp_0abc", "abcdefghij0123456789%2Fimp_1abc")
+    assert routing.is_drop(event)
+    assert not routing.is_drop({"Records": [{"eventSource": "aws:dynamodb"}]})
+    assert routing.announce(event, sent.append) == 2
+    assert [(one.tenant_id, one.kind, one.body) for one in sent] == [
+        ("abcdefghij0123456789", "import.read", {"import_id": "imp_0abc"}),
+        ("abcdefghij0123456789", "import.read", {"import_id": "imp_1abc"}),
+    ]
+
+
+def test_what_is_no_upload_is_passed_over() -> None:
+    sent: list[Work] = []
+    keys = (
+        "imp_1", "ABC/imp_1", "abcdefghij0123456789/../imp_1", "abcdefghij0123456789/job_1",
+        "abcdefghij0123456789/imp_1/x", "x/abcdefghij0123456789/imp_1", "abcdefghij0123456789/imp_1%0a",
+    )  # fmt: skip
+    assert routing.announce(_dropped(*keys), sent.append) == 0
+    assert not sent
+
+
+def test_an_event_whose_message_cannot_be_sent_is_repeated() -> None:
+    def broken(_work: Work) -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        routing.announce(_dropped("abcdefghij0123456789/imp_0abc"), broken)

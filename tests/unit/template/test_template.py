@@ -25,6 +25,14 @@ WILDCARDS = {
     ("HousekeepingFunctionRole", "arn:aws:s3:::lantern-test-AnchorsBucket-A1B2C3/anchors/*"): (
         "one object per tenant and day under one prefix"
     ),
+    ("DropsBucketPolicy", "s3:*"): "a deny statement: no action without TLS",
+    ("DropsBucketPolicy", "arn:aws:s3:::lantern-test-DropsBucket-A1B2C3/*"): "a deny statement",
+    ("TenantDataRole", "arn:aws:s3:::lantern-test-DropsBucket-A1B2C3/${aws:PrincipalTag/tenant}/*"): (
+        "files of the one tenant that the session's tag names"
+    ),
+    ("TenantWorkerRole", "arn:aws:s3:::lantern-test-DropsBucket-A1B2C3/${aws:PrincipalTag/tenant}/*"): (
+        "files of the one tenant that the session's tag names"
+    ),
     ("OnboardingFunctionRole", "arn:aws:scheduler:eu-central-1:123456789012:schedule/lantern-test/*"): (
         "schedules are named after connections that do not exist yet; the group is fixed"
     ),
@@ -173,6 +181,11 @@ def test_tenant_roles_are_bound_to_their_keys(role: str) -> None:
     for inline in rendered.role(RESOURCES, role)["Policies"]:
         (statement,) = inline["PolicyDocument"]["Statement"]
         condition = statement["Condition"]
+        if inline["PolicyName"] == "own-drops":
+            bucket = rendered.arn("DropsBucket", "AWS::S3::Bucket")
+            assert statement["Resource"] == f"{bucket}/${{aws:PrincipalTag/tenant}}/*"
+            assert condition == {"Null": {"aws:PrincipalTag/tenant": "false"}}
+            continue
         assert condition["ForAllValues:StringLike"] == {
             "dynamodb:LeadingKeys": ["T#${aws:PrincipalTag/tenant}#*"]
         }
@@ -224,3 +237,48 @@ def test_operators_reach_one_tenant_at_a_time_and_no_provider_token() -> None:
         for resource in listed(statement["Resource"])
     }
     assert tables == {rendered.arn("PlatformTable", "AWS::DynamoDB::Table")}
+
+
+def test_the_bucket_for_uploads_is_closed_and_forgets() -> None:
+    bucket = RESOURCES["DropsBucket"]["Properties"]
+    rule = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert "VersioningConfiguration" not in bucket, "a deleted file must be gone"
+    (life,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (life["Status"], life["ExpirationInDays"], "Prefix" in life) == ("Enabled", 7, False)
+    (deny,) = statements(RESOURCES["DropsBucketPolicy"]["Properties"]["PolicyDocument"])
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_a_file_that_has_come_is_told_to_the_router_alone() -> None:
+    told = RESOURCES["DropsBucket"]["Properties"]["NotificationConfiguration"]
+    (one,) = told["LambdaConfigurations"]
+    assert (one["Event"], one["Function"]) == (
+        "s3:ObjectCreated:*",
+        rendered.arn("RouterFunction", "AWS::Lambda::Function"),
+    )
+    permits = [v["Properties"] for v in RESOURCES.values() if v["Type"] == "AWS::Lambda::Permission"]
+    (permit,) = [one for one in permits if one["Principal"] == "s3.amazonaws.com"]
+    assert permit["SourceAccount"] == rendered.ACCOUNT
+
+
+def test_who_may_touch_uploads() -> None:
+    able = {
+        (owner, action)
+        for owner, policy in policies()
+        for statement in statements(policy)
+        if statement["Effect"] == "Allow" and "DropsBucket" in json.dumps(statement["Resource"])
+        for action in listed(statement["Action"])
+    }
+    assert able == {
+        ("TenantDataRole", "s3:PutObject"),
+        ("TenantWorkerRole", "s3:GetObject"),
+        ("TenantWorkerRole", "s3:DeleteObject"),
+    }
+
+
+def test_only_packed_bodies_are_binary() -> None:
+    assert rendered.source()["Resources"]["Api"]["Properties"]["BinaryMediaTypes"] == ["application~1gzip"]

@@ -1,4 +1,4 @@
-"""Calls to Google's Admin SDK whose answers are what they claim to be."""
+"""Calls to Google's APIs whose answers are what they claim to be."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -10,10 +10,12 @@ from lantern.connectors.resolution import CallError
 
 QUERY = ("queries",)
 FILTERED_QUERY = ("queries", "filtered")
+CHROME_QUERY = ("chrome",)
+MAIL_QUERY = ("mail",)
 
 
 class GoogleApi:
-    """The Admin SDK at one base address."""
+    """One of Google's APIs at one base address."""
 
     def __init__(self, http: HttpClient, base: str) -> None:
         self._http = http
@@ -44,6 +46,28 @@ class GoogleApi:
         body = self._http.call(request, halt, admission).body
         if not isinstance(body, dict) or body.get("kind") != kind:
             raise CallError(GARBLED, detail=f"expected {kind}")
+        return body
+
+    def ask(
+        self,
+        path: str,
+        halt: Halt,
+        *,
+        params: Mapping[str, str],
+        quotas: tuple[str, ...],
+        admission: Admission | None = None,
+    ) -> Mapping[str, Any]:
+        """GET an object of an API whose objects do not say of what kind they are (Chrome Management, Gmail).
+
+        An empty object proves nothing there: whoever asks must look for what a complete answer has.
+
+        Raises:
+            CallError: no object came.
+        """
+        request = Request("GET", self._base + path, params=params, quotas=quotas)
+        body = self._http.call(request, halt, admission).body
+        if not isinstance(body, dict):
+            raise CallError(GARBLED, detail="expected an object")
         return body
 
     def send(

@@ -1,17 +1,29 @@
 """Google Workspace behind the connector protocol."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Final
 
 from lantern.connectors.fanout import fan_out
-from lantern.connectors.google import directory, normalize, reports
+from lantern.connectors.google import (
+    acts,
+    delegation,
+    directory,
+    inventory,
+    normalize,
+    passwords,
+    reports,
+    seen,
+    visits,
+)
 from lantern.connectors.google.api import GoogleApi
-from lantern.connectors.google.manifest import CUSTOMER, MANIFEST, SCOPE_MISSING, STATUSES
+from lantern.connectors.google.manifest import AUDIT, CUSTOMER, MANIFEST, SCOPE_MISSING, STATUSES
 from lantern.connectors.google.oauth import AccessTokens, endpoints, oauth_http, revoke
+from lantern.connectors.google.parts import Parts
 from lantern.connectors.halt import Halt, within
-from lantern.connectors.http import GARBLED, Admission, HaltedError, HttpClient
+from lantern.connectors.http import Admission, HaltedError, HttpClient
 from lantern.connectors.protocol import (
     Action,
     ActionResult,
@@ -20,6 +32,7 @@ from lantern.connectors.protocol import (
     ChannelRequest,
     Connector,
     Deadline,
+    Delegation,
     Health,
     Hint,
     HistoryPage,
@@ -32,14 +45,13 @@ from lantern.connectors.resolution import CallError, ErrorResolution
 from lantern.domain.assets import AssetListing
 from lantern.domain.inventory import Observation, Principal
 
+log = logging.getLogger(__name__)
+
 _PATIENCE_S: Final = 120.0  # for calls that come without a deadline
 _OUTAGE_AFTER: Final = 25
 _OUTAGE_PAUSE_S: Final = 120.0
 _OUTAGE: Final = ErrorResolution(
     "transient", "provider_error", "Google does not answer at the moment; Lantern tries again by itself."
-)
-_CONTRADICTION: Final = ErrorResolution(
-    "transient", "provider_error", "Google said that the grant does not exist, and lists it.", retry=True
 )
 
 
@@ -62,6 +74,16 @@ class GoogleConnector:
             io.session, STATUSES, clock=io.clock, random=io.random, limiters=limiters, auth=self._tokens
         )
         self._api = GoogleApi(http, at["admin"])
+        self._granted = credentials.granted
+        self._told: tuple[datetime, tuple[Delegation, ...]] | None = None
+        self._parts = Parts(
+            self._api,
+            GoogleApi(http, at["chrome"]),
+            io.clock,
+            credentials.granted,
+            credentials.connection_id,
+            io.max_in_flight,
+        )
 
     def check(self) -> Health:
         """Which organisation this is, and which permissions the consent holds and lacks."""
@@ -73,8 +95,33 @@ class GoogleConnector:
         return Health(directory.organisation(self._api, halt), granted, missing)
 
     def principals(self, cursor: str | None) -> PrincipalPage:
-        """One page of all accounts: recently deleted ones first, then active, suspended and archived."""
-        return directory.principals(self._api, self._owner, cursor, self._halt())
+        """One page of all accounts: recently deleted ones first, then active, suspended and archived.
+
+        Before them all stands the organisation itself, where the audit log knows of domain-wide delegation.
+        """
+        self._parts.begin()
+        halt = self._halt()
+        page = directory.principals(self._api, self._owner, cursor, halt)
+        if cursor is None and self._has_delegated(halt):
+            return PrincipalPage((delegation.principal(self._owner), *page.principals), page.cursor)
+        return page
+
+    def _has_delegated(self, halt: Halt) -> bool:
+        """Whether the log remembers any delegation; where it does not answer, `read` will say so."""
+        if AUDIT not in self._granted:
+            return False
+        try:
+            self._told = (self._io.clock.now(), self._delegations(halt))
+            return bool(self._told[1])
+        except CallError as error:
+            log.warning("google: the log of delegations did not come: %s", error.detail)
+            return True
+
+    def _delegations(self, halt: Halt) -> tuple[Delegation, ...]:
+        def pages(event: str, since: datetime, until: datetime) -> Iterator[list[normalize.Event]]:
+            return reports.feed(self._api, "admin", since, until, halt, event)
+
+        return delegation.read(pages, self._io.clock.now())
 
     def read(self, principals: Sequence[Principal], deadline: Deadline) -> Iterator[Observation | Unread]:
         """Read what these accounts gave to apps, as fast as the quota allows.
@@ -84,13 +131,15 @@ class GoogleConnector:
         """
         halt = Halt(self._io.clock, deadline)
         roster = directory.roster(self._api, halt)
-        for account in principals:
+        people = [account for account in principals if account.kind != "organisation"]
+        self._parts.load(halt)
+        for account in people:
             if account.status == "deleted":
                 seen = self._read_deleted(account, roster, halt)
                 if seen is None:
                     return
                 yield seen
-        living = [account for account in principals if account.status != "deleted"]
+        living = [account for account in people if account.status != "deleted"]
 
         def work(account: Principal, admission: Admission) -> Observation | Unread | None:
             return self._read_one(account, roster, halt, admission)
@@ -102,14 +151,40 @@ class GoogleConnector:
             if outcome is not None:
                 yield outcome
                 outage.watch(outcome)
+        # Last: an app that people gave access to has its name from them, the log knows its id alone.
+        for account in principals:
+            told = self._read_organisation(account, halt) if account.kind == "organisation" else None
+            if told is not None:
+                yield told
+
+    def _read_organisation(self, account: Principal, halt: Halt) -> Observation | Unread | None:
+        """What may act as anyone; None when told to stop first."""
+        try:
+            if halt.passed():
+                return None
+            # What the listing of accounts was told is good for one reading.
+            told, self._told = self._told, None
+            begun, found = told or (None, self._delegations(halt))
+            return replace(delegation.observation(self._owner, found), as_of=begun)
+        except HaltedError:
+            return None
+        except CallError as error:
+            return _unread(account, error)
 
     def _read_one(
         self, account: Principal, roster: directory.Roster, halt: Halt, admission: Admission | None
     ) -> Observation | Unread | None:
         """One account's grants; None when told to stop first."""
         try:
-            answer = directory.tokens(self._api, account.native_id, halt, admission)
-            return Observation(account, normalize.grants(answer))
+            granted = normalize.grants(directory.tokens(self._api, account.native_id, halt, admission))
+            found = self._parts.find(account, halt)
+            return Observation(
+                account,
+                tuple(sorted((*granted, *found.grants), key=lambda grant: grant.app.id)),
+                sources=found.sources | {"consent"},
+                as_of=found.as_of,
+                ended=found.ended,
+            )
         except HaltedError:
             return None
         except normalize.MalformedError:
@@ -149,15 +224,19 @@ class GoogleConnector:
             return _unread(account, error)
         return self._read_one(restored or account, roster, halt, None)
 
-    def assets(self, deadline: Deadline) -> Iterator[AssetListing]:  # noqa: ARG002 - there is nothing to read
-        """A Workspace has none beside its grants."""
-        return iter(())
+    def assets(self, deadline: Deadline) -> Iterator[AssetListing]:
+        """Browser extensions with their risk, AI sites with what was sent there; see `inventory`."""
+        halt = Halt(self._io.clock, deadline)
+        owner = self._owner.connection_id
+        yield from inventory.listings(self._parts.extensions(halt), self._parts.sites(halt), owner)
 
     def principal(self, hint: Hint) -> Principal | None:
         """The account a hint names. None is no proof that it is gone: `read` looks for that."""
         key = hint.native_id or hint.email
         if not key:
             return None
+        if key == normalize.ORGANISATION:
+            return delegation.principal(self._owner) if AUDIT in self._granted else None
         return directory.user(self._api, self._owner, key, self._halt())
 
     def changes(self, cursor: str | None, deadline: Deadline) -> Iterator[ChangePage]:
@@ -168,10 +247,33 @@ class GoogleConnector:
     def history(self, since: datetime, until: datetime, deadline: Deadline) -> Iterator[HistoryPage]:
         """The feeds of a past window; one that did not reach its last page must be asked for again."""
         halt = Halt(self._io.clock, deadline)
-        return reports.history(self._api, since, until, halt, cap=self._io.max_in_flight)
+        also = seen.FEEDS if AUDIT in self._granted else ()
+        visited = self._visits(since, until, halt)
+        if visited:
+            yield visited
+        yield from reports.history(self._api, since, until, halt, cap=self._io.max_in_flight, also=also)
+
+    def _visits(self, since: datetime, until: datetime, halt: Halt) -> HistoryPage | None:
+        """Visits of AI sites that fall into a window; None where none is known."""
+        found = self._parts.sites(halt)
+        if found is None or not found.visits:
+            return None
+        by_email = {
+            account.email: account.native_id for account in self._accounts(halt) if account.email is not None
+        }
+        return visits.history(found, by_email, since, until, self._io.clock.now())
+
+    def _accounts(self, halt: Halt) -> Iterator[Principal]:
+        cursor: str | None = None
+        while True:
+            page = directory.principals(self._api, self._owner, cursor, halt)
+            yield from page.principals
+            cursor = page.cursor
+            if cursor is None:
+                return
 
     def open_channel(self, request: ChannelRequest) -> Channel:
-        """Open a channel for the event name in `request.event`: `authorize` or `revoke`."""
+        """Open a channel for what `request.event` names: `authorize`, `revoke`, `admin` or `users`."""
         return reports.watch(self._api, request, self._io.clock.now, self._halt())
 
     def close_channel(self, channel: Channel) -> None:
@@ -179,34 +281,10 @@ class GoogleConnector:
         reports.stop(self._api, channel, self._halt())
 
     def act(self, action: Action) -> ActionResult:
-        """Revoke one grant, then list the account's grants and say whether it is still there.
-
-        The listing, not a 404, says that it is gone.
-        """
-        halt = self._halt()
-        try:
-            found = directory.delete_token(self._api, action.native_id, action.client_id, halt)
-        except CallError as error:
-            if error.reason == "forbidden" and not error.resolution.connection_wide:
-                return ActionResult("not_possible", None, error.user_message)
-            raise
-        present = self._holds(action, halt)
-        if found:
-            return ActionResult("done", present, remaining_access_s=MANIFEST.access_token_lifetime_s)
-        if present:
-            raise CallError(_CONTRADICTION, detail="delete said 404, list shows the grant")
-        return ActionResult("already_done", present)
-
-    def _holds(self, action: Action, halt: Halt) -> bool:
-        try:
-            answer = directory.tokens(self._api, action.native_id, halt)
-            return any(g.app.client_id == action.client_id for g in normalize.grants(answer))
-        except normalize.MalformedError as error:
-            raise CallError(GARBLED, detail=f"tokens.list: {error}") from None
-        except CallError as error:
-            if error.reason == "not_found" and directory.roster(self._api, halt).absent(action.native_id):
-                return False
-            raise
+        """Do one act, or say how it is done by hand; see `acts`."""
+        if action.kind == "revoke_grant" and passwords.is_password(action.client_id):
+            self._parts.passwords_changed(action.native_id)
+        return acts.act(self._api, action, self._halt())
 
     def disconnect(self) -> None:
         """Revoke our own consent; already revoked is done."""

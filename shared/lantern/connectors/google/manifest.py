@@ -1,7 +1,9 @@
 """Facts about Google Workspace: endpoints, permissions, quotas, and what its statuses mean.
 
-Sources: Admin SDK discovery documents (paths, scopes), Admin SDK "Limits and quotas" pages (2,400 queries
-a minute; 250 for `activities.list` with a filter, refused with 503), Google Identity OpenID document.
+Sources: Admin SDK, Chrome Management and Gmail discovery documents (paths, scopes), Admin SDK "Limits and
+quotas" pages (2,400 queries a minute; 250 for `activities.list` with a filter, refused with 503), Google
+Identity OpenID document. For Chrome Management no limit is published: its quota is what the Chrome Policy
+API, of the same family, allows one user of a project (10 queries a second).
 """
 
 from types import MappingProxyType
@@ -16,9 +18,16 @@ USERS: Final = AUTH + "admin.directory.user.readonly"
 SECURITY: Final = AUTH + "admin.directory.user.security"
 AUDIT: Final = AUTH + "admin.reports.audit.readonly"
 CUSTOMER: Final = AUTH + "admin.directory.customer.readonly"
+CHROME: Final = AUTH + "chrome.management.reports.readonly"
+CHROME_DETAILS: Final = AUTH + "chrome.management.appdetails.readonly"
+MAIL_HEADERS: Final = AUTH + "gmail.metadata"
+"""Not part of the consent: see `mailbox`."""
 
 QUERIES: Final = Quota("queries", 2400, 60.0)
 FILTERED: Final = Quota("filtered", 250, 60.0)
+CHROME_QUERIES: Final = Quota("chrome", 600, 60.0)
+MAIL_UNITS: Final = Quota("mail", 250, 1.0)
+"""Quota units a second of one mailbox (Gmail API "Usage limits"); a call of ours is taken to cost five."""
 UNDO: Final = "The person can give the app access again."
 
 MANIFEST: Final = Manifest(
@@ -27,6 +36,8 @@ MANIFEST: Final = Manifest(
     endpoints=MappingProxyType(
         {
             "admin": "https://admin.googleapis.com",
+            "chrome": "https://chromemanagement.googleapis.com",
+            "gmail": "https://gmail.googleapis.com",
             "authorize": "https://accounts.google.com/o/oauth2/v2/auth",
             "token": "https://oauth2.googleapis.com/token",
             "revoke": "https://oauth2.googleapis.com/revoke",
@@ -50,16 +61,52 @@ MANIFEST: Final = Manifest(
             AUDIT,
             "activity",
             "grants have no dates, unused access cannot be told from used, new consents are seen only by the "
-            "nightly read, and domain-wide delegation stays unseen",
+            "nightly read, and domain-wide delegation, sign-ins by SAML and use of Gemini stay unseen",
             required=False,
             also=("changes", "delegation", "push"),
         ),
+        ScopeNeed(
+            CHROME,
+            "extensions",
+            "browser extensions and visits to AI sites in managed Chrome stay unseen",
+            required=False,
+            also=("assets",),
+        ),
+        ScopeNeed(
+            CHROME_DETAILS,
+            "extensions",
+            "of browser extensions we see what they may do, but not on which websites",
+            required=False,
+        ),
     ),
-    quotas=(QUERIES, FILTERED),
+    quotas=(QUERIES, FILTERED, CHROME_QUERIES),
     access_token_lifetime_s=3600,
-    features=frozenset({"grants", "activity", "changes", "delegation", "push", "revoke"}),
-    acts=MappingProxyType({"revoke_grant": ActFact(frozenset({SECURITY}), undo=UNDO)}),
-    push=PushFact("channel", ("authorize", "revoke"), ttl_s=6 * 3600, renew_s=3600),
+    features=frozenset(
+        {
+            "grants",
+            "activity",
+            "changes",
+            "delegation",
+            "push",
+            "revoke",
+            "extensions",
+            "passwords",
+            "sessions",
+            "apps",
+            "assets",
+        }
+    ),
+    acts=MappingProxyType(
+        {
+            "revoke_grant": ActFact(frozenset({SECURITY}), undo=UNDO),
+            "end_sessions": ActFact(frozenset({SECURITY}), undo="The person signs in again."),
+            # No API does these: the answer is what to do by hand.
+            "disable_app": ActFact(frozenset(), everyone=True, undo="Set the app to another access again."),
+            "restrict_app": ActFact(frozenset(), everyone=True, undo="Set the app to another access again."),
+            "uninstall_app": ActFact(frozenset(), everyone=True, undo="Allow the extension again."),
+        }
+    ),
+    push=PushFact("channel", ("authorize", "revoke", "admin", "users"), ttl_s=6 * 3600, renew_s=3600),
 )
 
 CONSENT_REVOKED: Final = ErrorResolution(

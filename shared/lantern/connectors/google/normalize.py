@@ -3,7 +3,7 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -15,9 +15,12 @@ NAME_LIMIT: Final = 200
 _API_LIMIT: Final = 40
 _PLACEHOLDER_PROFILE: Final = "105250506097979753968"  # Reports API reference, `actor.profileId`
 _CHANGING: Final = frozenset({"authorize", "revoke"})
+ORGANISATION: Final = "organisation"
+"""The native id under which the organisation itself holds what may act as anyone."""
 _DELEGATION: Final = {"AUTHORIZE_API_CLIENT_ACCESS": False, "REMOVE_API_CLIENT_ACCESS": True}
 _ACCOUNT_EVENTS: Final = frozenset(
     {"DELETE_USER", "UNDELETE_USER", "SUSPEND_USER", "UNSUSPEND_USER", "ARCHIVE_USER", "UNARCHIVE_USER"}
+    | {"GRANT_ADMIN_PRIVILEGE", "REVOKE_ADMIN_PRIVILEGE"}
 )
 
 
@@ -214,13 +217,13 @@ def hints(seen: Iterable[Event]) -> tuple[Hint, ...]:
         account = hint.native_id or hint.email or ""
         known = folded.get(account)
         dates = {**known.granted_at, **hint.granted_at} if known else hint.granted_at
-        folded[account] = Hint(hint.email, hint.native_id, dates, hint.event, hint.event_id)
+        folded[account] = replace(hint, granted_at=dates)
     return tuple(folded.values())
 
 
 def tells(event: Event) -> bool:
     """Whether the event has an effect: an account to read again, or a delegation."""
-    return _hint(event) is not None or (event.app == "admin" and event.name in _DELEGATION)
+    return _hint(event) is not None
 
 
 def _hint(event: Event) -> Hint | None:
@@ -228,6 +231,8 @@ def _hint(event: Event) -> Hint | None:
         client = event.first("client_id")
         dates = {client: event.at} if client and event.name == "authorize" else {}
         return Hint(event.email, event.native_id, dates, event.name, event.key)
+    if event.app == "admin" and event.name in _DELEGATION and event.first("API_CLIENT_NAME"):
+        return Hint(native_id=ORGANISATION, event=event.name.lower(), event_id=event.key)
     if event.app == "admin" and event.name in _ACCOUNT_EVENTS:
         email = event.first("USER_EMAIL")
         return Hint(email=email.lower(), event=event.name.lower(), event_id=event.key) if email else None
@@ -247,12 +252,16 @@ class UseCount:
             client = event.first("client_id")
             if event.app != "token" or event.name != "activity" or not client or not event.native_id:
                 continue
-            key = (event.native_id, client)
-            count, last = self._found.get(key, (0, event.at))
-            self._found[key] = (count + 1, max(last, event.at))
+            self.seen(event.native_id, client, event.at)
             api = event.first("api_name")
             if api:
                 self._apis[client].add(label(api)[:_API_LIMIT].casefold())
+
+    def seen(self, native_id: str, client: str, at: datetime) -> None:
+        """Count one use."""
+        key = (native_id, client)
+        count, last = self._found.get(key, (0, at))
+        self._found[key] = (count + 1, max(last, at))
 
     def all(self) -> tuple[Use, ...]:
         """Everything counted so far."""
@@ -287,6 +296,16 @@ def delegations(seen: Iterable[Event]) -> tuple[Delegation, ...]:
 
 def _scopes(values: Sequence[str]) -> frozenset[str]:
     return frozenset(scope for value in values for scope in value.replace(",", " ").split())
+
+
+def account_hint(body: Any, state: str, event_id: str) -> Hint | None:
+    """What a message of a Directory channel says: its account may have changed; None for anything else.
+
+    Directory API guide "Push notifications": the body is the account's id and address.
+    """
+    if not isinstance(body, dict) or body.get("kind") != "admin#directory#user":
+        return None
+    return Hint(native_id=_text(body, "id"), event=label(state)[:_API_LIMIT], event_id=event_id, account=True)
 
 
 def _text(row: Any, name: str) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lantern.connectors.google import normalize
+from lantern.connectors.protocol import Hint
 from lantern.connectors.pushing import BODY_LIMIT, Known, PushRefusedError, PushRequest, Receipt, Told
 
 GRACE: Final = timedelta(minutes=5)
@@ -47,15 +48,20 @@ def receive(request: PushRequest, known: Known, now: datetime) -> Receipt:
         raise PushRefusedError("malformed")
     if state == "sync":
         return Receipt()
-    return Receipt((Told(normalize.hints(_events(request.body)), message_id=f"{channel.id}#{number}"),))
+    message = f"{channel.id}#{number}"
+    return Receipt((Told(_hints(request.body, state, message), message_id=message),))
 
 
-def _events(raw: bytes) -> list[normalize.Event]:
+def _hints(raw: bytes, state: str, message: str) -> tuple[Hint, ...]:
+    """A message of the Reports API has activities, one of the Directory API an account."""
     try:
         body: Any = json.loads(raw)
+        account = normalize.account_hint(body, state, message)
+        if account:
+            return (account,)
         rows = body["items"] if isinstance(body, dict) and "items" in body else [body]
         if not isinstance(rows, list):
             raise PushRefusedError("malformed")
-        return [event for row in rows for event in normalize.events(row)]
+        return normalize.hints(event for row in rows for event in normalize.events(row))
     except (ValueError, RecursionError):
         raise PushRefusedError("malformed") from None

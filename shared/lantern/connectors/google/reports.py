@@ -8,7 +8,7 @@ quota.
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
@@ -16,7 +16,7 @@ from typing import Final
 
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.google import cursor as cursors
-from lantern.connectors.google import normalize
+from lantern.connectors.google import normalize, seen
 from lantern.connectors.google.api import FILTERED_QUERY, QUERY, GoogleApi
 from lantern.connectors.google.cursor import FEEDS, Cursor, Walk
 from lantern.connectors.halt import Halt
@@ -45,11 +45,12 @@ class _Page:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """`[start, end)` of one application's feed."""
+    """`[start, end)` of one application's feed; `optional`: Google may not offer it to this organisation."""
 
     application: str
     start: datetime
     end: datetime
+    optional: bool = False
 
     @property
     def walk(self) -> Walk:
@@ -99,15 +100,43 @@ def _advance(cursor: Cursor, walk: Walk, page: _Page, fresh: list[normalize.Even
     return cursors.settle(cursor, walk)
 
 
+def feed(
+    api: GoogleApi, application: str, start: datetime, end: datetime, halt: Halt, event: str | None = None
+) -> Iterator[list[normalize.Event]]:
+    """The pages of one application's feed, newest first.
+
+    Raises:
+        CallError: Google did not answer as documented.
+        HaltedError: told to stop.
+    """
+    walk: Walk | None = Walk(start, end, end)
+    while walk:
+        page = _resume(api, application, walk, halt, event)
+        yield page.events
+        walk = replace(walk, page=page.following) if page.following else None
+
+
 def history(
-    api: GoogleApi, since: datetime, until: datetime, halt: Halt, *, cap: int = 1
+    api: GoogleApi,
+    since: datetime,
+    until: datetime,
+    halt: Halt,
+    *,
+    cap: int = 1,
+    also: tuple[str, ...] = (),
 ) -> Iterator[HistoryPage]:
     """The feed of `[since, until)`, a part at a time, at most `cap` of them at once.
+
+    `also` are further applications whose use is told. One that Google does not offer to the organisation (it
+    answers 400 or 403, by edition) has no use to tell.
 
     Raises:
         CallError: Google did not answer as documented.
     """
-    parts = [_Part("admin", since, until)]
+    parts = [
+        _Part("admin", since, until),
+        *(_Part(application, since, until, optional=True) for application in also),
+    ]
     whole = _Part("token", since, until)
     try:
         first = list(islice(_pages(api, whole, halt), SHORT))
@@ -126,6 +155,11 @@ def history(
             return _folded(part, _pages(api, part, halt))
         except HaltedError:
             return None
+        except CallError as error:
+            if not part.optional or error.resolution.connection_wide or error.status not in (400, 403):
+                raise
+            log.warning("google reports: %s is not offered", part.application)
+            return _folded(part, ())
 
     read = fan_out(parts, lambda: True, work, halt=halt, cap=min(cap, AT_ONCE), backlog=AT_ONCE)
     for done, page in enumerate(read, start=1):
@@ -161,6 +195,10 @@ def _folded(part: _Part, pages: Iterable[_Page]) -> HistoryPage:
     for page in pages:
         fresh = _once([e for e in page.events if part.start <= e.at < part.end], counted)
         uses.add(fresh)
+        for event in fresh:
+            one = seen.used(event)
+            if one and event.native_id:
+                uses.seen(event.native_id, one.app.client_id, event.at)
         consents += normalize.consents(fresh)
         delegations += normalize.delegations(fresh)
         events += len(page.events)
@@ -215,14 +253,42 @@ def _fetch(api: GoogleApi, application: str, walk: Walk, halt: Halt, event: str 
     return _Page(events, following or None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """Where a channel is opened and closed."""
+
+    path: str
+    params: Mapping[str, str]
+    stop: str = "/admin/reports_v1/channels/stop"
+    quotas: tuple[str, ...] = QUERY
+
+
+def _watched(event: str) -> _Watched:
+    """What the manifest calls `admin`, `users`, or an event name of the `token` application.
+
+    A Directory channel tells one kind of event: `update` is the one that suspension comes as; that accounts
+    were made and deleted is told by the `admin` channel.
+    """
+    if event == "admin":
+        return _Watched(f"{_ACTIVITIES}admin/watch", {})
+    if event == "users":
+        return _Watched(
+            "/admin/directory/v1/users/watch",
+            {"customer": "my_customer", "event": "update"},
+            "/admin/directory_v1/channels/stop",
+        )
+    return _Watched(f"{_ACTIVITIES}token/watch", {"eventName": event}, quotas=FILTERED_QUERY)
+
+
 def watch(api: GoogleApi, request: ChannelRequest, now: Callable[[], datetime], halt: Halt) -> Channel:
-    """Open a channel for one event name of the `token` application."""
+    """Open a channel for one of the manifest's push events."""
     ttl = min(request.ttl_s, MAX_TTL_S)
+    watched = _watched(request.event)
     body = api.send(
         "POST",
-        f"{_ACTIVITIES}token/watch",
+        watched.path,
         halt,
-        params={"eventName": request.event},
+        params=watched.params,
         json={
             "id": request.id,
             "type": "web_hook",
@@ -231,7 +297,7 @@ def watch(api: GoogleApi, request: ChannelRequest, now: Callable[[], datetime], 
             "payload": True,
             "params": {"ttl": str(ttl)},
         },
-        quotas=FILTERED_QUERY,
+        quotas=watched.quotas,
     ).body
     resource = body.get("resourceId") if isinstance(body, dict) else None
     if not isinstance(resource, str) or not resource:
@@ -250,7 +316,7 @@ def stop(api: GoogleApi, channel: Channel, halt: Halt) -> None:
     try:
         api.send(
             "POST",
-            "/admin/reports_v1/channels/stop",
+            _watched(channel.detail).stop,
             halt,
             json={"id": channel.id, "resourceId": channel.resource_id},
         )

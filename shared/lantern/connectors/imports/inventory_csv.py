@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from lantern.connectors.imports import values
@@ -50,7 +51,8 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], Provider], ...]] = (
 _COLUMNS: Final = frozenset(name for names in _ALIASES.values() for name in names)
 
 
-def _recognises(columns: Sequence[str]) -> bool:
+def recognises(columns: Sequence[str]) -> bool:
+    """Whether a list with these plain columns says who holds which app."""
     return bool(_columns("user", columns)) and any(
         _columns(one, columns) for one in ("app", "client_id", "domain")
     )
@@ -71,17 +73,26 @@ class _Picked:
         return record.get(*self.names[meaning])
 
 
-def _read(found: Iterable[Record | BadRow], columns: Sequence[str], options: Options) -> Rows:
+def rows_of(record: Record, columns: Sequence[str], options: Options) -> Rows:
+    """The rows of one line; `columns` are those that the list has."""
+    try:
+        yield from _rows(record, _pick(tuple(columns)), options)
+    except values.ValueProblemError as problem:
+        yield BadRow(record.line, str(problem))
+
+
+@lru_cache(maxsize=256)
+def _pick(columns: tuple[str, ...]) -> _Picked:
     names = {meaning: _columns(meaning, columns) for meaning in _ALIASES}
-    picked = _Picked(names, frozenset(meaning for meaning, given in names.items() if given))
+    return _Picked(names, frozenset(meaning for meaning, given in names.items() if given))
+
+
+def _read(found: Iterable[Record | BadRow], columns: Sequence[str], options: Options) -> Rows:
     for record in found:
         if isinstance(record, BadRow):
             yield record
-            continue
-        try:
-            yield from _rows(record, picked, options)
-        except values.ValueProblemError as problem:
-            yield BadRow(record.line, str(problem))
+        else:
+            yield from rows_of(record, columns, options)
 
 
 def _rows(record: Record, picked: _Picked, options: Options) -> Rows:
@@ -139,6 +150,6 @@ FORMAT: Final = TableFormat(
     title="CSV inventory",
     expects="columns user and app, client_id or domain; also scopes, granted_at, last_used",
     columns=_COLUMNS,
-    recognises=_recognises,
+    recognises=recognises,
     read=_read,
 )

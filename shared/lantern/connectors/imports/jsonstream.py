@@ -24,7 +24,7 @@ _EDGE: Final = 12
 _SPACE: Final = re.compile(r"[\s\x1e\ufeff]*")
 _CONTAINERS: Final = (
     "value", "items", "users", "data", "tokens", "grants", "apps", "logs", "approved_apps",
-    "restricted_apps", "members", "results", "servicePrincipals", "oauth2PermissionGrants",
+    "restricted_apps", "members", "result", "results", "servicePrincipals", "oauth2PermissionGrants",
     "appRoleAssignments", "appRoleAssignedTo",
 )  # fmt: skip
 _KNOWN: Final = frozenset(name.casefold() for name in _CONTAINERS)

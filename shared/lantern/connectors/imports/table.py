@@ -82,7 +82,7 @@ def records(lines: Iterable[Line], delimiter: str, columns: Sequence[str]) -> It
     """Read the lines after the header as records."""
     seen_header = False
     width = len(columns)
-    for line, values in _rows(lines, delimiter):
+    for line, values in rows(lines, delimiter):
         if isinstance(values, BadRow):
             yield values
         elif not seen_header:
@@ -102,8 +102,10 @@ def _by_name(columns: Sequence[str], values: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _rows(lines: Iterable[Line], delimiter: str) -> Iterator[tuple[int, list[str] | BadRow]]:
-    """Split lines into values; a quoted value may span lines."""
+def rows(
+    lines: Iterable[Line], delimiter: str, *, spaced: bool = False
+) -> Iterator[tuple[int, list[str] | BadRow]]:
+    """Split lines into values; a quoted value may span lines. `spaced`: a space may follow a delimiter."""
     waiting: list[Line] = []
     source = iter(lines)
     while True:
@@ -116,13 +118,15 @@ def _rows(lines: Iterable[Line], delimiter: str) -> Iterator[tuple[int, list[str
         if len(text) > MAX_LINE:
             yield number, BadRow(number, f"the line is longer than {MAX_LINE:,} characters")
             continue
-        values = _split(text, delimiter)
+        values = _split(text, delimiter, spaced=spaced)
         if values is None:
-            values = _span(text, waiting, source, delimiter)
+            values = _span(text, waiting, source, delimiter, spaced=spaced)
         yield number, values if values is not None else BadRow(number, "a quote is opened and never closed")
 
 
-def _span(text: str, waiting: list[Line], source: Iterator[Line], delimiter: str) -> list[str] | None:
+def _span(
+    text: str, waiting: list[Line], source: Iterator[Line], delimiter: str, *, spaced: bool
+) -> list[str] | None:
     """Take further lines until the quote is closed; where it never is, they are given back."""
     taken = 0
     size = len(text)
@@ -136,24 +140,24 @@ def _span(text: str, waiting: list[Line], source: Iterator[Line], delimiter: str
         size = len(text)
         closes = '"' in waiting[taken][1]
         taken += 1
-        values = _split(text, delimiter) if closes else None
+        values = _split(text, delimiter, spaced=spaced) if closes else None
         if values is not None:
             del waiting[:taken]
             return values
     return None
 
 
-def _split(text: str, delimiter: str) -> list[str] | None:
+def _split(text: str, delimiter: str, *, spaced: bool) -> list[str] | None:
     """The values of a line; None where a quote is still open."""
     if '"' not in text:
         return text.split(delimiter)
     try:
-        return next(csv.reader([text], delimiter=delimiter, strict=True), [])
+        return next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=spaced), [])
     except csv.Error as error:
         if "unexpected end of data" in str(error):
             return None
     try:
-        return next(csv.reader([text], delimiter=delimiter), [])
+        return next(csv.reader([text], delimiter=delimiter, skipinitialspace=spaced), [])
     except csv.Error:
         return None
 

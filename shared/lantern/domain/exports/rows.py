@@ -91,4 +91,22 @@ class BadRow(NamedTuple):
     reason: str
 
 
+class VisitRow(NamedTuple):
+    """One line of a log of the web: somebody went somewhere.
+
+    `host` is a name or an address as it was asked for, lower case, ASCII. `user` is an e-mail address or a
+    name, None where the log names nobody. Bytes are None where the log does not tell them. `blocked`: the
+    gateway refused it, so nobody arrived.
+    """
+
+    line: int
+    day: date
+    user: str | None
+    host: str
+    bytes_out: int | None = None
+    bytes_in: int | None = None
+    blocked: bool = False
+
+
 Row = AccountRow | AppRow | GrantRow
+AnyRow = Row | VisitRow

@@ -76,6 +76,13 @@ class AbuseAnswer(Stored):
     source: str
 
 
+class SeenAnswer(Stored):
+    """What was seen going to the app in the last twelve weeks that are known: how much, never what."""
+
+    bytes_out: int = Field(description="Bytes that people sent there.")
+    bytes_in: int | None = Field(description="Bytes that came from there.")
+
+
 class GrantGroupAnswer(Answer):
     """Grants of the app that are alike, and their risk. Null is not known."""
 
@@ -139,6 +146,9 @@ class RiskAnswer(Answer):
     )
     anomalies: AnomaliesAnswer | None = Field(
         description="What stands out in its use; null while less than seven whole weeks of it are known."
+    )
+    seen: SeenAnswer | None = Field(
+        description="What was seen going there, beside what it can reach; null where nobody counts it."
     )
     grants: list[GrantGroupAnswer] | None = Field(description="Risk of its grants, the worst kinds first.")
     compliance: list[FrameworkAnswer] | None
@@ -219,6 +229,7 @@ def _answer(view: AppView, reference: Reference, now: datetime) -> RiskAnswer:
         data=body.get("data"),
         unused=body.get("unused"),
         anomalies=anomalies(body.get("anomalies")),
+        seen=SeenAnswer.model_validate(body["seen"]) if body.get("seen") else None,
         grants=None if groups is None else [_group(group) for group in groups],
         compliance=None if compliance is None else [_framework(one) for one in compliance],
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from lantern.domain.inventory import Provider
+from lantern.domain.inventory import ConsentProvider, Provider
 from lantern.domain.tenancy import Connection, ConnectionKind, ConnectionStatus
 from lantern.runtime.api.paging import ListOf
 from lantern.runtime.api.routing import Call, Reply, Route
@@ -19,7 +19,7 @@ class ConnectionAnswer(Answer):
     """One organisation at one provider."""
 
     id: str
-    provider: Provider
+    provider: ConsentProvider
     kind: ConnectionKind = Field(description="`consent`, or `import` for what files said.")
     organisation_id: str = Field(description="The provider's immutable id of the organisation.")
     name: str

@@ -45,6 +45,7 @@ TAGS: Final[Mapping[str, str]] = {
     "Tenant": "The customer organisation that the key belongs to.",
     "Connections": "Organisations at identity providers, joined by consent, and their runs.",
     "Imports": "Exports that are handed in as files, for what is not connected.",
+    "Ingest": "Feeds of inventories and logs of the web, of any size.",
     "Apps": "Software that holds access: who it is, whether it is AI, how risky it is, what was decided.",
     "Catalog": "What is known of products: shipped entries, and the tenant's own, which win over them.",
     "Assets": "API keys, agents, servers: what connections list beside grants.",
@@ -142,6 +143,8 @@ def _file_schema(media_type: str) -> Schema:
     if media_type == "application/json":
         record: Schema = {"type": "object"}
         return {"anyOf": [record, {"type": "array", "items": record}], "description": "The file."}
+    if media_type == "application/gzip":
+        return {"type": "string", "format": "binary", "description": "The file, packed."}
     return {"type": "string", "description": "The file, UTF-8."}
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from lantern.domain.ids import RandomBytes
 from lantern.runtime.cursors import CursorCodec
 from lantern.services.catalog_layers import OperatorCatalog
+from lantern.services.imports.drops import DropBox
 from lantern.services.ports import OnboardingPort, QueuePort, RemediationPort
 from lantern.services.reference import Reference
 from lantern.store.platform import PlatformStore
@@ -19,7 +20,8 @@ class Tools:
 
     `open_store` answers with a store bound to one tenant. `queue`, `catalog` and `cursors` are functions
     because few requests need them: a client is made, a file opened, and a platform secret read, at first
-    use. `environment` goes into issued keys. `reference` is the release's knowledge, read at first use.
+    use. `drops` gives a tenant's part of the bucket for large files. `environment` goes into issued keys.
+    `reference` is the release's knowledge, read at first use.
     """
 
     open_store: Callable[[str], TenantStore]
@@ -34,3 +36,4 @@ class Tools:
     environment: str
     requests_per_minute: int
     reference: Reference
+    drops: Callable[[str], DropBox]

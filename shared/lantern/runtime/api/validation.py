@@ -98,7 +98,9 @@ def read_upload(media_types: Sequence[str], body: bytes, content_type: str) -> b
     """
     if len(body) > MAX_UPLOAD_BYTES:
         raise ProblemError(
-            "body_too_large", f"A file has at most {MAX_UPLOAD_BYTES} bytes; split it by person."
+            "body_too_large",
+            f"A file in a request has at most {MAX_UPLOAD_BYTES} bytes; send a larger one by "
+            "POST /v1/ingest/uploads.",
         )
     if content_type.split(";", maxsplit=1)[0].strip().lower() not in media_types:
         raise ProblemError("unsupported_media_type", f"Send Content-Type: {' or '.join(media_types)}.")

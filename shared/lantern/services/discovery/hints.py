@@ -21,7 +21,12 @@ def read_bundle(task: Discovery, work: Work) -> None:
     Raises:
         ConnectorError: its grants could not be read; the message is delivered again later.
     """
-    tally = answer(task, [Hint(native_id=work.body["native_id"], event_id=work.body.get("event_id"))])
+    hint = Hint(
+        native_id=work.body["native_id"],
+        event_id=work.body.get("event_id"),
+        account=work.body.get("about") == "account",
+    )
+    tally = answer(task, [hint])
     if tally.unread:
         reason = next(iter(tally.unread.values()))
         raise ConnectorError("transient", "The account could not be read just now.", detail=reason)
@@ -53,7 +58,7 @@ def _accounts(
 
     A hint by address, or one that says so, is about the account itself (suspended, renamed): the provider is
     asked for it anew. Another by id is about its grants: what is stored of a known account is good enough to
-    read them.
+    read them, and also where the provider knows the account no more.
     """
     accounts: dict[str, Principal] = {}
     named: dict[str, Hint] = {}
@@ -72,7 +77,8 @@ def _accounts(
     known = task.store.bundles.batch_get(task.connection.id, list(named))
     for principal, hint in named.items():
         bundle = known.get(principal)
-        account = bundle.principal if bundle else task.connector.principal(hint)
+        asked = task.connector.principal(hint) if bundle is None and principal not in accounts else None
+        account = asked or (bundle.principal if bundle else None)
         if account is not None:
             accounts.setdefault(principal, account)
     return list(accounts.values()), dates

@@ -6,7 +6,7 @@ from typing import Final
 from lantern.connectors.protocol import Deadline, Unread
 from lantern.domain import ids
 from lantern.domain.exports.census import NOT_TOLD, Census, Held
-from lantern.domain.inventory import App, Bundle, Observation, ObservedGrant, Principal, Provider
+from lantern.domain.inventory import App, Bundle, GrantSource, Observation, ObservedGrant, Principal, Provider
 from lantern.domain.tenancy import Connection
 from lantern.domain.use import UseRow
 from lantern.store.tenant import TenantStore
@@ -16,18 +16,25 @@ NOT_TOLD_SCOPE: Final = "lantern:not-told-by-the-export"
 _ORGANISATION: Final = "organisation"
 
 
-def connection_id(tenant_id: str, provider: Provider) -> str:
-    """The connection under which a tenant's imports of a provider are kept."""
-    return ids.derived_id("con", tenant_id, "import", provider)
+def connection_id(tenant_id: str, provider: Provider, source: str = "") -> str:
+    """The connection under which a tenant's imports of a provider are kept, apart for each named source."""
+    return ids.derived_id("con", tenant_id, "import", provider, *([source] if source else []))
 
 
 class ImportedBundles:
-    """What a file says about the people of one provider; reads like a connector."""
+    """What a file says about the people of one provider; reads like a connector.
 
-    def __init__(self, store: TenantStore, connection: Connection, census: Census) -> None:
+    A list says of an account all that it holds; a log of the web (`visits`) only adds to what is known.
+    """
+
+    def __init__(
+        self, store: TenantStore, connection: Connection, census: Census, *, visits: bool = False
+    ) -> None:
         self._store = store
         self._connection = connection
         self._census = census
+        self._source: GrantSource = "visit" if visits else "consent"
+        self._complete: frozenset[GrantSource] | None = frozenset() if visits else None
         self._held: dict[int, list[Held]] = {}
         for held in census.grants():
             if census.apps[held.app].provider == connection.provider:
@@ -71,7 +78,7 @@ class ImportedBundles:
         grants = self._held.get(number)
         if grants is None:
             return Observation(told, None)
-        return Observation(told, tuple(map(self._grant, grants)))
+        return Observation(told, tuple(map(self._grant, grants)), sources=self._complete)
 
     def _principal(self, number: int, known: Principal | None = None) -> Principal:
         person, connection = self._census.people[number], self._connection
@@ -92,7 +99,7 @@ class ImportedBundles:
     def _grant(self, held: Held) -> ObservedGrant:
         told = held.permissions != NOT_TOLD
         scopes = {one.scope for one in self._census.sets[held.permissions]} if told else {NOT_TOLD_SCOPE}
-        return ObservedGrant(self._app(held.app), frozenset(scopes), held.granted_on)
+        return ObservedGrant(self._app(held.app), frozenset(scopes), held.granted_on, self._source)
 
     def _app(self, number: int) -> App:
         app = self._census.apps[number]

@@ -4,46 +4,29 @@ Bundles are merged and written exactly as a run writes them, so a file that says
 Whoever a file does not name is left alone: nothing is concluded from absence.
 """
 
-import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
-from lantern.connectors.imports.formats import Options, read
+from lantern.connectors.imports.formats import Options, Reading, read
 from lantern.connectors.imports.text import UnreadableError
-from lantern.connectors.protocol import Clock, Deadline
-from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import RevisionConflictError
 from lantern.domain.exports.census import Census
-from lantern.domain.exports.rows import BadRow
+from lantern.domain.exports.rows import BadRow, VisitRow
 from lantern.domain.imports import MAX_BAD, BadLine, ImportCounts, ImportRecord
 from lantern.domain.inventory import Provider
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter, Tally
-from lantern.services.discovery.context import Send
-from lantern.services.discovery.run import PRINCIPALS_PER_SHARD
-from lantern.services.imports.bundles import ImportedBundles, connection_id
-from lantern.store.tenant import TenantStore
+from lantern.services.imports import storing
+from lantern.services.imports.accept import SUBJECTS
+from lantern.services.imports.bundles import ImportedBundles
+from lantern.services.imports.logs import MAX_LOG_UNPACKED, read_log
+from lantern.services.imports.task import Imports
 
-log = logging.getLogger(__name__)
+__all__ = ["Imports", "read_import"]
 
-SYSTEM: Final = "system"
 MAX_UNPACKED: Final = 64 * 1024 * 1024
-ORGANISATION: Final = "import"
-_REBUILDS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Imports:
-    """One message's tools."""
-
-    store: TenantStore
-    clock: Clock
-    deadline: Deadline
-    send: Send
-    hop: int = 0
+GONE: Final = "The file is not kept any more; hand it in again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +39,46 @@ class _Content:
 
 def read_import(task: Imports, work: Work) -> ImportRecord | None:
     """Do one import; returns it as it stands, None where there is none such."""
-    store, now = task.store, task.clock.now()
-    record = store.imports.get(work.body["import_id"])
+    record = task.store.imports.get(work.body["import_id"])
     if record is None or not record.open:
         return record
-    again = record.state == "reading"
-    content = store.imports.content(record.id)
-    if content is None:
-        return _fail(store, record, "The file is not kept any more; hand it in again.", now)
+    chunks = _chunks(task, record)
+    if chunks is None:
+        # Whoever has an address may still send; the record expires by itself.
+        return record if record.state == "uploading" else storing.fail(task, record, GONE)
+    limit = MAX_LOG_UNPACKED if record.kind == "logs" else MAX_UNPACKED
     try:
-        found = _read(content, Options(record.provider))
+        reading = read(chunks, Options(record.provider), limit, SUBJECTS[record.kind])
+        record = replace(record, format=reading.format.id, title=reading.format.title)
+        if reading.format.subject == "visits":
+            return read_log(task, record, reading.rows)
+        found = _read(reading)
     except UnreadableError as error:
-        return _fail(store, record, str(error), now)
+        # Parts of a log may have been stored and noted before the damage showed.
+        return storing.fail(task, task.store.imports.get(record.id) or record, str(error))
+    again = record.state == "reading"
     if not again:
         # From here on a repetition has to see to it that what follows the bundles is done.
-        record = store.imports.put(replace(record, state="reading"))
+        record = task.store.imports.put(replace(record, state="reading"))
     return _store(task, record, found, again=again)
 
 
-def _read(content: bytes, options: Options) -> _Content:
+def _chunks(task: Imports, record: ImportRecord) -> Iterable[bytes] | None:
+    if record.dropped:
+        return task.drops().chunks(record.id) if task.drops is not None else None
+    content = task.store.imports.content(record.id)
+    return None if content is None else [content]
+
+
+def _read(reading: Reading) -> _Content:
     census, rows, bad_rows = Census(), 0, 0
     bad: list[BadLine] = []
-    for row in read([content], options, limit=MAX_UNPACKED).rows:
-        if isinstance(row, BadRow):
+    for row in reading.rows:
+        if isinstance(row, BadRow | VisitRow):
             bad_rows += 1
             if len(bad) < MAX_BAD:
-                bad.append(BadLine(row.line, row.reason))
+                reason = row.reason if isinstance(row, BadRow) else "a visit in a list of access"
+                bad.append(BadLine(row.line, reason))
         else:
             rows += 1
             census.add(row)
@@ -96,11 +93,9 @@ def _store(task: Imports, record: ImportRecord, found: _Content, *, again: bool)
     touched: list[str] = []
     people = 0
     for provider in _providers(census):
-        connection = _connection(store, provider, record, now)
+        connection = storing.connection_for(store, provider, record, now)
         if connection.status != "active":
-            return _fail(
-                store, record, "Earlier imports are being disconnected; hand it in again later.", now
-            )
+            return storing.fail(task, record, storing.LEAVING)
         bundles = ImportedBundles(store, connection, census)
         principals = bundles.principals()
         writer = BundleWriter(
@@ -114,10 +109,10 @@ def _store(task: Imports, record: ImportRecord, found: _Content, *, again: bool)
         )
         tally = writer.refresh(principals, task.deadline, now)
         if len(tally.reached) < len(principals):
-            return _hand_on(task, record)
+            return storing.hand_on(task, record)
         used = store.use.fold(connection.id, connection.shards, bundles.uses(), batch=record.digest)
         if tally.written or used or again:
-            connection = _index(store, connection, now)
+            connection = storing.index(store, connection, now)
             touched.append(connection.id)
         connections.append(connection)
         people += len(principals)
@@ -137,103 +132,13 @@ def _store(task: Imports, record: ImportRecord, found: _Content, *, again: bool)
         record, state="done", counts=counts, bad=found.bad, finished_at=now,
         connections=tuple(one.id for one in connections),
     )  # fmt: skip
-    return _finish(store, done, connections, touched, now)
-
-
-def _finish(
-    store: TenantStore, record: ImportRecord, connections: list[Connection], touched: list[str], now: datetime
-) -> ImportRecord:
-    """Everything that follows, in one transaction; the content goes last."""
-    works = [
-        Work(store.tenant_id, "score.run", cid, {"import_id": record.id}, cause=record.id) for cid in touched
-    ]
-    event = AuditEvent(
-        SYSTEM,
-        "import.finished",
-        record.id,
-        {"rows": str(record.counts.rows), "bad": str(record.counts.bad_rows),
-         "added": str(record.counts.added), "removed": str(record.counts.removed)},
-    )  # fmt: skip
-    unit = store.transact(now).put(store.imports.op(record)).audit(event)
-    for one in connections:
-        if one.id in touched:
-            unit = unit.put(store.connections.op(replace(one, last_changes_at=now)))
-    unit.outbox(*works).commit()
-    store.imports.forget_content(record.id)
-    return replace(record, rev=record.rev + 1)
-
-
-def _fail(store: TenantStore, record: ImportRecord, error: str, now: datetime) -> ImportRecord:
-    failed = replace(record, state="failed", error=error, finished_at=now)
-    event = AuditEvent(SYSTEM, "import.failed", record.id)
-    store.transact(now).put(store.imports.op(failed)).audit(event).commit()
-    store.imports.forget_content(record.id)
-    return replace(failed, rev=record.rev + 1)
-
-
-def _hand_on(task: Imports, record: ImportRecord) -> ImportRecord:
-    """The deadline came first: go on with a message of its own; what was written is met as unchanged."""
-    body = {"import_id": record.id}
-    task.send(Work(task.store.tenant_id, "import.read", None, body, task.hop + 1, record.created_by), 0)
-    return record
+    return storing.finish(task, done, connections, touched, now)
 
 
 def _providers(census: Census) -> list[Provider]:
     """Providers at which the file names somebody."""
     held = {census.apps[one.app].provider for one in census.grants()}
     return sorted(held | {person.listed for person in census.people if person.listed})
-
-
-def _connection(store: TenantStore, provider: Provider, record: ImportRecord, now: datetime) -> Connection:
-    """The connection of a provider's imports; there is one, made by the first import."""
-    cid = connection_id(store.tenant_id, provider)
-    known = store.connections.get(cid)
-    if known is not None and known.status == "disconnected":
-        return store.connections.put(replace(known, status="active"))
-    if known is not None:
-        return known
-    fresh = Connection(
-        id=cid,
-        provider=provider,
-        organisation_id=ORGANISATION,
-        name=f"Imports ({provider})",
-        status="active",
-        granted_scopes=frozenset(),
-        missing_scopes=frozenset(),
-        connected_at=now,
-        connected_by=record.created_by,
-        kind="import",
-    )
-    try:
-        return store.connections.put(fresh)
-    except RevisionConflictError:
-        # Another import was faster.
-        return store.connections.get(cid) or fresh
-
-
-def _index(store: TenantStore, connection: Connection, now: datetime) -> Connection:
-    """Make the footprints say what the bundles say; returns the connection with its number of shards."""
-    bundles = list(store.bundles.all(connection.id))
-    shards = connection.shards
-    while len(bundles) > shards * PRINCIPALS_PER_SHARD:
-        shards *= 2
-    pairs: list[dict[str, set[str]]] = [{} for _ in range(shards)]
-    for bundle in bundles:
-        of_shard = pairs[ids.shard_of(bundle.principal.id, shards)]
-        for grant in bundle.grants or ():
-            of_shard.setdefault(grant.app_id, set()).add(bundle.principal.id)
-    for shard, held in enumerate(pairs):
-        wanted = {app: frozenset(people) for app, people in held.items()}
-        for attempt in range(_REBUILDS):
-            try:
-                store.footprints.rebuild(connection.id, shard, shards, wanted, now)
-                break
-            except RevisionConflictError:
-                log.info("footprints changed while being rebuilt", extra={"shard": shard, "attempt": attempt})
-    if shards != connection.shards:
-        connection = store.connections.put(replace(connection, shards=shards))
-        store.footprints.retire(connection.id, shards)
-    return connection
 
 
 def _add(total: Tally, tally: Tally) -> None:

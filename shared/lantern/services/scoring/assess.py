@@ -118,6 +118,7 @@ def judge(
         "unused": _shown(trusted.unused),
         "use_change": trusted.use_change,
         "anomalies": _odd(whole),
+        "seen": None if whole.sent is None else {"bytes_out": whole.sent, "bytes_in": whole.received},
         "grants": grant_groups(trusted, whole, by_set, around.weights, _GROUPS),
         "tallies": tallies,
         "reach": _reach(knowledge, app, tallies, scope_sets),
@@ -180,6 +181,7 @@ def recognise(
         publisher=app.publisher,
         domains=app.domains,
         scopes=scopes,
+        extension_id=app.client_id if app.kind == "extension" else None,
     )
     identified = identify(facts, knowledge.catalog, knowledge.registrable)
     return identified, lookalike(facts, knowledge.catalog, knowledge.registrable)

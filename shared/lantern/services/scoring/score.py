@@ -277,6 +277,8 @@ def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]
         tally.anomalies = app_anomalies(
             connection.id, weeks, tally.weeks, use.first, given, given_before=before
         )
+        tally.sent = sum(use.sent.values()) if use.sent else None
+        tally.received = sum(use.received.values()) if use.received else None
         tally.untouched = untouched(
             ApiUse(frozenset(use.apis), reported, window.since, window.until), reaches
         )

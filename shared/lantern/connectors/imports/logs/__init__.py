@@ -1,0 +1,1 @@
+"""Logs of proxies, gateways and resolvers, whose lines say who went where; one module a vendor."""
