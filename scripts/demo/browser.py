@@ -1,4 +1,4 @@
-"""An administrator's browser: opens consent pages, leaves ticked what is ticked, reads the page at the end."""
+"""An administrator's browser: opens consent pages, leaves ticked what is ticked, reads the last page."""
 
 import re
 from collections.abc import Mapping

@@ -72,7 +72,7 @@ def _tell_slack(simulator: Simulator, ours: Registration) -> None:
     )
     for attempt in range(_ATTEMPTS):
         try:
-            # Slack asks the address for a challenge, and waits three seconds: less than a first start may take.
+            # Slack asks the address for a challenge and waits three seconds: a first start may take longer.
             simulator.control("subscribe", address=ours.webhook)
             return
         except SimulatorError:
@@ -114,8 +114,11 @@ def register(
     """Make Lantern's client known on both sides, with the addresses the provider finds Lantern at.
 
     Args:
+        provider: whose client.
+        simulator: that of the provider.
         store: a Secrets Manager client.
         outputs: of the template.
+        api_url: where the API is reached.
 
     Raises:
         SimulatorError: the simulator did not take it.

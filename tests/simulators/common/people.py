@@ -92,7 +92,10 @@ def accounts(
     left = sorted((p for p in everybody if p.left_days is not None), key=lambda p: -(p.left_days or 0))
     robots = [p for p in everybody if p.machine][:machines]
     rest = [p for p in everybody if p.left_days is None and not p.machine and not p.admin]
-    wanted = [*(p for p in rest if p.department in departments), *(p for p in rest if p.department not in departments)]
+    wanted = [
+        *(p for p in rest if p.department in departments),
+        *(p for p in rest if p.department not in departments),
+    ]
     chosen = [*admins, *left[:_LEAVERS], *robots, *wanted][:count]
     kept = {p.email for p in left[:forgotten]}
     return tuple(Account(p, p.left_days is None or p.email in kept) for p in chosen)

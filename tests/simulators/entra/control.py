@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .generator import service_principal
 from .login import Decision
-from .model import AppRegistration, GLOBAL_ADMIN, GRAPH_APP, NO_ROLE, ROLE_NAMES, Json, Tenant, guid
+from .model import GLOBAL_ADMIN, GRAPH_APP, NO_ROLE, ROLE_NAMES, AppRegistration, Json, Tenant, guid
 from .subscriptions import as_json
 from .world import TenantSpec, role_id
 

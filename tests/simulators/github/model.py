@@ -205,7 +205,11 @@ def make_up(org: Org, people: dict[int, User], spec: OrgSpec, now: float) -> Non
         user.emails = [f"{first}@mail.example", f"{first.title()}.{last}{position}@{spec.login}.example"]
         people[user.id] = user
         if shared and position < len(shared):
-            user.login, user.name, user.emails = _login(shared[position]), shared[position].name, [shared[position].email]
+            user.login, user.name, user.emails = (
+                _login(shared[position]),
+                shared[position].name,
+                [shared[position].email],
+            )
         if position >= spec.employees:
             org.outside.append(user.id)
             continue

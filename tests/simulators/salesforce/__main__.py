@@ -19,7 +19,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--domain", default="harbourline.example")
     parser.add_argument("--organisation", default="Harbourline Ltd", help="its name")
-    parser.add_argument("--people", choices=("own", "shared"), default="own", help="shared: see common.people")
+    parser.add_argument(
+        "--people", choices=("own", "shared"), default="own", help="shared: see common.people"
+    )
     parser.add_argument("--client-id", default="")
     parser.add_argument("--client-secret", default="")
     parser.add_argument("--redirect-uri", action="append", default=[])

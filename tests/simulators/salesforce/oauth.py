@@ -120,7 +120,9 @@ class Sessions:
         allowed = asked if decision.scopes is None else [s for s in asked if s in decision.scopes]
         if not set(asked) <= KNOWN_SCOPES:
             return redirect(f"{back}?{urlencode({'error': 'invalid_scope', **state})}")
-        return redirect(f"{back}?{urlencode({'code': self._code(client, decision, allowed, query), **state})}")
+        return redirect(
+            f"{back}?{urlencode({'code': self._code(client, decision, allowed, query), **state})}"
+        )
 
     def decide(self, request: Request) -> Response:
         """A person pressed a button of the page."""
