@@ -184,9 +184,6 @@ def _ordered(found: Inventory) -> list[tuple[tuple[str, str], int]]:
 
 def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     drawn = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
         box=None,
         pad_edge=False,
         show_header=any(columns),
@@ -199,6 +196,7 @@ def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[
     for row in rows:
         drawn.add_row(*(Text(inert("-" if cell is None else cell, 400)) for cell in row))
     console.print()
+    console.print(Text(inert(title, 400), style="bold"))
     console.print(drawn)
 
 

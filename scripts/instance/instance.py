@@ -19,6 +19,8 @@ from scripts.local_cloud import cloud as local_cloud
 
 ROOT: Final = local_cloud.ROOT
 STACK: Final = f"lantern-{LOCAL_STAGE}"
+WORKERS: Final = 6
+"""Messages worked on at once: workers mostly wait for a provider's pace, each connection for its own."""
 _CLOUD: Final = "local cloud"
 
 
@@ -88,7 +90,7 @@ def up(
             stack=STACK,
             parameters={
                 "Stage": LOCAL_STAGE,
-                "WorkerConcurrency": "2",
+                "WorkerConcurrency": str(WORKERS),
                 "InsecureCookies": "true",
                 "ProviderEndpoints": json.dumps({key: one.base_url for key, one in running.items()}),
             },
