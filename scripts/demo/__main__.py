@@ -50,11 +50,13 @@ def play(directory: Path, console: Console, progress: Progress) -> tuple[Instanc
     joined = across.look(api, found, progress)
     revoked, caught = acting.act(api, instance.simulators["google"], found, progress)
     told = across.closed(api, joined, instance.simulators, TELLER, progress)
+    past = story.remember(api, given, found, progress)
     with progress.step("the audit log proves it"):
         entries = acting.audit_is_sound(api)
     cloudwatch, ended = instance.client("cloudwatch"), datetime.now(UTC)
     outcome = report.Outcome(
         found=found,
+        past=past,
         joined=joined,
         told=told,
         revoked=revoked,

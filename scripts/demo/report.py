@@ -14,7 +14,7 @@ from scripts.admin_cli.terminal import inert
 from scripts.demo import acting, story
 from scripts.demo.across import Across, Told
 from scripts.demo.acting import Caught, Revocation
-from scripts.demo.story import Inventory, Row
+from scripts.demo.story import Inventory, Past, Row
 
 _NUMERIC: Final = frozenset({"risk", "people", "open", "accounts", "grants", "apps held", "left"})
 
@@ -24,6 +24,7 @@ class Outcome:
     """Everything there is to report. Units are by function; empty where nothing was metered."""
 
     found: Inventory
+    past: Past
     joined: Across
     told: Told
     revoked: Revocation
@@ -59,15 +60,15 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "apps": len(found.apps),
         "ai_apps": len(found.ai_apps),
         "grants": found.grants,
-        "findings": len(found.findings),
-        "findings_by_rule": _by_rule(found),
+        "findings": len(outcome.past.findings),
+        "findings_by_rule": _by_rule(outcome.past),
         "revoked": outcome.revoked.revoked,
         "findings_closed_by_revoke": outcome.revoked.closed,
         "verified": counts["verified"],
         "audit_entries": outcome.audit_entries,
         "consent_to_inventory_seconds": round(found.inventory_s, 2),
         "consent_to_first_finding_seconds": round(found.first_finding_s, 2),
-        "consent_to_findings_seconds": round(found.last_finding_s, 2),
+        "consent_to_findings_seconds": round(outcome.past.seconds, 2),
         "push_to_closed_account_seconds": round(outcome.told.seconds, 2),
         "push_to_finding_seconds": round(outcome.caught.seconds, 2),
         "revoke_seconds": round(outcome.revoked.seconds, 2),
@@ -100,7 +101,7 @@ def show(console: Console, outcome: Outcome) -> None:
     ]
     _table(console, "Riskiest AI apps", ("app", "at", "risk", "people", "why"), top)
     _show_joined(console, outcome.joined)
-    rules = [(rule, severity, number) for (rule, severity), number in _ordered(found)]
+    rules = [(rule, severity, number) for (rule, severity), number in _ordered(outcome.past)]
     _table(console, "Findings", ("rule", "severity", "open"), rules)
     counts = revoked.job["counts"]
     acted = [
@@ -118,7 +119,7 @@ def show(console: Console, outcome: Outcome) -> None:
     times = [
         ("consent to the whole inventory", _s(found.inventory_s)),
         ("consent to the first finding", _s(found.first_finding_s)),
-        ("consent to the last finding (180 days of use read)", _s(found.last_finding_s)),
+        ("consent to unused grants (180 days of use read)", _s(outcome.past.seconds)),
         (f"consent to {acting.NEW_APP} until its finding (push)", _s(outcome.caught.seconds)),
         (f"{outcome.told.provider} closes an account until Lantern knows (push)", _s(outcome.told.seconds)),
         ("request of the revoke to its verification", _s(revoked.seconds)),
@@ -170,14 +171,14 @@ def invite(console: Console, api_url: str, key: str) -> None:
         console.print(Text(f"{name:<18}{value}" if name else ""), soft_wrap=True)
 
 
-def _by_rule(found: Inventory) -> dict[str, dict[str, int]]:
+def _by_rule(found: Past) -> dict[str, dict[str, int]]:
     rules: dict[str, dict[str, int]] = {}
     for (rule, severity), number in _ordered(found):
         rules.setdefault(rule, {})[severity] = number
     return rules
 
 
-def _ordered(found: Inventory) -> list[tuple[tuple[str, str], int]]:
+def _ordered(found: Past) -> list[tuple[tuple[str, str], int]]:
     order = ("critical", "high", "medium", "low", "info")
     return sorted(story.by_rule(found.findings).items(), key=lambda row: (order.index(row[0][1]), row[0][0]))
 

@@ -49,7 +49,6 @@ class Inventory:
     reasons: dict[str, str]
     inventory_s: float
     first_finding_s: float
-    last_finding_s: float
 
     @property
     def principals(self) -> int:
@@ -62,8 +61,16 @@ class Inventory:
         return sum(one.grants for one in self.readings)
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All findings once the past is read; `seconds` are from the first consent to the last unused grant."""
+
+    findings: tuple[Row, ...]
+    seconds: float
+
+
 def watch(api: Api, consents: tuple[Consent, ...], progress: Progress) -> Inventory:
-    """Wait until everything is read and judged: accounts and grants first, then 180 days of use."""
+    """Wait until everything is read and judged; the past is still to come."""
     given = consents[0].given
     with progress.step(f"discovery: every account and every grant of {len(consents)} connections") as report:
         patience = Patience(report)
@@ -73,10 +80,6 @@ def watch(api: Api, consents: tuple[Consent, ...], progress: Progress) -> Invent
         )
     with progress.step("identification, risk, findings") as report:
         Patience(report).until("apps and findings", READ_DEADLINE_S, lambda: _judged(api), pause_s=_CALM_S)
-    with progress.step("180 days of use, newest first; unused grants") as report:
-        Patience(report).until(
-            "findings about unused grants", HISTORY_DEADLINE_S, _settled(api, STALE_RULE), pause_s=_CALM_S
-        )
     apps, findings = tuple(api.all("/v1/apps")), tuple(api.all("/v1/findings"))
     ai_apps = tuple(api.all("/v1/apps", verdict="ai", sort="-risk"))
     seen = [_seconds(given, row["first_seen"]) for row in findings]
@@ -88,8 +91,25 @@ def watch(api: Api, consents: tuple[Consent, ...], progress: Progress) -> Invent
         reasons={app["id"]: _reasons(api, app["id"]) for app in ai_apps[:TOP]},
         inventory_s=max(_seconds(given, run["finished_at"]) for run in runs.values()),
         first_finding_s=min(seen),
-        last_finding_s=max(seen),
     )
+
+
+def remember(api: Api, consents: tuple[Consent, ...], found: Inventory, progress: Progress) -> Past:
+    """Wait until the first connection's past is read and judged.
+
+    Each provider tells its past at a pace of its own (Okta's log alone takes a minute): the others go on.
+    """
+    first = found.readings[0]
+    with progress.step(f"180 days of use at {first.title}, newest first; unused grants") as report:
+        Patience(report).until(
+            "findings about unused grants",
+            HISTORY_DEADLINE_S,
+            _settled(api, first.connection_id),
+            pause_s=_CALM_S,
+        )
+    findings = tuple(api.all("/v1/findings"))
+    late = [row["first_seen"] for row in findings if row["rule_id"] == STALE_RULE]
+    return Past(findings, _seconds(consents[0].given, max(late)))
 
 
 def _connections(api: Api, wanted: int) -> tuple[dict[str, str] | None, str]:
@@ -141,16 +161,19 @@ def _judged(api: Api) -> tuple[bool | None, str]:
     return (True if apps and findings else None), f"{apps} apps, {findings} findings"
 
 
-def _settled(api: Api, rule: str) -> Callable[[], tuple[bool | None, str]]:
-    """Looks whether findings of the last rule are there, and none came in the last looks."""
+def _settled(api: Api, connection: str) -> Callable[[], tuple[bool | None, str]]:
+    """Looks whether a connection's past is judged: the run after reading it is done, and findings rest."""
     counts: list[int] = []
 
     def look() -> tuple[bool | None, str]:
+        runs = api.get(f"/v1/connections/{connection}/runs")["data"]
+        read = any(run["cause"] == "activity" and run["finished_at"] for run in runs)
         findings = list(api.all("/v1/findings"))
-        late = sum(1 for row in findings if row["rule_id"] == rule)
-        counts.append(len(findings))
+        late = sum(1 for row in findings if row["rule_id"] == STALE_RULE)
+        counts.append(late)
         quiet = len(counts) > 2 and len(set(counts[-3:])) == 1
-        return (True if late and quiet else None), f"{len(findings)} findings, {late} about unused grants"
+        standing = f"{len(findings)} findings, {late} about unused grants"
+        return (True if read and late and quiet else None), standing
 
     return look
 

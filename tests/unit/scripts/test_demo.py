@@ -15,7 +15,7 @@ from scripts.demo import across, acting, report, story, units
 from scripts.demo.across import Across, Told
 from scripts.demo.acting import Caught, Revocation
 from scripts.demo.browser import Form
-from scripts.demo.story import Inventory, Reading
+from scripts.demo.story import Inventory, Past, Reading
 from scripts.demo.waiting import DemoFailedError, Patience, tail
 from scripts.instance.progress import Progress
 from tests.simulators.google import GoogleSimulator, OAuthClient, OrgSpec
@@ -143,7 +143,8 @@ def outcome(metered: bool = True) -> report.Outcome:
         "connections": [{**part, "apps": [{"name": "Evil\x1b[2J", "everyone": True}]}],
     }  # fmt: skip
     return report.Outcome(
-        found=Inventory(readings, apps, apps, findings, {a["id"]: "because" for a in apps}, 9, 12, 28),
+        found=Inventory(readings, apps, apps, findings, {a["id"]: "because" for a in apps}, 9, 12),
+        past=Past(findings, 28),
         joined=Across(
             vendor,
             person("a@example.com", google="archived", slack="active"),
