@@ -48,9 +48,9 @@ def play(directory: Path, console: Console, progress: Progress) -> tuple[Instanc
     api, given = consents.consent(instance, progress)
     found = story.watch(api, given, progress)
     joined = across.look(api, found, progress)
+    past = story.remember(api, given, found, progress)
     revoked, caught = acting.act(api, instance.simulators["google"], found, progress)
     told = across.closed(api, joined, instance.simulators, TELLER, progress)
-    past = story.remember(api, given, found, progress)
     with progress.step("the audit log proves it"):
         entries = acting.audit_is_sound(api)
     cloudwatch, ended = instance.client("cloudwatch"), datetime.now(UTC)

@@ -95,7 +95,7 @@ def test_a_vendor_is_one_record_over_all_connections(joined: Joined):
 def test_assets_are_listed_beside_grants(joined: Joined):
     _, okta, _, _ = joined
     tokens = wait_for(
-        lambda: okta.every(f"/v1/assets?kind=api_token&connection_id={okta.connection_id}"), "API tokens", 90
+        lambda: okta.every(f"/v1/assets?kind=api_key&connection_id={okta.connection_id}"), "API tokens", 90
     )
     assert {row["name"] for row in tokens} >= {"script 0", "script 1", "script 2"}
 
