@@ -108,7 +108,8 @@ def test_a_consent_at_okta_is_revoked_and_slack_tells(deployment: Deployment, jo
     job = okta.do("POST", f"{path}/revoke", {"reason": "not sanctioned"}, If_Match=okta.etag(path))
     assert okta.job(job["id"], "done", 90)["counts"]["verified"] == 1
     holder = okta.get(f"/v1/principals/{grant['principal_id']}")
-    assert app["client_id"] not in deployment.okta.control.truth()[holder["native_id"]]["grants"]
+    client = okta.get(f"/v1/apps/{app['id']}")["client_id"]
+    assert client not in deployment.okta.control.truth()[holder["native_id"]]["grants"]
 
     deployment.slack.control.deactivate(left)
     wait_for(lambda: principal(slack, left)["status"] != "active", "the account to be seen closed", 60)
