@@ -1,7 +1,7 @@
 """What Lantern finds by itself after consent: accounts and grants, risks and findings, 180 days of use."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -79,7 +79,12 @@ def watch(api: Api, consents: tuple[Consent, ...], progress: Progress) -> Invent
             "the first full runs to be complete", READ_DEADLINE_S, lambda: _runs(api, connections)
         )
     with progress.step("identification, risk, findings") as report:
-        Patience(report).until("apps and findings", READ_DEADLINE_S, lambda: _judged(api), pause_s=_CALM_S)
+        Patience(report).until(
+            "apps of every connection and findings",
+            READ_DEADLINE_S,
+            lambda: _judged(api, connections.values()),
+            pause_s=_CALM_S,
+        )
     apps, findings = tuple(api.all("/v1/apps")), tuple(api.all("/v1/findings"))
     ai_apps = tuple(api.all("/v1/apps", verdict="ai", sort="-risk"))
     seen = [_seconds(given, row["first_seen"]) for row in findings]
@@ -155,10 +160,13 @@ def by_rule(findings: tuple[Row, ...]) -> Counter[tuple[str, str]]:
     return Counter((row["rule_id"], row["severity"]) for row in findings)
 
 
-def _judged(api: Api) -> tuple[bool | None, str]:
-    apps = sum(1 for _ in api.all("/v1/apps"))
+def _judged(api: Api, connections: Collection[str]) -> tuple[bool | None, str]:
+    """Whether apps of every connection are identified, and there are findings."""
+    apps = list(api.all("/v1/apps"))
+    seen = {connection for app in apps for connection in app["connections"]}
     findings = sum(1 for _ in api.all("/v1/findings"))
-    return (True if apps and findings else None), f"{apps} apps, {findings} findings"
+    standing = f"{len(apps)} apps of {len(seen)} connections, {findings} findings"
+    return (True if findings and seen >= set(connections) else None), standing
 
 
 def _settled(api: Api, connection: str) -> Callable[[], tuple[bool | None, str]]:

@@ -269,6 +269,21 @@ def test_only_who_left_and_stayed_somewhere_is_a_leaver() -> None:
     assert standing.startswith("2 people")
 
 
+def test_judging_is_awaited_for_every_connection() -> None:
+    class Lists:
+        apps = ({"connections": ["g"]}, {"connections": ["g", "s"]})
+        findings: tuple[dict[str, Any], ...] = ({},)
+
+        def all(self, path: str) -> Any:
+            return iter(self.apps if path == "/v1/apps" else self.findings)
+
+    api: Any = Lists()
+    assert story._judged(api, ["g", "s"]) == (True, "2 apps of 2 connections, 1 findings")
+    assert story._judged(api, ["g", "s", "o"])[0] is None
+    api.findings = ()
+    assert story._judged(api, ["g"])[0] is None
+
+
 def test_the_first_full_run_of_every_connection_is_awaited() -> None:
     def run(kind: str, state: str, number: int) -> dict[str, Any]:
         return {
