@@ -232,6 +232,7 @@ def revoke_job(machine: Machine, rng: Random) -> None:
         held = [
             ids.grant_id(b.principal.id, g.app_id)
             for b in lab.store.bundles.all(lab.connection_id)
+            if b.principal.kind == "user"
             for g in b.grants or ()
         ]
         if not held:

@@ -46,8 +46,13 @@ def test_a_log_is_sent_to_the_bucket_and_read_by_itself(acme: Customer) -> None:
     done = finished(acme, upload["upload_id"])
     assert (done["state"], done["visits"]["kept"], done["counts"]["people"]) == ("done", 3, 3), done
     (connection,) = done["connections"]
-    app = acme.app("Claude")
-    assert (app["kind"], app["provider"]) == ("web", "web")
+
+    def judged() -> dict[str, Any] | None:
+        found = {one["name"]: one for one in acme.every("/v1/apps?provider=web")}
+        return found.get("Claude")
+
+    app = wait_for(judged, "Claude as a web app")
+    assert (app["kind"], app["verdict"], app["holders"]) == ("web", "ai", 1)
     risk = acme.get(f"/v1/apps/{app['id']}/risk")
     assert risk["seen"] == {"bytes_out": 100, "bytes_in": 200}
     assert acme.get(f"/v1/connections/{connection}")["kind"] == "import"

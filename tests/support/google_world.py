@@ -239,6 +239,20 @@ class GoogleWorld:
                 found[pid] = {ids.app_id("google", g.client_id): frozenset(g.scopes) for g in held}
         return found
 
+    def delegated(self) -> set[str]:
+        """Ids of apps that the audit log says may act as anyone."""
+        found: set[str] = set()
+        for entry in self.org.log.stored.get("admin", ()):
+            named = [
+                p["value"] for p in entry.item["events"][0]["parameters"] if p["name"] == "API_CLIENT_NAME"
+            ]
+            apps = {ids.app_id("google", name) for name in named}
+            if entry.kind == "AUTHORIZE_API_CLIENT_ACCESS":
+                found |= apps
+            elif entry.kind == "REMOVE_API_CLIENT_ACCESS":
+                found -= apps
+        return found
+
     def states(self) -> dict[str, str]:
         """State by principal id."""
         truth = self.control.truth()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from lantern.connectors.google.normalize import ORGANISATION
 from lantern.connectors.protocol import Deadline, Unread
 from lantern.domain import ids
 from lantern.domain.errors import ConnectorError, LanternError, StorageError
@@ -206,10 +207,14 @@ class Lab(Bench):
     def same_as_provider(self) -> None:
         """Store and provider say the same."""
         stored = {pid: grants for pid, grants in self.stored().items() if grants}
+        everyone = ids.principal_id("google", CUSTOMER, ORGANISATION)
+        assert set(stored.pop(everyone, {})) == self.world.delegated()
         truth = self.world.truth()
         assert stored == truth, _difference(stored, truth)
         states = self.world.states()
         for bundle in self.store.bundles.all(self.connection_id):
+            if bundle.principal.id == everyone:
+                continue
             assert bundle.grants is not None
             assert bundle.principal.status == states[bundle.principal.id]
 

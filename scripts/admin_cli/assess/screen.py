@@ -68,8 +68,8 @@ class Screen:
         c = visits.counts
         self._line("")
         self._line(
-            f"Lines of logs: {c.kept:,} to AI or apps with AI inside ({c.unnamed:,} by users the log does not "
-            f"name), {c.candidate:,} to what looks like AI, {c.ordinary:,} to other known products, "
+            f"Lines of logs: {c.kept:,} to AI or apps with AI inside ({c.unnamed:,} by users the log does "
+            f"not name), {c.candidate:,} to what looks like AI, {c.ordinary:,} to other known products, "
             f"{c.shared:,} to shared hosts, {c.address:,} to IP addresses, {c.elsewhere:,} elsewhere, "
             f"{c.blocked:,} blocked."
         )

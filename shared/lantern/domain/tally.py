@@ -46,7 +46,8 @@ class AppTally:
     holders who left by whichever account; `shared` those that are no single person's. `given` counts grants
     by the ISO week in which they were given, as far as that is known. `anomalies` stand out in the use of
     all, `accounts` in that of single accounts; the latter are None where they were not looked at now. `sent`
-    and `received` are bytes that were seen going to the app and coming from it; None where nobody counts them.
+    and `received` are bytes that were seen going to the app and coming from it; None where nobody counts
+    them.
     """
 
     holders: int = 0

@@ -41,15 +41,13 @@ class Scopes:
 
     def _classify(self, provider: str, scope: str, grant: Grant | None = None) -> ScopeClass:
         """Return what `scope` reaches; without a table for the provider it is unknown, never low."""
-        common = common_scope(provider, scope)
-        if common is not None:
-            return common
         table = self.table(provider)
-        return (
+        found = (
             unknown_provider_scope(provider, scope)
             if table is None
             else classify(provider, scope, table=table, grant=grant or Grant())
         )
+        return found if found.known else common_scope(provider, scope) or found
 
     def _read(self, provider: str) -> ScopeTable | None:
         """Return the provider's table, None where none is shipped.

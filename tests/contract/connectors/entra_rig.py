@@ -24,6 +24,7 @@ from lantern.connectors.protocol import Connector, Deadline
 from lantern.domain.inventory import Principal
 from tests.contract.connectors.google_rig import ScaledTime, SimulatedTime
 from tests.simulators.entra import AppRegistration, EntraSimulator, QuotaSettings, TenantSpec
+from tests.simulators.google.clock import Clock
 
 REDIRECT = "http://127.0.0.1:9/connect/entra/callback"
 SECRET = "simulated~client~secret"
@@ -72,9 +73,9 @@ class EntraRig:
     def deadline(self, seconds: float = 1e9) -> Deadline:
         return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
 
-    def again(self) -> Connector:
-        """Another connector for the same connection, as the next message gets."""
-        return registry.connect("entra", self.credentials, self.io)
+    def again(self, connection_id: str = "con_1") -> Connector:
+        """Another connector for the same tenant, as the next message gets."""
+        return registry.connect("entra", replace(self.credentials, connection_id=connection_id), self.io)
 
     def everybody(self) -> list[Principal]:
         people, cursor = [], None
@@ -137,6 +138,7 @@ def entra(
     in_flight: int = 1,
     scopes: Sequence[str] | None = None,
     seed: int = 1,
+    started: float | None = None,
     **spec: Any,
 ) -> Iterator[EntraRig]:
     """A simulated tenant, connected. With `scale` quotas hold and time passes that much faster."""
@@ -144,7 +146,7 @@ def entra(
     spec = {"employees": employees, "seed": seed, **spec}
     if scopes is not None:
         spec["p1"] = "Microsoft Entra ID P1" in scopes
-    with EntraSimulator(TenantSpec(**spec), apps=[APP], quota=quota) as simulator:
+    with EntraSimulator(TenantSpec(**spec), apps=[APP], quota=quota, clock=Clock(started)) as simulator:
         io = make_io(simulator, ScaledTime(scale) if scale else SimulatedTime(simulator), in_flight, seed)
         flow = registry.oauth_flow("entra", REGISTRATION, io)
         simulator.control.auto_consent(roles=scopes)

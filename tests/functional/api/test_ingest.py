@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,3 +192,15 @@ def test_an_upload_is_nobody_elses(world: World, planted: Planted, api: Client) 
     assert waiting(world, planted) == []
     for wrong in ("imp_unknown", "..", "a%2Fb"):
         assert api("POST", f"/v1/ingest/uploads/{wrong}/complete").status in (400, 404)
+
+
+def test_a_connection_of_logs_is_shown_and_cannot_be_asked_for(
+    world: World, planted: Planted, api: Client
+) -> None:
+    store = world.store(planted.tenant_id)
+    known = store.connections.get(planted.connection_id)
+    assert known is not None
+    store.connections.put(replace(known, id="con_logs", provider="web", kind="import", rev=0))
+    assert api("GET", "/v1/connections/con_logs").json["provider"] == "web"
+    assert "con_logs" in [one["id"] for one in api("GET", "/v1/connections").json["data"]]
+    assert api("POST", "/v1/connections", {"provider": "web"}).status == 400

@@ -319,3 +319,19 @@ def test_an_address_that_may_not_be_seen_is_none_and_a_failure_is_one(answer: An
             addresses(Api(), "harbourline", ["N_1"], None)  # type: ignore[arg-type]
     else:
         assert addresses(Api(), "harbourline", ["N_1"], None) == {}  # type: ignore[arg-type]
+
+
+def test_a_refusal_that_is_not_about_the_list_does_not_say_that_there_is_none() -> None:
+    with github(30) as rig:
+        people = [p for p in rig.everybody() if p.kind == "user"]
+        for path in ("/copilot/billing/seats", "/credential-authorizations"):
+            for status in (403, 404):
+                rig.simulator.control.fault("status", path=path, status=status)
+                connector = rig.another()
+                connector.principals(None)
+                found = list(connector.read(people, rig.deadline()))
+                assert len(found) == len(people)
+                assert all(isinstance(outcome, Unread) for outcome in found), (path, status)
+                rig.clear()
+                again = list(connector.read(people[:2], rig.deadline()))
+                assert all(isinstance(o, Observation) and len(o.sources or ()) == 2 for o in again)

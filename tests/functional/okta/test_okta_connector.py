@@ -18,6 +18,7 @@ from lantern.connectors.okta.manifest import (
     APP_GRANTS_MANAGE,
     APP_LIST,
     APPS_MANAGE,
+    HOOKS,
     INTEGRATIONS,
     MANIFEST,
     OF_USER,
@@ -86,7 +87,7 @@ def test_an_api_token_does_what_its_owner_may() -> None:
             assert {c: s for c, (s, _) in held(outcome).items()} == truth[native_id]["grants"]
         control.role(owner, "READ_ONLY_ADMIN")
         lost = {need.scope for need in rig.connector.check().missing}
-        assert {USERS_MANAGE, APPS_MANAGE, APP_GRANTS_MANAGE} <= lost
+        assert {USERS_MANAGE, APPS_MANAGE, APP_GRANTS_MANAGE, HOOKS} <= lost
         assert rig.connector.act(rig.target()[1]).state == "not_possible"
         control.role(owner, "SUPER_ADMIN")
         rig.connector.disconnect()
@@ -434,6 +435,14 @@ def test_a_hook_that_cannot_be_verified_is_not_left_behind(rig: OktaRig, web: We
     with pytest.raises(ConnectorError):
         rig.connector.open_channel(request(web, "chn_unknown"))
     assert rig.simulator.control.hooks() == []
+
+
+def test_a_client_whose_role_makes_no_hooks_keeps_working(rig: OktaRig, web: WebHook) -> None:
+    rig.simulator.world.app(rig.client_id).role = "READ_ONLY_ADMIN"
+    with pytest.raises(ConnectorError) as caught:
+        rig.connector.open_channel(request(web))
+    assert caught.value.kind == "system"  # not the customer's to mend: the connection needs no attention
+    assert all(isinstance(o, Observation) for o in read(rig).values())
 
 
 def test_an_organisation_that_hooks_fewer_events_gets_a_hook_all_the_same(rig: OktaRig, web: WebHook) -> None:

@@ -280,3 +280,21 @@ def test_a_worker_that_stops_midway_leaves_nothing_unsaid(company: Company) -> N
     assert SLACK in passed.again
     again = join_people(company.store, company.knowledge.reference, company.clock.now())
     assert again == replace(passed, again=())
+
+
+def test_a_newcomer_counts_before_the_record_names_it(company: Company) -> None:
+    company.everywhere()
+    cid, okta = company.connect("okta", 4)
+    okta.add("00u1", "zoom", email="bob@example.com", status="suspended")
+    company.do(Work(company.store.tenant_id, "connection.full", cid))
+    bob = company.person(okta, cid, "00u1")
+    assert bob == company.person(company.world, company.connection_id, "bob")
+    # Nobody else of the record is left: what is there now is judged by itself.
+    for at, world, native in ((company.connection_id, company.world, "bob"), (SLACK, company.slack, "U2")):
+        company.store.bundles.delete(at, world.principal_id(native))
+    body = {"principal": okta.principal_id("00u1")}
+    company.do(Work(company.store.tenant_id, "score.bundle", cid, body, cause="hint"))
+    record, _ = company.store.people.record(bob)
+    assert record is not None
+    assert record.departed
+    assert bob in {f.group.id for f in company.findings("departed-employee-grant")}

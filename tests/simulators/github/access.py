@@ -11,7 +11,7 @@ import jwt
 from tests.simulators.google.clock import Clock
 from tests.simulators.google.wire import Request, Response
 
-from .wire import LIMITS, GithubError
+from .wire import DOCS, LIMITS, GithubError
 
 HOUR = 3600
 VERSIONS = frozenset({"2022-11-28"})
@@ -132,9 +132,9 @@ class Access:
             if named:
                 headers["X-Accepted-GitHub-Permissions"] = named
             if person and token.user_id is None:
-                raise GithubError(403, "Resource not accessible by integration", headers=headers)
+                raise _inaccessible(headers)
             if needs and not any(_holds(token.permissions, name, level) for name, level in needs):
-                raise GithubError(403, "Resource not accessible by integration", headers=headers)
+                raise _inaccessible(headers)
             response = handler(request, token, *parts)
             response.headers.update(headers)
             return response
@@ -175,6 +175,11 @@ class Access:
             self.unversioned += 1
         elif version not in VERSIONS:
             raise GithubError(400, f"{version} is not a supported version")
+
+
+def _inaccessible(headers: dict[str, str]) -> GithubError:
+    page = f"{DOCS}/orgs/orgs#what-was-asked-for"
+    return GithubError(403, "Resource not accessible by integration", page=page, headers=headers)
 
 
 def _bearer(request: Request) -> str:

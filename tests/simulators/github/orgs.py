@@ -14,6 +14,7 @@ from .wire import DOCS, GithubError, base_of, not_found, number, paged, unproces
 from .world import World
 
 COPILOT = f"{DOCS}/copilot/copilot-user-management"
+SEATS = f"{COPILOT}#list-all-copilot-seat-assignments-for-an-organization"
 SSO = f"{DOCS}/orgs/orgs#list-saml-sso-authorizations-for-an-organization"
 CURSOR_LIFE_S = 3600
 
@@ -140,7 +141,7 @@ class Orgs:
     def _copilot(self, token: Token, key: str) -> Org:
         org = self._org(token, key)
         if not org.copilot:
-            raise not_found(COPILOT)
+            raise not_found(SEATS)
         return org
 
     def _seat(self, one: Seat) -> dict[str, Any]:

@@ -82,6 +82,7 @@ class Control:
         self._sim.sessions.clients[client_id] = ConnectedClient(
             client_id, client_secret, tuple(redirect_uris)
         )
+        self._sim.touched()
 
     def auto_consent(
         self,

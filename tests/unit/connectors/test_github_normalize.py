@@ -7,7 +7,7 @@ import pytest
 
 from lantern.connectors.github import audit, cursor, keys, normalize
 from lantern.connectors.github.api import codes, heed
-from lantern.connectors.github.manifest import ABOUT_THIS, DOCUMENTED, PRIMARY, SECONDARY
+from lantern.connectors.github.manifest import ABOUT_THIS, PRIMARY, SECONDARY
 from lantern.connectors.github.normalize import MalformedError, Owner
 from lantern.connectors.github.tokens import permissions
 
@@ -136,16 +136,16 @@ def test_headers_decide_which_limit_it_was_and_how_long_to_wait() -> None:
     assert heed(403, {}, frozenset({SECONDARY}), NOW).retry_after_s == 60
     assert heed(429, {"retry-after": "soon"}, frozenset(), NOW).retry_after_s == 60
     # A refusal of another sort, with quota left: no limit at all.
-    assert heed(403, {"x-ratelimit-remaining": "12"}, frozenset({DOCUMENTED}), NOW).codes == frozenset()
+    assert heed(403, {"x-ratelimit-remaining": "12"}, frozenset({ABOUT_THIS}), NOW).codes == frozenset()
     assert heed(500, spent, frozenset(), NOW).codes == frozenset()
 
 
 def test_a_body_says_whose_it_is() -> None:
     docs = "https://docs.github.com/rest"
-    assert codes({"message": "Not Found", "documentation_url": f"{docs}/a#b"}) == {DOCUMENTED, ABOUT_THIS}
-    assert codes({"message": "Not Found", "documentation_url": docs}) == {DOCUMENTED}
+    assert codes({"message": "Not Found", "documentation_url": f"{docs}/a#b"}) == {ABOUT_THIS}
+    assert codes({"message": "Not Found", "documentation_url": docs}) == frozenset()
     limited = {"message": "You have exceeded a secondary rate limit.", "documentation_url": docs}
-    assert codes(limited) == {DOCUMENTED, SECONDARY}
+    assert codes(limited) == {SECONDARY}
     for nothing in (None, [], {}, {"message": "x"}, {"message": 1, "documentation_url": docs}):
         assert codes(nothing) == frozenset()
 

@@ -105,6 +105,14 @@ def test_what_was_not_said_is_unknown() -> None:
         normalize.principal({}, connection_id="con_1", organisation_id="C1")
 
 
+def test_every_address_the_directory_lists_is_the_accounts() -> None:
+    listed = person(
+        aliases=["A.Two@Example.com", 7], nonEditableAliases=["one@example.com.test-google-a.com"]
+    )
+    assert listed.aliases == ("a.two@example.com", "one@example.com.test-google-a.com")
+    assert person(aliases="one@example.com").aliases == ()
+
+
 def event(
     name: str, minute: int = 0, *, app: str = "token", who: str | None = "42", **parameters: Any
 ) -> Any:

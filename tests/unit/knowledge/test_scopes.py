@@ -166,3 +166,11 @@ def test_errors_name_file_scope_and_field(tmp_path: Path, body: str, said: str) 
     with pytest.raises(SourceError) as caught:
         compile_scopes.compile_to(tmp_path / "out", tmp_path)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("provider", ["web", "okta", "google", "nobody"])
+def test_a_visit_is_classed_for_every_provider_and_never_as_a_risk(scopes: Scopes, provider: str) -> None:
+    found = scopes.classify(provider, "web:visit")
+    assert found.known
+    assert found.severity in ("none", "low")
+    assert not scopes.classify(provider, "web:visits").known

@@ -225,3 +225,35 @@ def test_users_alone_are_people_without_apps(tmp_path: Path) -> None:
     code, found = parsed(put(tmp_path, "u.csv", USERS))
     assert code == 0
     assert (found["counts"]["people"], found["counts"]["apps"]) == (2, 0)
+
+
+def test_a_log_shows_ai_that_nobody_consented_to(tmp_path: Path) -> None:
+    lines = "".join(f"2026-03-30T10:00:00Z,p{n % 3}@x.example,{host},1000,5\n" for n, host in enumerate(
+        ["chatgpt.com", "ws.chatgpt.com", "chatgpt.com", "gptwriter.ai", "www.some-shop.com", "1.2.3.4"]
+    ))  # fmt: skip
+    log = put(
+        tmp_path,
+        "proxy.csv",
+        f"time,user,host,bytes_out,bytes_in\n{lines}2026-05-01T10:00:00Z,a,claude.ai,1,1\n",
+    )
+    tokens = put(tmp_path, "tokens.csv", GAM)
+    code, found = parsed(log, tokens)
+    assert code == 1
+    assert [(one["line"], "not come yet" in one["reason"]) for one in found["bad_rows"]] == [(8, True)]
+    chatgpt = [one for one in found["apps"] if one["provider"] == "web"]
+    assert [(one["name"], one["verdict"], one["people"], one["severity"]) for one in chatgpt] == [
+        ("ChatGPT", "ai", 3, "low")
+    ]
+    assert found["visits"]["kept"] == 3
+    assert [(one["domain"], one["people"]) for one in found["candidates"]] == [("gptwriter.ai", 1)]
+    assert not [one for one in found["unknown_scopes"] if one["scope"] == "web:visit"]
+    _, out, _ = run(log)
+    for said in (
+        "Seen going to AI",
+        "3,000",
+        "In no catalog, and looks like AI",
+        "gptwriter.ai",
+        "1 elsewhere",
+    ):
+        assert said in out
+    assert "some-shop" not in out, "where else people go is nobody's business"

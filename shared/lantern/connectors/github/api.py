@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from lantern.connectors.github.manifest import ABOUT_THIS, API_VERSION, DOCUMENTED, PRIMARY, SECONDARY
+from lantern.connectors.github.manifest import ABOUT_THIS, API_VERSION, PRIMARY, SECONDARY
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import (
     GARBLED,
@@ -31,18 +31,15 @@ QUERY: Final = ("requests",)
 
 
 def codes(body: Any) -> frozenset[str]:
-    """What an error body says: that it is GitHub's own, about this call, or about a secondary limit."""
+    """What an error body says: that it is about this very call, or about a secondary limit."""
     if not isinstance(body, Mapping) or not isinstance(body.get("message"), str):
         return frozenset()
     page = body.get("documentation_url")
     if not isinstance(page, str) or not page:
         return frozenset()
-    found = {DOCUMENTED}
     if "rate-limit" in page or "secondary rate limit" in body["message"].lower():
-        found.add(SECONDARY)
-    elif "#" in page:
-        found.add(ABOUT_THIS)
-    return frozenset(found)
+        return frozenset({SECONDARY})
+    return frozenset({ABOUT_THIS} if "#" in page else ())
 
 
 def heed(status: int, headers: Mapping[str, str], said: frozenset[str], now: datetime) -> Heeded:

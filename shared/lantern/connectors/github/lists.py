@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 from lantern.connectors.github import keys, normalize
 from lantern.connectors.github.api import GithubApi, Page, segment
 from lantern.connectors.github.keys import Credential, PersonalToken
-from lantern.connectors.github.manifest import DOCUMENTED
+from lantern.connectors.github.manifest import ABOUT_THIS
 from lantern.connectors.github.normalize import Installation, MalformedError, Seat
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED
@@ -45,7 +45,7 @@ class Absent(Exception):  # noqa: N818 - no error: GitHub says that this organis
 
 def offered(error: CallError) -> bool:
     """Whether a list that was refused exists here: GitHub itself says 403, 404 or 422 where it does not."""
-    return not (error.status in (403, 404, 422) and DOCUMENTED in error.codes and not error.resolution.retry)
+    return not (error.status in (403, 404, 422) and ABOUT_THIS in error.codes and not error.resolution.retry)
 
 
 class Lists:

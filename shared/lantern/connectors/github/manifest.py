@@ -110,10 +110,8 @@ MANIFEST: Final = Manifest(
 
 PRIMARY: Final = "primary_rate_limit"
 SECONDARY: Final = "secondary_rate_limit"
-DOCUMENTED: Final = "documented"
-"""The body is one of GitHub's own: it names a page of the documentation."""
 ABOUT_THIS: Final = "about_this"
-"""It names the section about this very call: what proxies and outages do not."""
+"""The body names the section of the documentation about this very call: proxies and outages do not."""
 
 INSTALLATION_GONE: Final = ErrorResolution(
     "config",

@@ -75,7 +75,15 @@ def principal(
         admin=_admin(user),
         org_unit=user.get("orgUnitPath") if isinstance(user.get("orgUnitPath"), str) else None,
         last_login=_login(user.get("lastLoginTime")),
+        aliases=_aliases(user),
     )
+
+
+def _aliases(user: Mapping[str, Any]) -> tuple[str, ...]:
+    """Further addresses of the account, those that follow from domain aliases too."""
+    listed = [user.get("aliases"), user.get("nonEditableAliases")]
+    every = [one for part in listed if isinstance(part, list) for one in part]
+    return tuple(sorted({one.lower() for one in every if isinstance(one, str)}))
 
 
 def _status(user: Mapping[str, Any], *, deleted: bool) -> PrincipalStatus:

@@ -9,12 +9,15 @@ from lantern.connectors.okta.api import OktaApi, segment
 from lantern.connectors.okta.events import ACCOUNT, ASSIGNED, BY_ADMIN, DELETED, GRANTED
 from lantern.connectors.okta.push import SECRET_HEADER
 from lantern.connectors.protocol import Channel, ChannelRequest, Clock
-from lantern.connectors.resolution import CallError
+from lantern.connectors.resolution import CallError, ErrorResolution
 
 _HOOKS: Final = "/api/v1/eventHooks"
 _SURE: Final = tuple(sorted(ACCOUNT | ASSIGNED | {"user.lifecycle.delete.initiated"}))
 _ALL: Final = tuple(sorted({*_SURE, *GRANTED, *BY_ADMIN, *DELETED}))
 """Which events may be hooked differs by organisation and date; the log is followed beside."""
+_NO_HOOKS: Final = ErrorResolution(
+    "system", "forbidden", "Okta does not let Lantern create event hooks: no administrator role covers it."
+)
 
 
 def open_hook(api: OktaApi, request: ChannelRequest, clock: Clock, halt: Halt) -> Channel:
@@ -26,6 +29,9 @@ def open_hook(api: OktaApi, request: ChannelRequest, clock: Clock, halt: Halt) -
     try:
         hook = _create(api, request, _ALL, halt)
     except CallError as error:
+        if error.reason == "forbidden" and not error.resolution.connection_wide:
+            # The scope is there, and no role behind it: the connection works all the same.
+            raise CallError(_NO_HOOKS, status=error.status, codes=error.codes, detail=error.detail) from None
         if error.status != 400:
             raise
         hook = _create(api, request, _SURE, halt)

@@ -159,9 +159,11 @@ _FIELDS: Final = (
     Field("principal.status", _C, "State of the account", get_args(PrincipalStatus)),
     Field("principal.admin", _B, "Whether the account has administrator rights"),
     Field("principal.kind", _C, "Kind of account", get_args(PrincipalKind)),
-    Field("principal.departed", _B, "Whether the person behind the account has left"),
+    Field("principal.departed", _B, "Whether this account is suspended, archived or deleted"),
     Field("person.id", _T, "Lantern's opaque id of the person"),
-    Field("person.departed", _B, "Whether the person has left, by every account known"),
+    Field(
+        "person.departed", _B, "Whether the person has left, by the directory believed most or all accounts"
+    ),
     Field("person.admin", _B, "Whether any account of the person has administrator rights"),
     Field("person.grants", _N, "How many grants the person's accounts hold"),
     Field("person.ai_apps", _N, "How many AI apps the person's accounts use"),

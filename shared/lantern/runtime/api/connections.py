@@ -19,7 +19,7 @@ class ConnectionAnswer(Answer):
     """One organisation at one provider."""
 
     id: str
-    provider: ConsentProvider
+    provider: Provider
     kind: ConnectionKind = Field(description="`consent`, or `import` for what files said.")
     organisation_id: str = Field(description="The provider's immutable id of the organisation.")
     name: str
@@ -41,7 +41,7 @@ class ConnectionList(ListOf[ConnectionAnswer]):
 class ConnectionStart(Strict):
     """Whom to connect, or which connection to repair."""
 
-    provider: Provider
+    provider: ConsentProvider
     connection_id: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_.-]{1,80}$", description="Repair this one; absent adds a connection."
     )

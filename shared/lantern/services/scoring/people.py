@@ -124,7 +124,8 @@ def follow(store: TenantStore, bundle: Bundle) -> Followed:
         if known is None:
             return Followed(None)
         connections = {one.id: one for one in store.connections.list()}
-        held = _bundles(store, known)
+        # A newcomer is this person's before the record says so.
+        held = [bundle, *(one for one in _bundles(store, known) if one.principal.id != bundle.principal.id)]
         current = [account(one.principal) for one in held]
         on = Ground(trust=ground(connections.values(), (), ()).trust)
         fresh = record(known.person_id, current, on)
