@@ -13,8 +13,9 @@ from lantern.connectors.entra.grants import Assignment, Consent, Service
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import Admission, HaltedError
+from lantern.connectors.outage import Outage, unread
 from lantern.connectors.protocol import Unread
-from lantern.connectors.resolution import CallError, ErrorResolution
+from lantern.connectors.resolution import CallError
 from lantern.domain.inventory import Observation, ObservedGrant, Principal
 
 Outcome = Observation | Unread
@@ -22,11 +23,6 @@ Outcome = Observation | Unread
 _CONSENT: Final = "$select=id,clientId,consentType,principalId,resourceId,scope"
 _ASSIGNMENT: Final = "$select=id,appRoleId,createdDateTime,principalId,principalType,resourceId"
 EVERYBODY_PATH: Final = f"/oauth2PermissionGrants?{_CONSENT}&$filter=consentType eq 'AllPrincipals'&$top=999"
-_OUTAGE_AFTER: Final = 25
-_OUTAGE_PAUSE_S: Final = 120.0
-_OUTAGE: Final = ErrorResolution(
-    "transient", "provider_error", "Microsoft does not answer at the moment; Lantern tries again by itself."
-)
 
 
 def consents_path(native_id: str) -> str:
@@ -64,24 +60,6 @@ class _Visit:
 
 
 @dataclass(slots=True)
-class _Outage:
-    """Notices that nobody can be read, so that ten thousand accounts are not tried in vain."""
-
-    in_a_row: int = 0
-
-    def watch(self, outcome: Outcome) -> None:
-        """Raise when Microsoft has failed too often without one success."""
-        failed = isinstance(outcome, Unread) and outcome.reason in (
-            "provider_error",
-            "timeout",
-            "rate_limited",
-        )
-        self.in_a_row = self.in_a_row + 1 if failed else 0
-        if self.in_a_row >= _OUTAGE_AFTER:
-            raise CallError(_OUTAGE, detail="reads fail in a row", retry_after_s=_OUTAGE_PAUSE_S)
-
-
-@dataclass(slots=True)
 class Reader:
     """Reads bundles of one tenant.
 
@@ -104,7 +82,7 @@ class Reader:
             CallError: what would fail for all of them: consent revoked, permission missing, outage.
         """
         roster = self.roster(halt)
-        outage = _Outage()
+        outage = Outage("Microsoft")
         for outcome in self._all(principals, roster, halt):
             if outcome is None:
                 return
@@ -178,7 +156,7 @@ class Reader:
         except HaltedError:
             return [None]
         except CallError as error:
-            return [_unread(visit.account, error) for visit in chunk]
+            return [unread(visit.account, error) for visit in chunk]
         return [self._one(visit, parts, roster, halt) for visit in chunk]
 
     def _one(self, visit: _Visit, parts: Mapping[str, Part], roster: Roster, halt: Halt) -> Outcome | None:
@@ -196,7 +174,7 @@ class Reader:
         except CallError as error:
             if error.reason == "not_found":
                 return self._vanished(visit.account, roster, halt)
-            return _unread(account, error)
+            return unread(account, error)
 
     def _bundle(self, account: Principal, parts: Mapping[str, Part], halt: Halt) -> Observation:
         paths = consents_path(account.native_id), assigned_path(account.native_id)
@@ -224,7 +202,7 @@ class Reader:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
 
     def _deleted(self, account: Principal, roster: Roster, halt: Halt) -> Outcome | None:
         """An account that was listed as deleted, unless it was restored meanwhile."""
@@ -234,7 +212,7 @@ class Reader:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
         return self._one(_Visit(account, stale=True), {}, roster, halt)
 
     # -- the tenant as a whole ----------------------------------------------------------------------
@@ -248,7 +226,7 @@ class Reader:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
 
     def _everybody(self, halt: Halt) -> tuple[ObservedGrant, ...]:
         held = [one for one in self.consents(EVERYBODY_PATH, halt) if one.principal is None]
@@ -293,9 +271,3 @@ def _roles(rows: Sequence[Item]) -> list[Assignment]:
 
 def _gone(account: Principal) -> Observation:
     return Observation(replace(account, status="deleted"), None, gone=True)
-
-
-def _unread(account: Principal, error: CallError) -> Unread:
-    if error.resolution.connection_wide:
-        raise error
-    return Unread(account, "provider_error" if error.reason == "not_found" else error.reason)
