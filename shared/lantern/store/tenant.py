@@ -22,6 +22,7 @@ from lantern.store.connections import (
     SecretRepository,
     TenantRepository,
 )
+from lantern.store.deliveries import DeliveryRepository
 from lantern.store.documents import Documents
 from lantern.store.findings import FindingRepository
 from lantern.store.footprints import FootprintRepository
@@ -84,6 +85,7 @@ class TenantStore:
         self.reach = ReachRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
+        self.deliveries = DeliveryRepository(documents)
         self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)
