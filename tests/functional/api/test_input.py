@@ -23,7 +23,10 @@ BODIES = {
     "requestJob": {"kind": "revoke_grants", "grant_ids": ["gr_0000000000000000.0000000000000"]},
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
-    "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "snoozeFinding": {"until": "2026-04-01T00:00:00Z"},
+    "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "reopenFinding": {"reason": "x"},
+    "judgeFinding": {"verdict": "benign"},
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
@@ -169,7 +172,7 @@ def test_a_bad_filter_is_named(api: Client, name: str, value: str) -> None:
 
 @pytest.mark.parametrize("until", ["tomorrow", "2026-04-01", "2026-04-01T00:00:00", 1775000000, None])
 def test_a_bad_date_is_named(planted: Planted, api: Client, until: Any) -> None:
-    path = f"/v1/findings/{planted.finding_id}/suppress"
+    path = f"/v1/findings/{planted.finding_id}/exception"
     answer = api("POST", path, {"reason": "r", "until": until}, headers={"If-Match": "*"})
     assert _named(answer) == {"/until"}
 
