@@ -145,6 +145,6 @@ def _decide(
     events = [AuditEvent(by, f"finding.{item.kind}", found.id, {"rule": found.rule_id}) for item in said]
     # The store counts revisions itself: it wants the one that was read.
     write = store.findings.op(replace(changed, rev=found.rev))
-    told = Work(store.tenant_id, "outreach.findings", cause=by)
+    told = Work(store.tenant_id, "outreach.findings", body={"finding_ids": found.id}, cause=by)
     store.transact(now).put(write).audit(*events).outbox(told).commit()
     return replace(changed, rev=found.rev + 1)
