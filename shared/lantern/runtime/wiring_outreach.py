@@ -2,13 +2,11 @@
 
 import random
 from functools import cache
-from typing import Any
 
 from lantern.channels.protocol import Channel
 from lantern.connectors.protocol import Deadline
 from lantern.domain.messages import ChannelKind
 from lantern.domain.work import Work
-from lantern.runtime import settings as environment
 from lantern.runtime import wiring, wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.services import vault
@@ -24,7 +22,7 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         if sealed is None:
             return None
         key_id = wiring_platform.settings().secrets_key_id
-        return vault.open_(_kms(tenant_id), key_id, tenant_id, secret_id, sealed)
+        return vault.open_(wiring.kms(tenant_id), key_id, tenant_id, secret_id, sealed)
 
     return Outreach(
         store=store,
@@ -65,21 +63,6 @@ def _send(work: Work, delay_s: float) -> None:
     wiring_platform.work_queue().send(work, int(delay_s))
 
 
-@cache
-def _kms(tenant_id: str) -> Any:
-    session = wiring.tenant_session(tenant_id)
-    if session.aws is None:
-        raise environment.SettingsError("secrets are unsealed on the tenant's own role only")
-    chosen = wiring_platform.settings()
-    return session.aws.create_client(
-        "kms",
-        region_name=chosen.region,
-        endpoint_url=chosen.endpoint_url,
-        config=wiring_platform.CLIENT_CONFIG,
-    )
-
-
 def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
-    for made in (channel, _kms):
-        made.cache_clear()
+    channel.cache_clear()

@@ -27,11 +27,16 @@ BODIES = {
     "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
     "reopenFinding": {"reason": "x"},
     "judgeFinding": {"verdict": "benign"},
+    "setAlertSettings": {"time_zone": "Europe/Berlin"},
+    "addAlertChannel": {"kind": "teams", "name": "n", "url": "https://prod.example.com/w"},
+    "setAlertChannel": {"kind": "teams", "name": "n"},
+    "addWebhookEndpoint": {"url": "https://hooks.example.com/x"},
+    "setWebhookEndpoint": {"description": "d"},
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
-NUMBERS = {"score"}
+NUMBERS = {"score", "daily_cap"}
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 
 
