@@ -82,6 +82,7 @@ class AlertChannel:
         digest_day: day of a weekly digest, Monday is 0.
         daily_cap: messages a local day, critical ones apart: those always go out.
         unsubscribed: e-mail addresses among `to` that no longer want any.
+        links: the token of each e-mail address by which its reader unsubscribes.
     """
 
     id: str
@@ -98,6 +99,7 @@ class AlertChannel:
     enabled: bool = True
     created_at: datetime | None = None
     unsubscribed: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
     rev: int = 0
 
     def addresses(self) -> tuple[Address, ...]:

@@ -24,6 +24,7 @@ WorkKind = Literal[
     "outreach.findings",
     "outreach.due",
     "outreach.deliver",
+    "outreach.unsubscribe",
 ]
 
 ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
@@ -44,6 +45,7 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "outreach.findings": ("hints", "outreach"),
     "outreach.due": ("hints", "outreach"),
     "outreach.deliver": ("hints", "outreach"),
+    "outreach.unsubscribe": ("hints", "outreach"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""
 

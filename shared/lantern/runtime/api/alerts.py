@@ -121,6 +121,7 @@ def use_of(call: Call[Any, Any]) -> setting.Setting:
         now=tools.now(),
         random=tools.random,
         seal=lambda secret_id, text: tools.seal(tenant_id, secret_id, text),
+        platform=tools.platform,
     )
 
 
@@ -233,7 +234,8 @@ def change_channel(call: Call[Any, ChannelBody]) -> Reply:
         _asked(call.body),
         id=before.id,
         created_at=before.created_at,
-        unsubscribed=before.unsubscribed,
+        unsubscribed=tuple(to for to in before.unsubscribed if to in call.body.to),
+        links=before.links,
         rev=before.rev,
     )
     return _reply(setting.change_channel(use_of(call), wanted, call.body.url))

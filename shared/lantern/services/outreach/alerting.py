@@ -16,11 +16,12 @@ from lantern.domain.alerts import AlertChannel, AlertSettings
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.findings import QUIET, Finding, FindingStatus
-from lantern.domain.messages import Delivery, delivery
-from lantern.domain.noise import Concern, Notice, decide, told
+from lantern.domain.messages import Delivery, Message, delivery
+from lantern.domain.noise import Concern, decide, told
 from lantern.services.outreach import announcing
 from lantern.services.outreach.composing import Composer
 from lantern.services.outreach.task import Outreach
+from lantern.services.unsubscribing import SOURCE, link_id
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def _tell(
         made = [
             one
             for number, notice in enumerate(notices, start)
-            for one in _deliveries(channel, notice, composer, now, number)
+            for one in _deliveries(task, channel, composer.compose(channel, notice), number)
         ]
         unit = store.transact(now).put(store.alerts.ledger_op(ledger))
         unit.put(*(store.deliveries.op(one) for one in made))
@@ -132,14 +133,36 @@ def _tell(
     return written, decision.wake
 
 
-def _deliveries(
-    channel: AlertChannel, notice: Notice, composer: Composer, now: datetime, number: int
-) -> list[Delivery]:
-    message = composer.compose(channel, notice)
+def _deliveries(task: Outreach, channel: AlertChannel, message: Message, number: int) -> list[Delivery]:
+    now = task.clock.now()
     return [
-        delivery(address, message, now, target_id=channel.id, subject_id=channel.id, number=number)
+        replace(
+            delivery(address, message, now, target_id=channel.id, subject_id=channel.id, number=number),
+            unsubscribe=_unsubscribe(task.site, channel.links.get(address.to)),
+        )
         for address in channel.addresses()
     ]
+
+
+def _unsubscribe(site: str, token: str | None) -> str:
+    return f"{site}/webhooks/{SOURCE}/{token}" if site and token else ""
+
+
+def unsubscribe(task: Outreach, channel_id: str, link: str) -> None:
+    """A reader of an e-mail wants no more of a channel. Doing it twice does it once.
+
+    Raises:
+        RevisionConflictError: the channel is being changed; the message is delivered again.
+    """
+    channel = task.store.alerts.channel(channel_id)
+    if channel is None:
+        return
+    address = next((to for to, token in channel.links.items() if link_id(token) == link), None)
+    if address is None or address in channel.unsubscribed:
+        return
+    changed = replace(channel, unsubscribed=(*channel.unsubscribed, address))
+    event = AuditEvent("link", "channel.unsubscribed", channel_id)
+    task.store.transact(task.clock.now()).put(task.store.alerts.channel_op(changed)).audit(event).commit()
 
 
 def _concern(found: Finding) -> Concern:

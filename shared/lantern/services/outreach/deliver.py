@@ -177,8 +177,8 @@ def _email(task: Outreach, held: Delivery) -> Outgoing | None:
         held.address.to,
         task.clock.now(),
         subject=rendering.subject(held.message),
-        text=rendering.email_text(held.message),
-        html=rendering.email_html(held.message),
+        text=rendering.email_text(held.message, held.unsubscribe),
+        html=rendering.email_html(held.message, held.unsubscribe),
         unsubscribe=held.unsubscribe,
     )
 

@@ -17,6 +17,9 @@ def handle(task: Outreach, work: Work) -> None:
     verbs: Mapping[WorkKind, Callable[[], object]] = {
         "outreach.findings": lambda: _changed(task, work),
         "outreach.due": lambda: sweep(task),
+        "outreach.unsubscribe": lambda: alerting.unsubscribe(
+            task, work.body["channel_id"], work.body["link"]
+        ),
         "outreach.deliver": lambda: deliver.deliver(task, work.body["target_id"], work.body["delivery_id"]),
     }
     verbs[work.kind]()

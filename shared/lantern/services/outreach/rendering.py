@@ -73,14 +73,19 @@ def _environment() -> jinja2.Environment:
     return made
 
 
-def _rendered(template: str, message: Message) -> str:
+def _rendered(template: str, message: Message, unsubscribe: str = "") -> str:
     for button in message.buttons:
         if button.url and urlsplit(button.url).scheme not in {"https", "http"}:
             raise ValueError("a button leads to an address that is no web page")
     return (
         _environment()
         .get_template(template)
-        .render(message=message, texts=texts(message.language), colour=_COLOURS.get(message.severity, ""))
+        .render(
+            message=message,
+            unsubscribe=unsubscribe,
+            texts=texts(message.language),
+            colour=_COLOURS.get(message.severity, ""),
+        )
     )
 
 
@@ -99,14 +104,14 @@ def teams(message: Message) -> str:
     return _compact(_rendered("teams.json", message))
 
 
-def email_text(message: Message) -> str:
-    """An e-mail's plain part."""
-    return _rendered("email.txt", message)
+def email_text(message: Message, unsubscribe: str = "") -> str:
+    """An e-mail's plain part; `unsubscribe` is the address that ends such e-mails."""
+    return _rendered("email.txt", message, unsubscribe)
 
 
-def email_html(message: Message) -> str:
+def email_html(message: Message, unsubscribe: str = "") -> str:
     """An e-mail's HTML part: self-contained, no pictures, nothing that reports back."""
-    return _rendered("email.html", message)
+    return _rendered("email.html", message, unsubscribe)
 
 
 def _compact(text: str) -> str:

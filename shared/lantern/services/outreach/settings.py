@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lantern.channels.vetting import target
@@ -29,13 +29,16 @@ from lantern.domain.webhooks import (
 )
 from lantern.domain.work import Work
 from lantern.services.outreach.announcing import trial_event
+from lantern.services.unsubscribing import link
 from lantern.store.documents import Put
+from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
 
 Seal = Callable[[str, str], bytes]
 """Secret id and text to ciphertext, for one tenant."""
 
 CHAT: Final = "chat:write"
+_LINK_LASTS: Final = timedelta(days=1_830)
 _SLACK_ID: Final = re.compile(r"[CDGUW][A-Z0-9]{5,20}")
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,63})")
 
@@ -49,6 +52,7 @@ class Setting:
     now: datetime
     random: RandomBytes
     seal: Seal
+    platform: PlatformStore | None = None
 
 
 def save_settings(use: Setting, settings: AlertSettings) -> AlertSettings:
@@ -92,12 +96,25 @@ def change_channel(use: Setting, channel: AlertChannel, url: str | None) -> Aler
 
 def _save_channel(use: Setting, channel: AlertChannel, url: str | None, verb: str) -> AlertChannel:
     _check(use.store, channel, url)
+    if channel.kind == "email":
+        channel = _linked(use, channel)
     event = AuditEvent(use.by, verb, channel.id, {"kind": channel.kind})
     unit = use.store.transact(use.now).put(use.store.alerts.channel_op(channel)).audit(event)
     if url is not None:
         unit.put(_sealed(use, channel.id, url))
     unit.outbox(_look(use)).commit()
     return replace(channel, rev=channel.rev + 1)
+
+
+def _linked(use: Setting, channel: AlertChannel) -> AlertChannel:
+    """The channel with a link for each of its addresses by which that unsubscribes."""
+    links = {to: channel.links.get(to) or use.random(20).hex() for to in channel.to}
+    if use.platform is not None:
+        for to in channel.to:
+            if to not in channel.links:
+                lasting = use.now + _LINK_LASTS
+                use.platform.put_channel(link(links[to], use.store.tenant_id, channel.id, lasting))
+    return replace(channel, links=links)
 
 
 def _check(store: TenantStore, channel: AlertChannel, url: str | None) -> None:
