@@ -23,6 +23,7 @@ from lantern.domain.facts import (
     principal_facts,
 )
 from lantern.domain.findings import Finding, Group, finding_id
+from lantern.domain.granting import Way, way_of
 from lantern.domain.inventory import Bundle
 from lantern.domain.people import PersonRecord
 from lantern.domain.privilege import ApiUse, untouched
@@ -285,9 +286,7 @@ def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]
         tally.weeks = tuple(use.weeks.get(week, 0) for week in weeks)
         given = tuple(tally.given[week] for week in weeks)
         before = bool(weeks) and any(week < weeks[0] for week in tally.given)
-        tally.anomalies = app_anomalies(
-            connection.id, weeks, tally.weeks, use.first, given, given_before=before
-        )
+        tally.anomalies = app_anomalies(connection.id, weeks, use, given, given_before=before)
         tally.sent = sum(use.sent.values()) if use.sent else None
         tally.received = sum(use.received.values()) if use.received else None
         tally.untouched = untouched(
@@ -367,7 +366,7 @@ def _sweep(
     task: Scoring,
     part: Slice,
     rows: Mapping[str, AppSummary],
-    scope_views: Mapping[str, ScopeSetView],
+    scope_views: Mapping[tuple[str, Way], ScopeSetView],
     existing: Iterable[Finding],
 ) -> Sweep:
     now = task.clock.now()
@@ -392,16 +391,17 @@ def _covered(part: Slice, readable: frozenset[str], grant_id: str) -> bool:
     return pair is not None and pair[0] in readable and (part.apps is None or pair[1] in part.apps)
 
 
-def _views(task: Scoring, part: Slice) -> dict[str, ScopeSetView]:
-    wanted = {
-        key
+def _views(task: Scoring, part: Slice) -> dict[tuple[str, Way], ScopeSetView]:
+    held = {
+        (key, way_of(bundle.principal.kind, grant.source))
         for bundle in part.bundles
         for grant in bundle.grants or ()
         if part.apps is None or grant.app_id in part.apps
         for key in (grant.scope_set, grant.prior_scope_set)
         if key
     }
-    return views(task.knowledge, part.connection.provider, task.store.apps.scope_sets(wanted))
+    scope_sets = task.store.apps.scope_sets({key for key, _ in held})
+    return views(task.knowledge, part.connection.provider, held, scope_sets)
 
 
 def _candidates(knowledge: Knowledge, apps: Iterable[str], persons: Iterable[str]) -> list[str]:
