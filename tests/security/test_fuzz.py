@@ -132,7 +132,14 @@ GOOD: dict[str, Any] = {
     "JobRequest": {"kind": "revoke_grants", "app_id": "app_0000000000000"},
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
-    "Suppression": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "Snooze": {"until": "2026-04-01T00:00:00Z"},
+    "ExceptionBody": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "Reopening": {"reason": "x"},
+    "Feedback": {"verdict": "benign"},
+    "SettingsBody": {"time_zone": "Europe/Berlin"},
+    "ChannelBody": {"kind": "teams", "name": "n", "url": "https://prod.example.com/w"},
+    "EndpointBody": {"url": "https://hooks.example.com/x"},
+    "EndpointChange": {"description": "d"},
     "KeyBody": {"name": "n", "scopes": ["read"]},
     "NewEntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "EntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
@@ -353,9 +360,9 @@ def test_a_number_is_no_date(fuzzed: tuple[World, Planted, Planted], number: str
     api = Client(world, own.tenant_id)
     asked = Sent("listApps", "GET", "/v1/apps", {"first_seen_from": number}, broken="first_seen_from")
     _judge(asked, _ask(api, asked))
-    path = f"/v1/findings/{own.finding_id}/suppress"
+    path = f"/v1/findings/{own.finding_id}/exception"
     body = {"reason": "r", "until": number}
-    told = Sent("suppressFinding", "POST", path, headers={"If-Match": "*"}, body=body, broken="/until")
+    told = Sent("exceptFinding", "POST", path, headers={"If-Match": "*"}, body=body, broken="/until")
     _judge(told, _ask(api, told))
 
 

@@ -68,7 +68,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A believed message and what to answer; the body is sent as plain text or JSON, never as HTML.
+    """A believed message and what to answer.
+
+    The body is sent as plain text or JSON; as HTML only where it is a page of our own.
 
     `headers` are further ones that the provider's own protocol knows.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 Queue = Literal["hints", "runs"]
-Worker = Literal["discovery", "scoring", "remediation"]
+Worker = Literal["discovery", "scoring", "remediation", "outreach"]
 WorkKind = Literal[
     "connection.full",
     "connection.changes",
@@ -21,6 +21,10 @@ WorkKind = Literal[
     "score.catalog",
     "people.join",
     "job.run",
+    "outreach.findings",
+    "outreach.due",
+    "outreach.deliver",
+    "outreach.unsubscribe",
 ]
 
 ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
@@ -38,6 +42,10 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "score.catalog": ("runs", "scoring"),
     "people.join": ("runs", "scoring"),
     "job.run": ("runs", "remediation"),
+    "outreach.findings": ("hints", "outreach"),
+    "outreach.due": ("hints", "outreach"),
+    "outreach.deliver": ("hints", "outreach"),
+    "outreach.unsubscribe": ("hints", "outreach"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""
 

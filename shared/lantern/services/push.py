@@ -31,6 +31,7 @@ from lantern.connectors.pushing import (
 from lantern.domain.errors import LanternError
 from lantern.domain.inventory import ConsentProvider
 from lantern.domain.work import Work
+from lantern.services import unsubscribing
 from lantern.services.web import WebRequest
 from lantern.store.platform import ChannelRoute, PlatformStore
 
@@ -73,6 +74,8 @@ def receive(receiver: Receiver, request: WebRequest, method: str = "POST") -> Re
     source, channel_id = request.parameters.get("source", ""), request.parameters.get("id", "")
     if len(request.body) > BODY_LIMIT:
         return Receipt(status=413)
+    if source == unsubscribing.SOURCE:
+        return unsubscribing.receive(receiver.platform, receiver.send, receiver.now(), channel_id, method)
     read = _module(source)
     if read is None:
         return Receipt(status=404)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
+from lantern.store.alerts import AlertRepository
 from lantern.store.app_use import AppUseRepository
 from lantern.store.apps import AppRepository
 from lantern.store.assets import AssetRepository
@@ -22,6 +23,7 @@ from lantern.store.connections import (
     SecretRepository,
     TenantRepository,
 )
+from lantern.store.deliveries import DeliveryRepository
 from lantern.store.documents import Documents
 from lantern.store.findings import FindingRepository
 from lantern.store.footprints import FootprintRepository
@@ -84,6 +86,8 @@ class TenantStore:
         self.reach = ReachRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
+        self.alerts = AlertRepository(documents)
+        self.deliveries = DeliveryRepository(documents)
         self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)

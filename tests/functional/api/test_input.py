@@ -24,12 +24,20 @@ BODIES = {
     "requestJob": {"kind": "revoke_grants", "grant_ids": ["gr_0000000000000000.0000000000000"]},
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
-    "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "snoozeFinding": {"until": "2026-04-01T00:00:00Z"},
+    "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "reopenFinding": {"reason": "x"},
+    "judgeFinding": {"verdict": "benign"},
+    "setAlertSettings": {"time_zone": "Europe/Berlin"},
+    "addAlertChannel": {"kind": "teams", "name": "n", "url": "https://prod.example.com/w"},
+    "setAlertChannel": {"kind": "teams", "name": "n"},
+    "addWebhookEndpoint": {"url": "https://hooks.example.com/x"},
+    "setWebhookEndpoint": {"description": "d"},
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
-NUMBERS = {"score", "size"}
+NUMBERS = {"score", "size", "daily_cap"}
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 
 
@@ -170,7 +178,7 @@ def test_a_bad_filter_is_named(api: Client, name: str, value: str) -> None:
 
 @pytest.mark.parametrize("until", ["tomorrow", "2026-04-01", "2026-04-01T00:00:00", 1775000000, None])
 def test_a_bad_date_is_named(planted: Planted, api: Client, until: Any) -> None:
-    path = f"/v1/findings/{planted.finding_id}/suppress"
+    path = f"/v1/findings/{planted.finding_id}/exception"
     answer = api("POST", path, {"reason": "r", "until": until}, headers={"If-Match": "*"})
     assert _named(answer) == {"/until"}
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lantern.runtime.api import (
     activity,
+    alerts,
     app_risk,
     apps,
     assets,
@@ -28,6 +29,7 @@ from lantern.runtime.api import (
     tenant,
     vendor_reach,
     vendors,
+    webhooks,
 )
 from lantern.runtime.api.gateway import Event, Response
 from lantern.runtime.api.gateway import handle as handle_event
@@ -56,6 +58,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *jobs.ROUTES,
     *audit.ROUTES,
     *keys.ROUTES,
+    *alerts.ROUTES,
+    *webhooks.ROUTES,
 )
 
 

@@ -71,6 +71,7 @@ def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None
         _renew(task, platform, address)
     if _may(task, "activity") and use.use_is_due(task):
         task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
+    wake_outreach(task)
     resend_overdue(task)
 
 
@@ -110,6 +111,15 @@ def follow_operators(task: Discovery, platform: PlatformStore) -> bool:
         return False
     body = {"operators": str(version)}
     task.send(Work(task.store.tenant_id, "score.catalog", body=body, cause="operators"), 0)
+    return True
+
+
+def wake_outreach(task: Discovery) -> bool:
+    """Have outreach look where something is due: a digest, the end of a snooze, another attempt."""
+    due = task.store.alerts.state().due_at
+    if due is not None and due > task.clock.now():
+        return False
+    task.send(Work(task.store.tenant_id, "outreach.due", cause="sweep"), 0)
     return True
 
 
