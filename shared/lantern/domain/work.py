@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 Queue = Literal["hints", "runs"]
-Worker = Literal["discovery", "scoring", "remediation", "outreach"]
+Worker = Literal["discovery", "scoring", "remediation"]
 WorkKind = Literal[
     "connection.full",
     "connection.changes",
@@ -43,7 +43,7 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "job.run": ("runs", "remediation"),
     "people.due": ("hints", "scoring"),
     "nudge.follow": ("hints", "scoring"),
-    "nudge.send": ("hints", "outreach"),
+    "nudge.send": ("hints", "scoring"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""
 

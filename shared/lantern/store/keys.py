@@ -317,6 +317,10 @@ class Keys:
         """What one person was allowed to keep."""
         return Key(self.exceptions(), part(exception_id))
 
+    def person_link(self, link_id: str) -> Key:
+        """An address of a person's own page."""
+        return Key(self._pk("PLINK"), part(link_id))
+
     def guidance(self) -> Key:
         """How the tenant guides its people."""
         return Key(self._pk("GUIDANCE"), "POLICY")

@@ -7,12 +7,14 @@ from typing import Final
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.guidance import GuidancePolicy
 from lantern.domain.nudges import Ledger, Nudge
+from lantern.domain.person_links import PersonLink
 from lantern.store.documents import Documents, Page, Put
 from lantern.store.keys import Key, ttl
-from lantern.store.records import Versioned
+from lantern.store.records import Records, Versioned
 
 NUDGE_DAYS: Final = 400
 LEDGER_DAYS: Final = 400
+LINK_DAYS: Final = 30
 PAGE: Final = 100
 
 
@@ -93,6 +95,27 @@ class ExceptionRepository:
     def all(self) -> Iterator[AccessException]:
         """All exceptions, page by page as consumed."""
         return self._records.all(self._keys.exceptions())
+
+
+class PersonLinkRepository:
+    """Addresses of people's own pages, under the hash of their secret."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._records = Records(documents, "person_link", PersonLink)
+        self._keys = documents.keys
+
+    def put(self, link: PersonLink) -> None:
+        """Store a new address.
+
+        Raises:
+            RevisionConflictError: its id is taken.
+        """
+        doc = self._records.doc(self._keys.person_link(link.id), link, ttl=ttl(link.expires_at, LINK_DAYS))
+        self._records.documents.put(doc, 0)
+
+    def get(self, link_id: str) -> PersonLink | None:
+        """An address, even if it has ended: its page says so."""
+        return self._records.get(self._keys.person_link(link_id))
 
 
 class GuidanceRepository:

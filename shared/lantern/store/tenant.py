@@ -31,7 +31,12 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
-from lantern.store.nudges import ExceptionRepository, GuidanceRepository, NudgeRepository
+from lantern.store.nudges import (
+    ExceptionRepository,
+    GuidanceRepository,
+    NudgeRepository,
+    PersonLinkRepository,
+)
 from lantern.store.people import PeopleRepository
 from lantern.store.reach import ReachRepository
 from lantern.store.risk import RiskRepository
@@ -86,6 +91,7 @@ class TenantStore:
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
         self.nudges = NudgeRepository(documents)
+        self.person_links = PersonLinkRepository(documents)
         self.exceptions = ExceptionRepository(documents)
         self.guidance = GuidanceRepository(documents)
         self.imports = ImportRepository(documents)
