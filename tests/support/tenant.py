@@ -16,12 +16,15 @@ from lantern.services.discovery import handle as discovery
 from lantern.services.discovery.context import Discovery
 from lantern.services.imports.drops import DropBox
 from lantern.services.imports.run import Imports, read_import
+from lantern.services.outreach.handle import handle as reach_out
+from lantern.services.outreach.task import Outreach
 from lantern.services.remediation.run import Remediation, run_job
 from lantern.services.scoring import catalogs, score
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
+from tests.support.channels import Channels
 from tests.support.clock import FakeClock
 from tests.support.provider import ORGANISATION, MemoryProvider
 
@@ -45,6 +48,7 @@ class Bench:
     drops: DropBox | None = None
     wrap: Callable[[Connector], Any] = lambda connector: connector
     others: dict[str, MemoryProvider] = field(default_factory=dict)
+    channels: Channels = field(default_factory=Channels)
 
     @property
     def connection(self) -> Connection:
@@ -135,6 +139,21 @@ class Bench:
                     Remediation(self.store, self.connector, self.clock, self.deadline(), self.send, message),
                     work,
                 )
+            case "outreach":
+                reach_out(self.outreach(), work)
+
+    def outreach(self) -> Outreach:
+        """What the outreach function works with; its ways out keep what they are given."""
+        return Outreach(
+            store=self.store,
+            clock=self.clock,
+            deadline=self.deadline(),
+            send=self.send,
+            channel=lambda kind: getattr(self.channels, kind),
+            unseal=self.channels.secrets.get,
+            luck=lambda: 0.0,
+            site="https://lantern.example",
+        )
 
     def full(self, connection_id: str | None = None) -> None:
         """A full run of a connection with everything that follows."""

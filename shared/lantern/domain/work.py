@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 Queue = Literal["hints", "runs"]
-Worker = Literal["discovery", "scoring", "remediation"]
+Worker = Literal["discovery", "scoring", "remediation", "outreach"]
 WorkKind = Literal[
     "connection.full",
     "connection.changes",
@@ -24,6 +24,9 @@ WorkKind = Literal[
     "people.due",
     "nudge.follow",
     "nudge.send",
+    "outreach.findings",
+    "outreach.due",
+    "outreach.deliver",
 ]
 
 ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
@@ -44,6 +47,9 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "people.due": ("hints", "scoring"),
     "nudge.follow": ("hints", "scoring"),
     "nudge.send": ("hints", "scoring"),
+    "outreach.findings": ("hints", "outreach"),
+    "outreach.due": ("hints", "outreach"),
+    "outreach.deliver": ("hints", "outreach"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""
 

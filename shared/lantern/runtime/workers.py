@@ -215,3 +215,11 @@ def remediate(work: Work, context: Context) -> None:
     providers = Providers(work.tenant_id)
     task = Remediation(store, providers.connect, CLOCK, deadline(context, work.queue), send, work.delivery)
     run_job(task, work)
+
+
+def reach_out(work: Work, context: Context) -> None:
+    """What the outreach function does."""
+    from lantern.runtime import wiring_outreach
+    from lantern.services.outreach.handle import handle
+
+    handle(wiring_outreach.outreach(work.tenant_id, deadline(context, work.queue)), work)

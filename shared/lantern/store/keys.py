@@ -280,6 +280,19 @@ class Keys:
         """What became of one target of a job."""
         return Key(self.actions(job_id), part(target_id))
 
+    # --- outreach -------------------------------------------------------------------------------
+    def deliveries(self, target_id: str) -> str:
+        """Partition of what is sent to a target."""
+        return self._pk("DELIVERY", part(target_id))
+
+    def delivery(self, target_id: str, delivery_id: str) -> Key:
+        """A delivery."""
+        return Key(self.deliveries(target_id), part(delivery_id))
+
+    def due_deliveries(self) -> str:
+        """Index partition of the deliveries that something is still to be done for."""
+        return self._pk("DELIVERIES", "due")
+
     def imports(self) -> str:
         """Partition of all imports."""
         return self._pk("IMPORT")

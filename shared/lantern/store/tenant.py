@@ -22,6 +22,7 @@ from lantern.store.connections import (
     SecretRepository,
     TenantRepository,
 )
+from lantern.store.deliveries import DeliveryRepository
 from lantern.store.documents import Documents
 from lantern.store.findings import FindingRepository
 from lantern.store.footprints import FootprintRepository
@@ -94,6 +95,7 @@ class TenantStore:
         self.person_links = PersonLinkRepository(documents)
         self.exceptions = ExceptionRepository(documents)
         self.guidance = GuidanceRepository(documents)
+        self.deliveries = DeliveryRepository(documents)
         self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)
