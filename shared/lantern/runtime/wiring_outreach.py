@@ -1,6 +1,7 @@
 """What outreach works with: the tenant's store, its secrets, and the ways out; one per process."""
 
 import random
+import secrets
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from lantern.runtime import wiring, wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.services import vault
 from lantern.services.outreach.task import Outreach
+from lantern.services.people.links import filled
 
 
 def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
@@ -26,6 +28,10 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         key_id = wiring_platform.settings().secrets_key_id
         return vault.open_(_kms(tenant_id), key_id, tenant_id, secret_id, sealed)
 
+    def link(url: str) -> str:
+        site = wiring_platform.settings().public_base_url
+        return filled(store, site, url, now=CLOCK.now(), random=secrets.token_bytes)
+
     return Outreach(
         store=store,
         clock=CLOCK,
@@ -34,6 +40,7 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         channel=channel,
         unseal=unseal,
         luck=random.SystemRandom().random,
+        link=link,
         site=wiring_platform.settings().public_base_url,
     )
 

@@ -32,15 +32,15 @@ class NudgeRepository:
 
     def op(self, nudge: Nudge) -> Put:
         """The write of a question on its revision, for a transaction."""
-        state = "open" if nudge.open else "closed"
-        at = nudge.next_at if nudge.open else nudge.closed_at or nudge.created_at
+        state = "open" if nudge.waiting else "closed"
+        at = nudge.next_at if nudge.waiting else nudge.closed_at or nudge.created_at
         index = Key(self._keys.nudges_in(state), worklist_key(at, nudge.id))
         return self._nudges.op(
             self._keys.nudge(nudge.id), nudge, index=index, ttl=ttl(nudge.created_at, NUDGE_DAYS)
         )
 
     def due(self, now: datetime) -> Iterator[Nudge]:
-        """Open questions for which something is to be done by `now`, longest overdue first, page by page.
+        """Questions for which something is to be done by `now`, longest overdue first, page by page.
 
         They come from the index, which may be behind: read one again before acting on it.
         """

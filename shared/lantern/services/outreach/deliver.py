@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from lantern.channels.protocol import Sent
 from lantern.domain import deliveries
-from lantern.domain.errors import ConnectorError, RevisionConflictError
+from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflictError
 from lantern.domain.messages import Attempt, Delivery, Outgoing
 from lantern.domain.work import Work
 from lantern.services.outreach import rendering
@@ -71,13 +72,23 @@ def attempt(task: Outreach, found: Delivery) -> Delivery | None:
 def carry(task: Outreach, held: Delivery) -> Sent:
     """Put the message into its channel's form and have it carried."""
     try:
-        outgoing = _FORMS[held.address.kind](task, held)
+        outgoing = _FORMS[held.address.kind](task, _linked(task, held))
+    except NotFoundError:
+        return Sent("refused", detail="nothing_to_ask")
     except ConnectorError as error:
         # The key service: nothing is known of the receiver, so this is no failure of theirs.
         return Sent("retry", detail=error.detail)
     if outgoing is None:
         return Sent("refused", detail="no_address")
     return task.channel(held.address.kind).send(outgoing)
+
+
+def _linked(task: Outreach, held: Delivery) -> Delivery:
+    """The message with addresses where markers stood: what opens a page is in no stored message."""
+    if held.message is None or not any(one.url for one in held.message.buttons):
+        return held
+    buttons = tuple(replace(one, url=task.link(one.url)) if one.url else one for one in held.message.buttons)
+    return replace(held, message=replace(held.message, buttons=buttons))
 
 
 def _slack(task: Outreach, held: Delivery) -> Outgoing | None:

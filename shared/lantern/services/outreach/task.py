@@ -22,6 +22,7 @@ class Outreach:
         channel: the way out of a kind.
         unseal: opens the secret of a connection, channel or endpoint by its id; None where there is none.
         luck: a number in [0, 1).
+        link: makes the address that a marker in a button stands for (`domain.person_links`).
         site: public base address, for links; may be empty.
     """
 
@@ -32,4 +33,5 @@ class Outreach:
     channel: Callable[[ChannelKind], Channel]
     unseal: Callable[[str], str | None]
     luck: Callable[[], float]
+    link: Callable[[str], str] = lambda url: url
     site: str = ""

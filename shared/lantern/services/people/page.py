@@ -25,6 +25,7 @@ from lantern.services import pages
 from lantern.services.links import Site
 from lantern.services.pages import Page
 from lantern.services.people import wording
+from lantern.services.people.days import day
 from lantern.services.people.explain import Classes, Explained, explain
 from lantern.services.people.nudges import answer_nudge
 from lantern.services.web import WebRequest
@@ -259,8 +260,3 @@ def _thanks(store: TenantStore, nudge: Nudge, before: str = "") -> Page:
     said = wording.NEXT[answer].format(until=day(kept.until) if kept else "later")
     lines = tuple(line for line in (before, f"Your answer: {wording.LABELS[answer]}.", said) if line)
     return pages.shown("answered.html", 200, title="Thank you", lines=lines, tone="ok", again=None)
-
-
-def day(at: datetime) -> str:
-    """A day as people write it, without a locale: 3 March 2026."""
-    return f"{at.day} {at:%B %Y}"

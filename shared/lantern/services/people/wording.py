@@ -73,6 +73,9 @@ SILENT: Final[Mapping[Silence, str]] = {
     "revoke": "If you do not answer by {due}, its access is removed. You can always connect it again.",
     "escalate": "If you do not answer by {due}, the people who look after it here will decide.",
 }
+ANSWER: Final = "Answer"
+CAN: Final = "What {app} can do with your account"
+FROM: Final = "From whoever looks after it"
 REASON_LABEL: Final = "What do you use it for?"
 WHO: Final = "You get this because it concerns your work account. At most {cap} of these reach you a week."
 NO_ACCESS_KNOWN: Final = "We do not know what it can access."
