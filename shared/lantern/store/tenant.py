@@ -12,6 +12,7 @@ from lantern.store.app_use import AppUseRepository
 from lantern.store.apps import AppRepository
 from lantern.store.assets import AssetRepository
 from lantern.store.bundles import BundleRepository
+from lantern.store.campaigns import CampaignRepository
 from lantern.store.catalog import CatalogRepository
 from lantern.store.connections import (
     ChannelRepository,
@@ -40,6 +41,7 @@ from lantern.store.nudges import (
 )
 from lantern.store.people import PeopleRepository
 from lantern.store.reach import ReachRepository
+from lantern.store.requests import RequestRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
 from lantern.store.trail import AuditRepository, OutboxRepository
@@ -92,6 +94,8 @@ class TenantStore:
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
         self.nudges = NudgeRepository(documents)
+        self.requests = RequestRepository(documents)
+        self.campaigns = CampaignRepository(documents)
         self.person_links = PersonLinkRepository(documents)
         self.exceptions = ExceptionRepository(documents)
         self.guidance = GuidanceRepository(documents)

@@ -49,7 +49,7 @@ def follow(store: TenantStore, nudge_id: str, now: datetime) -> Nudge | None:
 def _revoke(store: TenantStore, nudge: Nudge, by: str, now: datetime) -> Nudge:
     """Ask for a job that takes the access away. Brakes and approval are the job's own."""
     asked_at = nudge.closed_at or now
-    random = _derived(nudge.id)
+    random = derived_bytes(nudge.id)
     job_id = ids.time_id("job", asked_at, random)
     if store.jobs.get(job_id) is None:
         selector = Selector(grant_ids=(nudge.grant_id,) if nudge.grant_id else ())
@@ -77,7 +77,7 @@ def _revoke(store: TenantStore, nudge: Nudge, by: str, now: datetime) -> Nudge:
     return _note(store, replace(nudge, job_id=job_id), "nudge.revoking", now, job=job_id)
 
 
-def _derived(name: str) -> RandomBytes:
+def derived_bytes(name: str) -> RandomBytes:
     """Bytes that are the same for the same name: the job of a nudge has one id, so there is one job."""
     return lambda size: hashlib.shake_256(name.encode()).digest(size)
 
