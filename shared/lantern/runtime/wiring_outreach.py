@@ -5,6 +5,7 @@ import secrets
 from functools import cache
 from typing import Any
 
+from lantern.channels import slack_reply
 from lantern.channels.protocol import Channel
 from lantern.connectors.protocol import Deadline
 from lantern.domain.messages import ChannelKind
@@ -41,6 +42,7 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         unseal=unseal,
         luck=random.SystemRandom().random,
         link=link,
+        back=slack_reply.tell,
         site=wiring_platform.settings().public_base_url,
     )
 

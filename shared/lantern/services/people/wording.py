@@ -76,6 +76,7 @@ SILENT: Final[Mapping[Silence, str]] = {
 ANSWER: Final = "Answer"
 CAN: Final = "What {app} can do with your account"
 FROM: Final = "From whoever looks after it"
+ON_PAGE: Final = "Please answer this one on its page: press Answer."
 REASON_LABEL: Final = "What do you use it for?"
 WHO: Final = "You get this because it concerns your work account. At most {cap} of these reach you a week."
 NO_ACCESS_KNOWN: Final = "We do not know what it can access."
