@@ -13,7 +13,7 @@ HOST: Final = "hooks.slack.com"
 
 
 def tell(url: str, text: str, replace: bool) -> bool:  # noqa: FBT001 - a way back has one shape
-    """Put a text in place of the message that was pressed, or under it for who pressed; False where not taken.
+    """Put a text in place of the message that was pressed, or for who pressed only; False where not taken.
 
     The address is good for 30 minutes and five answers. It came in a signed message; no other host is spoken
     to, and no redirect is followed.

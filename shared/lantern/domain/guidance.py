@@ -9,6 +9,7 @@ from lantern.domain.errors import InvalidInputError
 
 MOST_A_WEEK: Final = 10
 MOST_DAYS: Final = 365
+MOST_OWNERS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)

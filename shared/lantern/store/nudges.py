@@ -8,7 +8,7 @@ from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.guidance import GuidancePolicy
 from lantern.domain.nudges import Ledger, Nudge
 from lantern.domain.person_links import PersonLink
-from lantern.store.documents import Documents, Page, Put
+from lantern.store.documents import Doc, Documents, Page, Put
 from lantern.store.keys import Key, ttl
 from lantern.store.records import Records, Versioned
 
@@ -39,7 +39,7 @@ class NudgeRepository:
             self._keys.nudge(nudge.id), nudge, index=index, ttl=ttl(nudge.created_at, NUDGE_DAYS)
         )
 
-    def due(self, now: datetime) -> Iterator[Nudge]:
+    def due(self, now: datetime, size: int = PAGE) -> Iterator[Nudge]:
         """Questions for which something is to be done by `now`, longest overdue first, page by page.
 
         They come from the index, which may be behind: read one again before acting on it.
@@ -47,7 +47,7 @@ class NudgeRepository:
         bound = worklist_key(now, "~")
         cursor: str | None = None
         while True:
-            page = self.page("open", PAGE, cursor)
+            page = self.page("open", size, cursor)
             for nudge in page.items:
                 if worklist_key(nudge.next_at, nudge.id) > bound:
                     return
@@ -87,6 +87,10 @@ class ExceptionRepository:
         """The write of an exception on its revision, for a transaction."""
         key = self._keys.exception(exception.id)
         return self._records.op(key, exception, ttl=ttl(exception.until, NUDGE_DAYS))
+
+    def decode(self, doc: Doc) -> AccessException:
+        """The exception of an item."""
+        return self._records.decode(doc)
 
     def page(self, limit: int, cursor: str | None = None) -> Page[AccessException]:
         """Exceptions, in the order of their ids."""

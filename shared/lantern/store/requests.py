@@ -42,11 +42,11 @@ class RequestRepository:
             self._keys.requests_in(state), limit=limit, cursor=cursor, index=True, reverse=state == "closed"
         )
 
-    def due(self, now: datetime) -> Iterator[AccessRequest]:
+    def due(self, now: datetime, size: int = PAGE) -> Iterator[AccessRequest]:
         """Requests for which something is to be done by `now`; the worklist may be a moment behind."""
         cursor: str | None = None
         while True:
-            page = self.page("waiting", PAGE, cursor)
+            page = self.page("waiting", size, cursor)
             for request in page.items:
                 if request.next_at is None or request.next_at > now:
                     return

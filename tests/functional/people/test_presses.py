@@ -86,6 +86,7 @@ def slack(company: Company) -> Slack:
     world.add("U1", email="alice@example.com")
     world.add("U2", email="bob@example.com")
     bench.full(at)
+    bench.channels.secrets[at] = "xoxb-1"
     connection = bench.store.connections.get(at)
     assert connection is not None
     tenant = bench.store.tenant_id
@@ -95,7 +96,7 @@ def slack(company: Company) -> Slack:
 
 
 def test_a_press_answers_once(slack: Slack) -> None:
-    """Alice is asked in Slack; a double click is one answer, one job, and one text in place of the buttons."""
+    """Alice is asked in Slack; a double click is one answer, one job, one text in place of buttons."""
     company = slack.company
     nudge = ask(company).nudge
     company.bench.settle()

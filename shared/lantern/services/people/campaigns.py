@@ -32,6 +32,8 @@ AT_ONCE: Final = 40
 ATTEMPTS: Final = 4
 JOB_TARGETS: Final = 400
 MANY: Final = 20
+STALLED: Final = campaigns.AGAIN
+"""When a review that was not built yet is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)

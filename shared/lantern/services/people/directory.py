@@ -38,7 +38,7 @@ class Tools:
 
 
 def tools_of(store: TenantStore, scopes: Classes, person_id: str, now: datetime) -> Tools:
-    """The AI tools of a person over all accounts.
+    """The AI tools of a person over all accounts. Three requests.
 
     Raises:
         NotFoundError: nobody has this id.
@@ -47,14 +47,15 @@ def tools_of(store: TenantStore, scopes: Classes, person_id: str, now: datetime)
     chosen = [(one, one.row) for one in found.held if one.row is not None and one.row.verdict in AI]
     chosen.sort(key=lambda pair: (pair[1].name.casefold(), pair[1].app_id))
     shown = chosen[:MOST]
-    sets = store.apps.scope_sets({one.grant.scope_set for one, _ in shown})
-    apps = store.apps.batch_facts({one.grant.app_id for one, _ in shown})
+    around = store.joined.tools(
+        person_id, {row.app_id for _, row in shown}, {one.grant.scope_set for one, _ in shown}
+    )
     mine = []
     for one, row in shown:
-        app = apps.get(row.app_id)
+        app = around.apps.get(row.app_id)
         if app is not None:
-            known = explained(scopes, app, one.grant, sets.get(one.grant.scope_set))
-            allowed = store.exceptions.get(person_id, row.app_id)
+            known = explained(scopes, app, one.grant, around.scope_sets.get(one.grant.scope_set))
+            allowed = around.allowed.get(row.app_id)
             mine.append(Mine(one, row, known, allowed if allowed and allowed.holds(now) else None))
     return Tools(len(found.accounts), tuple(mine), len(chosen) - len(shown))
 

@@ -290,7 +290,7 @@ def _send_queued(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
         or now - nudge.created_at > PATIENCE
         or _refusal(store, found[1], nudge.kind, nudge.app_id, now) is not None
     ):
-        return close(store, nudges.withdraw(nudge, now), "system", "nudge.withdrawn", now)
+        return taken_back(store, nudge, "nudge.withdrawn", now)
     ledger = store.nudges.ledger(nudge.person_id)
     at = nudges.room(ledger, now, store.guidance.get().weekly_nudges)
     if at > now:
@@ -307,8 +307,18 @@ def _silence(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
     """
     told = store.deliveries.get(DELIVERIES, nudge.delivery_id) if nudge.delivery_id else None
     if told is None or told.state != "sent":
-        return close(store, nudges.withdraw(nudge, now), "system", "nudge.undelivered", now)
+        return taken_back(store, nudge, "nudge.undelivered", now)
     return close(store, nudges.expire(nudge, now), "system", "nudge.expired", now, _follow(store, nudge))
+
+
+def taken_back(store: TenantStore, nudge: Nudge, action: str, now: datetime) -> Nudge:
+    """End a question that did not reach anybody; who asked by a step is told.
+
+    Raises:
+        RevisionConflictError: it changed since it was read.
+    """
+    works = (_follow(store, nudge),) if nudge.owned else ()
+    return close(store, nudges.withdraw(nudge, now), "system", action, now, *works)
 
 
 def close(store: TenantStore, ended: Nudge, by: str, action: str, now: datetime, *works: Work) -> Nudge:

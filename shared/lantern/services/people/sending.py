@@ -16,7 +16,7 @@ from lantern.services import queries_people
 from lantern.services.people import wording
 from lantern.services.people.days import day
 from lantern.services.people.explain import Classes, Explained, explain
-from lantern.services.people.nudges import DELIVERIES, close
+from lantern.services.people.nudges import DELIVERIES, taken_back
 from lantern.store.documents import Put
 from lantern.store.tenant import TenantStore
 
@@ -78,7 +78,7 @@ def send_nudge(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime
         return None
     address = address_of(store, nudge.person_id)
     if address is None:
-        return close(store, nudges.withdraw(nudge, now), "system", "nudge.unreachable", now)
+        return taken_back(store, nudge, "nudge.unreachable", now)
     bundle = store.bundles.get(nudge.connection_id, nudge.principal_id)
     known = explain(store, scopes, bundle, nudge.app_id)
     told = tell(store, address, compose(store, scopes, nudge, known, store.guidance.get()), now, nudge.id)
