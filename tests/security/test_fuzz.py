@@ -132,7 +132,6 @@ GOOD: dict[str, Any] = {
     "JobRequest": {"kind": "revoke_grants", "app_id": "app_0000000000000"},
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
-    "Suppression": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
     "NudgeBody": {
         "kind": "still_need",
         "principal_id": "pri_0000000000000000",
@@ -143,6 +142,10 @@ GOOD: dict[str, Any] = {
     "CampaignBody": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
     "RulingsBody": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
     "GuidanceBody": {"weekly_nudges": 2},
+    "Snooze": {"until": "2026-04-01T00:00:00Z"},
+    "ExceptionBody": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "Reopening": {"reason": "x"},
+    "Feedback": {"verdict": "benign"},
     "KeyBody": {"name": "n", "scopes": ["read"]},
     "NewEntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "EntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
@@ -363,9 +366,9 @@ def test_a_number_is_no_date(fuzzed: tuple[World, Planted, Planted], number: str
     api = Client(world, own.tenant_id)
     asked = Sent("listApps", "GET", "/v1/apps", {"first_seen_from": number}, broken="first_seen_from")
     _judge(asked, _ask(api, asked))
-    path = f"/v1/findings/{own.finding_id}/suppress"
+    path = f"/v1/findings/{own.finding_id}/exception"
     body = {"reason": "r", "until": number}
-    told = Sent("suppressFinding", "POST", path, headers={"If-Match": "*"}, body=body, broken="/until")
+    told = Sent("exceptFinding", "POST", path, headers={"If-Match": "*"}, body=body, broken="/until")
     _judge(told, _ask(api, told))
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from lantern.channels import slack_reply
 from lantern.channels.protocol import Channel
 from lantern.connectors.protocol import Deadline
+from lantern.domain.errors import NotFoundError
 from lantern.domain.messages import ChannelKind
+from lantern.domain.person_links import marked as link_of
 from lantern.domain.work import Work
 from lantern.runtime import settings as environment
 from lantern.runtime import wiring, wiring_platform
@@ -31,6 +33,8 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
 
     def link(url: str) -> str:
         site = wiring_platform.settings().public_base_url
+        if not site and link_of(url):
+            raise NotFoundError("address", "PUBLIC_BASE_URL")
         return filled(store, site, url, now=CLOCK.now(), random=secrets.token_bytes)
 
     return Outreach(
@@ -49,8 +53,25 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
 
 @cache
 def channel(kind: ChannelKind) -> Channel:
-    """The way out of a kind."""
-    raise environment.SettingsError(f"no channel {kind}")
+    """The way out of a kind, made when it is first used: most messages need one of four."""
+    chosen = wiring_platform.settings()
+    elsewhere = chosen.provider_endpoints
+    if kind == "email":
+        from lantern.channels.email import EmailChannel
+
+        return EmailChannel(wiring_platform.client("sesv2"), chosen.alert_sender)
+    if kind == "slack":
+        from lantern.channels.slack import API, SlackChannel, new_session
+
+        base = elsewhere.get("slack")
+        return SlackChannel(new_session(), f"{base}/api" if base else API)
+    from lantern.channels.safe_http import RelayPoster, SafePoster
+    from lantern.channels.teams import TeamsChannel
+    from lantern.channels.webhook import WebhookChannel
+
+    relay = elsewhere.get("webhooks")
+    poster = RelayPoster(relay) if relay else SafePoster()
+    return TeamsChannel(poster) if kind == "teams" else WebhookChannel(poster)
 
 
 def _send(work: Work, delay_s: float) -> None:

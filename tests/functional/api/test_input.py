@@ -24,7 +24,6 @@ BODIES = {
     "requestJob": {"kind": "revoke_grants", "grant_ids": ["gr_0000000000000000.0000000000000"]},
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
-    "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
     "createNudge": {
         "kind": "still_need",
         "principal_id": "pri_0000000000000000",
@@ -35,6 +34,10 @@ BODIES = {
     "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
     "decideCampaignItems": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
     "setGuidance": {},
+    "snoozeFinding": {"until": "2026-04-01T00:00:00Z"},
+    "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "reopenFinding": {"reason": "x"},
+    "judgeFinding": {"verdict": "benign"},
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
@@ -189,7 +192,7 @@ def test_a_bad_filter_is_named(api: Client, name: str, value: str) -> None:
 
 @pytest.mark.parametrize("until", ["tomorrow", "2026-04-01", "2026-04-01T00:00:00", 1775000000, None])
 def test_a_bad_date_is_named(planted: Planted, api: Client, until: Any) -> None:
-    path = f"/v1/findings/{planted.finding_id}/suppress"
+    path = f"/v1/findings/{planted.finding_id}/exception"
     answer = api("POST", path, {"reason": "r", "until": until}, headers={"If-Match": "*"})
     assert _named(answer) == {"/until"}
 

@@ -74,6 +74,7 @@ def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None
         task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
     if anything_due(task.store, task.clock.now()):
         task.send(Work(task.store.tenant_id, "people.due", cause="sweep"), 0)
+    wake_outreach(task)
     resend_overdue(task)
 
 
@@ -113,6 +114,15 @@ def follow_operators(task: Discovery, platform: PlatformStore) -> bool:
         return False
     body = {"operators": str(version)}
     task.send(Work(task.store.tenant_id, "score.catalog", body=body, cause="operators"), 0)
+    return True
+
+
+def wake_outreach(task: Discovery) -> bool:
+    """Have outreach look where something is due: a digest, the end of a snooze, another attempt."""
+    due = task.store.alerts.state().due_at
+    if due is not None and due > task.clock.now():
+        return False
+    task.send(Work(task.store.tenant_id, "outreach.due", cause="sweep"), 0)
     return True
 
 
