@@ -106,6 +106,7 @@ class Account:
             },
             "CURSOR_SECRET_ID": secrets.create_secret(Name="signing", SecretString="s" * 64)["ARN"],
         }
+        self.aws("sesv2").create_email_identity(EmailIdentity=rendered.PARAMETERS["AlertDomain"])
         self.aws("scheduler").create_schedule_group(Name=rendered.physical_name("ScheduleGroup"))
         for bucket in BUCKETS:
             self.aws("s3").create_bucket(

@@ -121,6 +121,14 @@ def _other(call: Call) -> dict[str, Any]:
         case "scheduler", operation:
             resource = f"arn:aws:scheduler:{region}:{account}:schedule/lantern-test/schedule"
             return {"action": f"scheduler:{operation}", "resource": resource}
+        case "sesv2", operation:
+            sender = params["FromEmailAddress"].rpartition("<")[2].rstrip(">")
+            resource = f"arn:aws:ses:{region}:{account}:identity/{sender.partition('@')[2]}"
+            return {
+                "action": f"ses:{operation}",
+                "resource": resource,
+                "context": (("ses:FromAddress", sender),),
+            }
         case "lambda", "Invoke":
             logical = params["FunctionName"].split("-")[-2]
             return {"action": "lambda:InvokeFunction", "resource": arn(logical)}

@@ -25,6 +25,8 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
         control.grant(person, client_id=client)
     acme, globex = account.customer(first["admin"]), account.customer(second["admin"])
     account.settle()
+    _alerts(acme)
+    account.settle()
     _push(account, hooks, people[4], client)
     _read(acme)
     _decide(account, acme)
@@ -72,6 +74,27 @@ def _other_providers(account: Account) -> None:
             "requestContext": {"requestId": "push"},
         }
         assert account.run("Webhooks", event)["statusCode"] == 401, provider
+
+
+def _alerts(customer: Customer) -> None:
+    """Channels to people and systems: sealed by the API, opened and used by outreach alone."""
+    domain = customer.admin.partition("@")[2]
+    teams = customer(
+        "POST", "/v1/alerts/channels", {"kind": "teams", "name": "t", "url": "https://teams.example.com/w"}
+    )
+    mail = customer(
+        "POST", "/v1/alerts/channels", {"kind": "email", "name": "m", "to": [f"security@{domain}"]}
+    )
+    hook = customer("POST", "/v1/webhook-endpoints", {"url": "https://hooks.example.com/lantern"})
+    assert (teams.status, mail.status, hook.status) == (201, 201, 201), (teams.json, mail.json, hook.json)
+    for made in (teams, mail):
+        assert customer("POST", f"/v1/alerts/channels/{made.json['id']}/test").status == 202
+    path = f"/v1/webhook-endpoints/{hook.json['id']}"
+    assert customer("POST", f"{path}/test").status == 202
+    assert customer.decide("POST", f"{path}/rotate", path).status == 200
+    customer.get(f"{path}/deliveries")
+    customer.get("/v1/events/ocsf?limit=2")
+    customer.get("/v1/findings/statistics")
 
 
 def _hand_in(account: Account, customer: Customer) -> None:

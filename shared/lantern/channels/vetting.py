@@ -65,7 +65,7 @@ def target(url: str) -> Target:
         raise _refused("Write it in ASCII, without spaces or backslashes, in at most 2000 characters.")
     try:
         parts = urlsplit(url)
-        port = parts.port or 443
+        port = 443 if parts.port is None else parts.port
     except ValueError as error:
         raise _refused("It is no URL.") from error
     if parts.scheme != "https":

@@ -30,12 +30,13 @@ Feature = Literal[
     "sessions",
     "unassign",
     "agents",
+    "messages",
 ]
 """What a connector can do.
 
 `grants`, `applications`, `assignments`, `extensions`, `passwords`, `assets`: what it lists. `activity`,
 `changes`, `delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `unassign`, `apps`,
-`agents`, `sessions`: what it acts on.
+`agents`, `sessions`: what it acts on. `messages`: it lets our bot write to people.
 """
 ActionKind = Literal[
     "revoke_grant",

@@ -3,7 +3,6 @@
 import random
 import secrets
 from functools import cache
-from typing import Any
 
 from lantern.channels import slack_reply
 from lantern.channels.protocol import Channel
@@ -12,7 +11,6 @@ from lantern.domain.errors import NotFoundError
 from lantern.domain.messages import ChannelKind
 from lantern.domain.person_links import marked as link_of
 from lantern.domain.work import Work
-from lantern.runtime import settings as environment
 from lantern.runtime import wiring, wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.services import vault
@@ -29,7 +27,7 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         if sealed is None:
             return None
         key_id = wiring_platform.settings().secrets_key_id
-        return vault.open_(_kms(tenant_id), key_id, tenant_id, secret_id, sealed)
+        return vault.open_(wiring.kms(tenant_id), key_id, tenant_id, secret_id, sealed)
 
     def link(url: str) -> str:
         site = wiring_platform.settings().public_base_url
@@ -78,21 +76,6 @@ def _send(work: Work, delay_s: float) -> None:
     wiring_platform.work_queue().send(work, int(delay_s))
 
 
-@cache
-def _kms(tenant_id: str) -> Any:
-    session = wiring.tenant_session(tenant_id)
-    if session.aws is None:
-        raise environment.SettingsError("secrets are unsealed on the tenant's own role only")
-    chosen = wiring_platform.settings()
-    return session.aws.create_client(
-        "kms",
-        region_name=chosen.region,
-        endpoint_url=chosen.endpoint_url,
-        config=wiring_platform.CLIENT_CONFIG,
-    )
-
-
 def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
-    for made in (channel, _kms):
-        made.cache_clear()
+    channel.cache_clear()

@@ -9,7 +9,6 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final, Protocol
 
 from lantern.connectors.protocol import Connector, Deadline
@@ -105,7 +104,7 @@ class Providers:
         if sealed is None:
             raise ConnectorError("config", "There is no consent for this organisation any more.")
         key_id = wiring_platform.settings().secrets_key_id
-        token = vault.open_(_kms(self.tenant_id), key_id, self.tenant_id, connection.id, sealed)
+        token = vault.open_(wiring.kms(self.tenant_id), key_id, self.tenant_id, connection.id, sealed)
         credentials = Credentials(
             tenant=self.tenant_id,
             connection_id=connection.id,
@@ -115,20 +114,6 @@ class Providers:
             granted=connection.granted_scopes,
         )
         return connect(connection.provider, credentials, wiring_providers.provider_io(connection.provider))
-
-
-@cache
-def _kms(tenant_id: str) -> Any:
-    session = wiring.tenant_session(tenant_id)
-    if session.aws is None:
-        raise environment.SettingsError("tokens are unsealed on the tenant's own role only")
-    chosen = wiring_platform.settings()
-    return session.aws.create_client(
-        "kms",
-        region_name=chosen.region,
-        endpoint_url=chosen.endpoint_url,
-        config=wiring_platform.CLIENT_CONFIG,
-    )
 
 
 def webhook_address(provider: str, channel_id: str) -> str:

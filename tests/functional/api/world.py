@@ -18,6 +18,7 @@ from botocore.session import Session
 
 from lantern.domain import ids, jobs
 from lantern.domain.access import ApiKeyInfo
+from lantern.domain.alerts import AlertChannel
 from lantern.domain.apps import AppSummary
 from lantern.domain.assets import Asset
 from lantern.domain.audit import AuditEvent
@@ -28,10 +29,12 @@ from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
 from lantern.domain.inventory import App, Bundle, Grant, Principal
+from lantern.domain.messages import Address, Delivery
 from lantern.domain.nudges import Ledger, Nudge, opened
 from lantern.domain.overlay import OverlayEntry, TenantCatalog
 from lantern.domain.requests import AccessRequest
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
+from lantern.domain.webhooks import Endpoint
 from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.tools import Tools
@@ -145,6 +148,7 @@ class World:
             requests_per_minute=self.limit,
             reference=release_facts(),
             drops=self.drop_box,
+            seal=lambda tenant_id, secret_id, text: f"sealed:{tenant_id}:{secret_id}:{len(text)}".encode(),
         )
 
     def drop_box(self, tenant_id: str) -> DropBox:
@@ -250,6 +254,9 @@ class Planted:
     person_id: str
     upload_id: str
     asset_id: str
+    channel_id: str
+    endpoint_id: str
+    delivery_id: str
     nudge_id: str
     request_id: str
     campaign_id: str
@@ -463,6 +470,31 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         facts={"hint": canary},
     )
     store.assets.reconcile(cid, "api_key", [asset], NOW)
+    channel = AlertChannel(
+        id=ids.new_id("chn", noise.randbytes), kind="teams", name=f"Team {canary}", created_at=NOW
+    )
+    endpoint = Endpoint(
+        id=ids.new_id("whe", noise.randbytes),
+        host=f"{canary}.example.com",
+        created_at=NOW,
+        created_by=f"key:{canary}",
+        description=canary,
+    )
+    delivery = Delivery(
+        id=ids.time_id("dlv", NOW, noise.randbytes),
+        target_id=endpoint.id,
+        address=Address("webhook", "", endpoint.id),
+        purpose="event",
+        created_at=NOW,
+        next_at=None,
+        event=json.dumps({"type": "lantern.test", "canary": canary}),
+        event_type="lantern.test",
+        subject_id=canary,
+        state="sent",
+    )
+    alerts = store.alerts
+    store.transact(NOW).put(alerts.channel_op(channel), alerts.endpoint_op(endpoint)).commit()
+    store.deliveries.put(delivery)
     nudge, request, campaign = _guide(store, cid, pids[0], app.id, canary, noise.randbytes)
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
@@ -483,6 +515,9 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         person_id=ids.person_id(pids[0]),
         upload_id=upload.id,
         asset_id=asset.id,
+        channel_id=channel.id,
+        endpoint_id=endpoint.id,
+        delivery_id=delivery.id,
         nudge_id=nudge,
         request_id=request,
         campaign_id=campaign,

@@ -12,7 +12,7 @@ SLACK = Address("slack", "C1", "con_slack")
 
 def told(bench: Bench, **of: object) -> Delivery:
     bench.channels.secrets["con_slack"] = "xoxb-1"
-    made = delivery(SLACK, Message("alert", "Look"), bench.clock.now(), target_id="chn_1", subject_id="x")
+    made = delivery(SLACK, Message("alert", "Look"), bench.clock.now(), target_id="people", subject_id="x")
     return bench.store.deliveries.put(made)
 
 
@@ -27,7 +27,7 @@ def test_a_message_is_sent_once_however_often_its_work_comes(bench: Bench):
         bench.do(Work("t", "outreach.due"))
     (sent,) = bench.channels.slack.sent
     assert (sent.key, sent.to, sent.secret) == (made.id, "C1", "xoxb-1")
-    stored = bench.store.deliveries.get("chn_1", made.id)
+    stored = bench.store.deliveries.get("people", made.id)
     assert stored
     assert (stored.state, stored.next_at, stored.tries) == ("sent", None, 1)
 
@@ -36,7 +36,7 @@ def test_what_failed_is_tried_on_schedule_and_given_up_after_a_day(bench: Bench)
     made = told(bench)
     bench.channels.slack.answer = lambda _m: Sent("retry", 503, "unavailable")
     start, seen = bench.clock.now(), []
-    while (found := bench.store.deliveries.get("chn_1", made.id)) and found.next_at:
+    while (found := bench.store.deliveries.get("people", made.id)) and found.next_at:
         bench.clock.forward(seconds=(found.next_at - bench.clock.now()).total_seconds())
         seen.append((bench.clock.now() - start).total_seconds())
         bench.do(Work("t", "outreach.due"))
@@ -61,6 +61,6 @@ def test_a_worker_that_died_holding_a_message_does_not_lose_it(bench: Bench):
     assert len(bench.channels.slack.sent) == 1, "it is in the dead worker's hands until the lease ends"
     bench.clock.forward(minutes=4)
     bench.do(Work("t", "outreach.due"))
-    stored = bench.store.deliveries.get("chn_1", made.id)
+    stored = bench.store.deliveries.get("people", made.id)
     assert stored
     assert (stored.state, stored.tries) == ("sent", 2)

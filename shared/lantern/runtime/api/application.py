@@ -8,6 +8,7 @@ from typing import Any, Final
 from lantern.runtime.api import (
     access_requests,
     activity,
+    alerts,
     app_risk,
     apps,
     assets,
@@ -32,6 +33,7 @@ from lantern.runtime.api import (
     tenant,
     vendor_reach,
     vendors,
+    webhooks,
 )
 from lantern.runtime.api.gateway import Event, Response
 from lantern.runtime.api.gateway import handle as handle_event
@@ -64,6 +66,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *guidance.ROUTES,
     *audit.ROUTES,
     *keys.ROUTES,
+    *alerts.ROUTES,
+    *webhooks.ROUTES,
 )
 
 

@@ -38,7 +38,7 @@ def words(text: str, limit: int) -> str:
 
 def parts(section: Section, wording: Mapping[str, Any]) -> list[str]:
     """What a section says under its title, paragraph by paragraph."""
-    said = [section.text] if section.text else []
+    said = [words(section.text, 2_900)] if section.text else []
     said += [f"{clean(label)}: {clean(value, 300)}" for label, value in section.facts]
     said += [f"• {clean(item, 300)}" for item in section.items]
     return said + ([str(wording["more"]).format(count=section.more)] if section.more else [])
