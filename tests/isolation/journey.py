@@ -39,6 +39,7 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     assert _app(acme)["category"] == PRODUCT["category"], "operators' entries reach the tenant by its poll"
     _repair(account, acme, first["admin"], connection)
     _other_providers(account)
+    _people(account, acme, tenant)
     for queue in ("Hints", "Runs"):
         account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
@@ -50,6 +51,43 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     account.settle()
     assert globex.get(f"/v1/connections/{path}")["status"] == "disconnected"
     return [acme, globex]
+
+
+def _alerts(customer: Customer) -> None:
+    """Channels to people and systems: sealed by the API, opened and used by outreach alone."""
+    domain = customer.admin.partition("@")[2]
+    teams = customer(
+        "POST", "/v1/alerts/channels", {"kind": "teams", "name": "t", "url": "https://teams.example.com/w"}
+    )
+    mail = customer(
+        "POST", "/v1/alerts/channels", {"kind": "email", "name": "m", "to": [f"security@{domain}"]}
+    )
+    hook = customer("POST", "/v1/webhook-endpoints", {"url": "https://hooks.example.com/lantern"})
+    assert (teams.status, mail.status, hook.status) == (201, 201, 201), (teams.json, mail.json, hook.json)
+    for made in (teams, mail):
+        assert customer("POST", f"/v1/alerts/channels/{made.json['id']}/test").status == 202
+    path = f"/v1/webhook-endpoints/{hook.json['id']}"
+    assert customer("POST", f"{path}/test").status == 202
+    assert customer.decide("POST", f"{path}/rotate", path).status == 200
+    customer.get(f"{path}/deliveries")
+    customer.get("/v1/events/ocsf?limit=2")
+    customer.get("/v1/findings/statistics")
+
+
+def _people(account: Account, customer: Customer, tenant: str) -> None:
+    """Somebody opens a page that is nobody's, under the tenant's own name; settings and listings are read."""
+    for route in ("/n/{token}", "/my/{token}"):
+        token = f"{tenant}.{'x' * 43}"
+        event = {
+            "resource": route,
+            "path": route.format(token=token),
+            "httpMethod": "GET",
+            "pathParameters": {"token": token},
+            "requestContext": {"requestId": "page", "domainName": "api.example", "stage": "test"},
+        }
+        assert account.run("People", event)["statusCode"] == 404, route
+    for path in ("/v1/nudges", "/v1/requests", "/v1/campaigns", "/v1/exceptions", "/v1/directory"):
+        customer.get(path)
 
 
 def _other_providers(account: Account) -> None:
@@ -74,27 +112,6 @@ def _other_providers(account: Account) -> None:
             "requestContext": {"requestId": "push"},
         }
         assert account.run("Webhooks", event)["statusCode"] == 401, provider
-
-
-def _alerts(customer: Customer) -> None:
-    """Channels to people and systems: sealed by the API, opened and used by outreach alone."""
-    domain = customer.admin.partition("@")[2]
-    teams = customer(
-        "POST", "/v1/alerts/channels", {"kind": "teams", "name": "t", "url": "https://teams.example.com/w"}
-    )
-    mail = customer(
-        "POST", "/v1/alerts/channels", {"kind": "email", "name": "m", "to": [f"security@{domain}"]}
-    )
-    hook = customer("POST", "/v1/webhook-endpoints", {"url": "https://hooks.example.com/lantern"})
-    assert (teams.status, mail.status, hook.status) == (201, 201, 201), (teams.json, mail.json, hook.json)
-    for made in (teams, mail):
-        assert customer("POST", f"/v1/alerts/channels/{made.json['id']}/test").status == 202
-    path = f"/v1/webhook-endpoints/{hook.json['id']}"
-    assert customer("POST", f"{path}/test").status == 202
-    assert customer.decide("POST", f"{path}/rotate", path).status == 200
-    customer.get(f"{path}/deliveries")
-    customer.get("/v1/events/ocsf?limit=2")
-    customer.get("/v1/findings/statistics")
 
 
 def _hand_in(account: Account, customer: Customer) -> None:

@@ -120,7 +120,7 @@ def test_a_step_asks_once(company: Company) -> None:
     assert again.nudge.owned
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     cap=st.integers(1, 4),
     gaps=st.lists(st.integers(0, 5 * 24 * 60), max_size=40),
