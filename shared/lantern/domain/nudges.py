@@ -59,8 +59,8 @@ REASONED: Final[frozenset[NudgeAnswer]] = frozenset({"keep"})
 """Answers that need a reason."""
 REVOKING: Final[frozenset[NudgeAnswer]] = frozenset({"revoke", "switch", "not_mine"})
 """Answers after which the access is taken away."""
-CHECKED: Final[frozenset[NudgeAnswer]] = frozenset({"deleted", "reconnected", "rotated"})
-"""Answers that are believed once the account was read again."""
+CHECKED: Final[frozenset[NudgeAnswer]] = frozenset({"deleted", "reconnected"})
+"""Answers believed once the account was read again. A renewed key shows nowhere: there the word stands."""
 URGENT: Final[frozenset[NudgeKind]] = frozenset({"rotate"})
 """Kinds that go out first where a person's week has room for one only; the cap holds for them too."""
 OPEN: Final[frozenset[NudgeState]] = frozenset({"queued", "sent"})

@@ -93,6 +93,17 @@ def test_silence_and_lateness(company: Company) -> None:
     assert withdraw_nudge(store, other.id, by="key_1", now=clock.now()).state == "withdrawn"
 
 
+def test_what_was_allowed_meanwhile_is_not_taken_away(company: Company) -> None:
+    """One question is kept with a reason, another about the same tool is silent: the exception holds."""
+    store, clock = company.bench.store, company.bench.clock
+    kept, silent = ask(company, kind="what_for").nudge, ask(company, days=3).nudge
+    company.bench.settle()
+    reply(company, kept.id, "keep", reason="notes")
+    clock.forward(days=3)
+    (ended,) = expire_due(store, clock.now())
+    assert (ended.id, ended.state) == (silent.id, "withdrawn")
+
+
 def test_the_week_has_an_end(company: Company) -> None:
     """A third question in a week waits; it goes out when there is room, or never where it is moot."""
     store, clock = company.bench.store, company.bench.clock

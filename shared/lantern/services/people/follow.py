@@ -92,14 +92,12 @@ def _look(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
 def look_again(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
     """See whether what somebody said has become true; after the last look their word is noted as untrue.
 
-    A key that was renewed shows nowhere: there the person's word stands.
-
     Raises:
         RevisionConflictError: it changed just now.
     """
     found = locate(store.connections.list(), store, nudge.principal_id)
     grant = found[1].grant(nudge.app_id) if found else None
-    if nudge.answer == "rotated" or grant is None or _fewer(store, nudge, grant.scope_set):
+    if grant is None or _fewer(store, nudge, grant.scope_set):
         return _note(store, replace(nudge, verified=True), "nudge.verified", now)
     if nudge.looks >= len(LOOKS):
         return _note(store, replace(nudge, verified=False), "nudge.contradicted", now)

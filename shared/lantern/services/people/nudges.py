@@ -305,6 +305,9 @@ def _silence(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
 
     A message that never went out makes no silence: the question is taken back, and the log says why.
     """
+    allowed = store.exceptions.get(nudge.person_id, nudge.app_id)
+    if allowed and allowed.holds(now) and nudge.kind not in _PATIENT:
+        return taken_back(store, nudge, "nudge.withdrawn", now)  # somebody allowed it meanwhile
     told = store.deliveries.get(DELIVERIES, nudge.delivery_id) if nudge.delivery_id else None
     if told is None or told.state != "sent":
         return taken_back(store, nudge, "nudge.undelivered", now)
