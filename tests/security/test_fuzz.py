@@ -236,7 +236,7 @@ def _bodies(base: Sent, operation: Mapping[str, Any]) -> Iterator[Sent]:
     for name in schema["properties"]:
         for wrong in WRONG:
             body = {**base.body, name: wrong}
-            undated = name == "until" and wrong != WRONG[-1]
+            undated = name == "until" and wrong != WRONG[-1] and not (wrong is None and whole.is_valid(body))
             pointer = f"/{name}" if undated or not whole.is_valid(body) else None
             if wrong == LONE:  # no JSON at all: what is wrong is the whole body
                 pointer = ""
