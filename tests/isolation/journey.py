@@ -39,6 +39,7 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     assert _app(acme)["category"] == PRODUCT["category"], "operators' entries reach the tenant by its poll"
     _repair(account, acme, first["admin"], connection)
     _other_providers(account)
+    _people(account, acme, tenant)
     for queue in ("Hints", "Runs"):
         account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
@@ -71,6 +72,22 @@ def _alerts(customer: Customer) -> None:
     customer.get(f"{path}/deliveries")
     customer.get("/v1/events/ocsf?limit=2")
     customer.get("/v1/findings/statistics")
+
+
+def _people(account: Account, customer: Customer, tenant: str) -> None:
+    """Somebody opens a page that is nobody's, under the tenant's own name; settings and listings are read."""
+    for route in ("/n/{token}", "/my/{token}"):
+        token = f"{tenant}.{'x' * 43}"
+        event = {
+            "resource": route,
+            "path": route.format(token=token),
+            "httpMethod": "GET",
+            "pathParameters": {"token": token},
+            "requestContext": {"requestId": "page", "domainName": "api.example", "stage": "test"},
+        }
+        assert account.run("People", event)["statusCode"] == 404, route
+    for path in ("/v1/nudges", "/v1/requests", "/v1/campaigns", "/v1/exceptions", "/v1/directory"):
+        customer.get(path)
 
 
 def _other_providers(account: Account) -> None:

@@ -186,7 +186,7 @@ def _publications() -> list[Access]:
 
 
 _MAY_ASSUME = {
-    "TenantDataRole": {"Api", "Onboarding", "Scoring", "Housekeeping"},
+    "TenantDataRole": {"Api", "Onboarding", "People", "Scoring", "Housekeeping"},
     "TenantWorkerRole": {"Discovery", "Remediation"},
     "TenantOutreachRole": {"Outreach"},
 }

@@ -132,6 +132,16 @@ GOOD: dict[str, Any] = {
     "JobRequest": {"kind": "revoke_grants", "app_id": "app_0000000000000"},
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
+    "NudgeBody": {
+        "kind": "still_need",
+        "principal_id": "pri_0000000000000000",
+        "app_id": "app_0000000000000",
+    },
+    "RequestBody": {"person_id": "per_0000000000000000", "name": "n", "reason": "r"},
+    "DecisionOnRequest": {"decision": "approve"},
+    "CampaignBody": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
+    "RulingsBody": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "GuidanceBody": {"weekly_nudges": 2},
     "Snooze": {"until": "2026-04-01T00:00:00Z"},
     "ExceptionBody": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
     "Reopening": {"reason": "x"},
@@ -226,7 +236,7 @@ def _bodies(base: Sent, operation: Mapping[str, Any]) -> Iterator[Sent]:
     for name in schema["properties"]:
         for wrong in WRONG:
             body = {**base.body, name: wrong}
-            undated = name == "until" and wrong != WRONG[-1]
+            undated = name == "until" and wrong != WRONG[-1] and not (wrong is None and whole.is_valid(body))
             pointer = f"/{name}" if undated or not whole.is_valid(body) else None
             if wrong == LONE:  # no JSON at all: what is wrong is the whole body
                 pointer = ""

@@ -20,6 +20,7 @@ ALLOWED = {
     "dispatcher": _LIGHT,
     "router": _LIGHT,
     "api": _STORE | {"pydantic", "pydantic_core", "annotated_types", "typing_inspection"},
+    "people": _STORE | {"jinja2", "markupsafe"},
     "onboarding": _STORE | _HTTP | {"jinja2", "markupsafe"},
     "discovery": _STORE,
     "scoring": _STORE,

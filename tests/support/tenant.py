@@ -18,6 +18,8 @@ from lantern.services.imports.drops import DropBox
 from lantern.services.imports.run import Imports, read_import
 from lantern.services.outreach.handle import handle as reach_out
 from lantern.services.outreach.task import Outreach
+from lantern.services.people import handle as guiding
+from lantern.services.people.links import filled
 from lantern.services.remediation.run import Remediation, run_job
 from lantern.services.scoring import catalogs, score
 from lantern.services.scoring.knowledge import Knowledge
@@ -132,6 +134,8 @@ class Bench:
                     hop=work.hop,
                 )
                 discovery.handle(task, self.platform, lambda p, c: f"https://lantern.example/{p}/{c}", work)
+            case "scoring" if work.kind in guiding.KINDS:
+                guiding.handle(guiding.Guiding(self.store, self.knowledge.scopes, self.clock.now), work)
             case "scoring":
                 score.handle(score.Scoring(self.store, self.knowledge, self.clock, self.operators), work)
             case "remediation":
@@ -152,6 +156,13 @@ class Bench:
             channel=lambda kind: getattr(self.channels, kind),
             unseal=self.channels.secrets.get,
             luck=lambda: 0.0,
+            link=lambda url: filled(
+                self.store,
+                "https://lantern.example/dev",
+                url,
+                now=self.clock.now(),
+                random=random.Random(self.messages).randbytes,
+            ),
             site="https://lantern.example",
         )
 

@@ -1,16 +1,21 @@
 """What outreach works with: the tenant's store, its secrets, and the ways out; one per process."""
 
 import random
+import secrets
 from functools import cache
 
+from lantern.channels import slack_reply
 from lantern.channels.protocol import Channel
 from lantern.connectors.protocol import Deadline
+from lantern.domain.errors import NotFoundError
 from lantern.domain.messages import ChannelKind
+from lantern.domain.person_links import marked as link_of
 from lantern.domain.work import Work
 from lantern.runtime import wiring, wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.services import vault
 from lantern.services.outreach.task import Outreach
+from lantern.services.people.links import filled
 
 
 def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
@@ -24,6 +29,12 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         key_id = wiring_platform.settings().secrets_key_id
         return vault.open_(wiring.kms(tenant_id), key_id, tenant_id, secret_id, sealed)
 
+    def link(url: str) -> str:
+        site = wiring_platform.settings().public_base_url
+        if not site and link_of(url):
+            raise NotFoundError("address", "PUBLIC_BASE_URL")
+        return filled(store, site, url, now=CLOCK.now(), random=secrets.token_bytes)
+
     return Outreach(
         store=store,
         clock=CLOCK,
@@ -32,6 +43,8 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         channel=channel,
         unseal=unseal,
         luck=random.SystemRandom().random,
+        link=link,
+        back=slack_reply.tell,
         site=wiring_platform.settings().public_base_url,
     )
 

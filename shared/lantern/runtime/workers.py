@@ -185,10 +185,15 @@ def discover(work: Work, context: Context) -> None:
 def score(work: Work, _context: Context) -> None:
     """What the scoring function does."""
     from lantern.runtime.wiring_catalog import operator_catalog
+    from lantern.services.people import handle as people
     from lantern.services.scoring.knowledge import load_knowledge
     from lantern.services.scoring.score import Scoring, handle
 
     knowledge = load_knowledge(wiring_platform.content_directory())
+    if work.kind in people.KINDS:
+        guiding = people.Guiding(wiring.tenant_store(work.tenant_id), knowledge.scopes, CLOCK.now)
+        people.handle(guiding, work)
+        return
     handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog()), work)
 
 

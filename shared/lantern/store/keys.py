@@ -329,6 +329,63 @@ class Keys:
         """A part of the content of a file."""
         return Key(self.import_parts(import_id), f"{number:04d}")
 
+    # --- guiding people -------------------------------------------------------------------------
+    def nudge(self, nudge_id: str) -> Key:
+        """A question to a person."""
+        return Key(self._pk("NUDGE"), part(nudge_id))
+
+    def nudges_in(self, state: str) -> str:
+        """Index partition of the open or the closed questions."""
+        return self._pk("NUDGE", part(state))
+
+    def nudge_ledger(self, person_id: str) -> Key:
+        """What one person was asked lately."""
+        return Key(self._pk("ASKED"), part(person_id))
+
+    def exceptions(self) -> str:
+        """Partition of what people were allowed to keep."""
+        return self._pk("EXCEPTION")
+
+    def exception(self, exception_id: str) -> Key:
+        """What one person was allowed to keep."""
+        return Key(self.exceptions(), part(exception_id))
+
+    def request(self, request_id: str) -> Key:
+        """A request for a tool."""
+        return Key(self._pk("REQUEST"), part(request_id))
+
+    def requests_in(self, state: str) -> str:
+        """Index partition of the requests that wait, or are closed."""
+        return self._pk("REQUEST", part(state))
+
+    def campaigns(self) -> str:
+        """Partition of all reviews."""
+        return self._pk("CAMPAIGN")
+
+    def campaign(self, campaign_id: str) -> Key:
+        """A review."""
+        return Key(self.campaigns(), part(campaign_id))
+
+    def due_campaigns(self) -> str:
+        """Index partition of the reviews that something is to be done for."""
+        return self._pk("CAMPAIGN", "due")
+
+    def campaign_items(self, campaign_id: str) -> str:
+        """Partition of the grants of a review."""
+        return self._pk("CAMPAIGN", part(campaign_id))
+
+    def campaign_item(self, campaign_id: str, item_id: str) -> Key:
+        """A grant of a review."""
+        return Key(self.campaign_items(campaign_id), part(item_id))
+
+    def person_link(self, link_id: str) -> Key:
+        """An address of a person's own page."""
+        return Key(self._pk("PLINK"), part(link_id))
+
+    def guidance(self) -> Key:
+        """How the tenant guides its people."""
+        return Key(self._pk("GUIDANCE"), "POLICY")
+
     # --- audit, outbox, access ------------------------------------------------------------------
     def audit(self) -> str:
         """Partition of the audit chain."""

@@ -13,6 +13,7 @@ from lantern.store.app_use import AppUseRepository
 from lantern.store.apps import AppRepository
 from lantern.store.assets import AssetRepository
 from lantern.store.bundles import BundleRepository
+from lantern.store.campaigns import CampaignRepository
 from lantern.store.catalog import CatalogRepository
 from lantern.store.connections import (
     ChannelRepository,
@@ -33,8 +34,15 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.nudges import (
+    ExceptionRepository,
+    GuidanceRepository,
+    NudgeRepository,
+    PersonLinkRepository,
+)
 from lantern.store.people import PeopleRepository
 from lantern.store.reach import ReachRepository
+from lantern.store.requests import RequestRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
 from lantern.store.trail import AuditRepository, OutboxRepository
@@ -86,6 +94,12 @@ class TenantStore:
         self.reach = ReachRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
+        self.nudges = NudgeRepository(documents)
+        self.requests = RequestRepository(documents)
+        self.campaigns = CampaignRepository(documents)
+        self.person_links = PersonLinkRepository(documents)
+        self.exceptions = ExceptionRepository(documents)
+        self.guidance = GuidanceRepository(documents)
         self.alerts = AlertRepository(documents)
         self.deliveries = DeliveryRepository(documents)
         self.imports = ImportRepository(documents)

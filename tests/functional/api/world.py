@@ -23,12 +23,16 @@ from lantern.domain.apps import AppSummary
 from lantern.domain.assets import Asset
 from lantern.domain.audit import AuditEvent
 from lantern.domain.blast import AppReach, ConnectionReach, ReachState, ReadState, VendorReach
+from lantern.domain.campaigns import Campaign, CampaignCounts, CampaignItem, CampaignScope
 from lantern.domain.catalog_schema import ProductEntry, listing_of
+from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
 from lantern.domain.inventory import App, Bundle, Grant, Principal
 from lantern.domain.messages import Address, Delivery
+from lantern.domain.nudges import Ledger, Nudge, opened
 from lantern.domain.overlay import OverlayEntry, TenantCatalog
+from lantern.domain.requests import AccessRequest
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
 from lantern.domain.webhooks import Endpoint
 from lantern.domain.work import Work
@@ -253,6 +257,9 @@ class Planted:
     channel_id: str
     endpoint_id: str
     delivery_id: str
+    nudge_id: str
+    request_id: str
+    campaign_id: str
     vendor_id: str = "openai"
     provider: str = "google"
     kind: str = "api_key"
@@ -488,6 +495,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
     alerts = store.alerts
     store.transact(NOW).put(alerts.channel_op(channel), alerts.endpoint_op(endpoint)).commit()
     store.deliveries.put(delivery)
+    nudge, request, campaign = _guide(store, cid, pids[0], app.id, canary, noise.randbytes)
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -510,4 +518,69 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         channel_id=channel.id,
         endpoint_id=endpoint.id,
         delivery_id=delivery.id,
+        nudge_id=nudge,
+        request_id=request,
+        campaign_id=campaign,
     )
+
+
+def _guide(
+    store: TenantStore, cid: str, pid: str, app_id: str, canary: str, random: Callable[[int], bytes]
+) -> tuple[str, str, str]:
+    """A question, a request, an exception, and a review with one grant."""
+    due = NOW + timedelta(days=7)
+    person = ids.person_id(pid)
+    nudge = Nudge(
+        id=ids.time_id("ndg", NOW, random),
+        person_id=person,
+        principal_id=pid,
+        connection_id=cid,
+        app_id=app_id,
+        kind="what_for",
+        state="sent",
+        silence="escalate",
+        origin=f"key:{canary}",
+        created_at=NOW,
+        next_at=due,
+        days=7,
+        due=due,
+        note=canary,
+    )
+    request = AccessRequest(
+        id=ids.time_id("req", NOW, random),
+        person_id=person,
+        name=f"Tool {canary}",
+        reason=canary,
+        state="open",
+        asked_by="key:key_requester",
+        created_at=NOW,
+        due=due,
+        next_at=due,
+    )
+    campaign = Campaign(
+        id=ids.time_id("cam", NOW, random),
+        name=f"Review {canary}",
+        state="open",
+        scope=CampaignScope(app_ids=(app_id,)),
+        review_by="named",
+        reviewers=(person,),
+        silence="keep",
+        created_by=f"key:{canary}",
+        created_at=NOW,
+        due=due,
+        next_at=due,
+        counts=CampaignCounts(items=1),
+    )
+    item = CampaignItem(ids.grant_id(pid, app_id), campaign.id, cid, pid, person, app_id, "ss_0", (person,))
+    kept = AccessException(
+        exception_id(person, app_id), person, app_id, "nudge", nudge.id, canary, "key:k", NOW, due
+    )
+    store.transact(NOW).put(
+        store.nudges.op(nudge),
+        store.nudges.ledger_op(opened(Ledger(person), nudge), NOW),
+        store.requests.op(request),
+        store.campaigns.op(campaign),
+        store.campaigns.item_op(item, campaign),
+        store.exceptions.op(kept),
+    ).commit()
+    return nudge.id, request.id, campaign.id

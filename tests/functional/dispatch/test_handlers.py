@@ -207,7 +207,7 @@ def test_one_tenant_in_trouble_does_not_stop_the_others(
     assert [item["Key"].rpartition("/")[2] for item in listed] == [f"{'b' * 20}.json"]
 
 
-@pytest.mark.parametrize("name", ["onboarding", "webhooks", "dispatcher", "router", "housekeeping"])
+@pytest.mark.parametrize("name", ["onboarding", "people", "webhooks", "dispatcher", "router", "housekeeping"])
 def test_entries_are_short(name: str):
     source = importlib.import_module(f"functions.{name}.app").__file__
     assert source is not None

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from lantern.channels.protocol import Sent
 from lantern.domain import deliveries
 from lantern.domain.alerts import CHANNEL
 from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import ConnectorError, RevisionConflictError
+from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflictError
 from lantern.domain.messages import Attempt, Delivery, Outgoing
 from lantern.domain.webhooks import Endpoint, after_attempt
 from lantern.domain.work import Work
@@ -137,15 +138,28 @@ def _remember(task: Outreach, endpoint_id: str, sent: Sent) -> None:
 def carry(task: Outreach, held: Delivery, endpoint: Endpoint | None = None) -> Sent:
     """Put the message into its channel's form and have it carried."""
     try:
+        ready = _linked(task, held)
         outgoing = (
-            _webhook(task, held, endpoint) if endpoint is not None else _FORMS[held.address.kind](task, held)
+            _webhook(task, ready, endpoint)
+            if endpoint is not None
+            else _FORMS[ready.address.kind](task, ready)
         )
+    except NotFoundError:
+        return Sent("refused", detail="nothing_to_ask")
     except ConnectorError as error:
         # The key service: nothing is known of the receiver, so this is no failure of theirs.
         return Sent("retry", detail=error.detail)
     if outgoing is None:
         return Sent("refused", detail="no_address")
     return task.channel(held.address.kind).send(outgoing)
+
+
+def _linked(task: Outreach, held: Delivery) -> Delivery:
+    """The message with addresses where markers stood: what opens a page is in no stored message."""
+    if held.message is None or not any(one.url for one in held.message.buttons):
+        return held
+    buttons = tuple(replace(one, url=task.link(one.url)) if one.url else one for one in held.message.buttons)
+    return replace(held, message=replace(held.message, buttons=buttons))
 
 
 def _slack(task: Outreach, held: Delivery) -> Outgoing | None:

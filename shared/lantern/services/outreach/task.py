@@ -22,6 +22,8 @@ class Outreach:
         channel: the way out of a kind.
         unseal: opens the secret of a connection, channel or endpoint by its id; None where there is none.
         luck: a number in [0, 1).
+        link: makes the address that a marker in a button stands for (`domain.person_links`).
+        back: tells who pressed a button (address, text, whether in place of the buttons).
         site: public base address, for links; may be empty.
     """
 
@@ -32,4 +34,6 @@ class Outreach:
     channel: Callable[[ChannelKind], Channel]
     unseal: Callable[[str], str | None]
     luck: Callable[[], float]
+    link: Callable[[str], str] = lambda url: url
+    back: Callable[[str, str, bool], bool] = lambda _url, _text, _replace: False
     site: str = ""
