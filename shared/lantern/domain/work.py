@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 Queue = Literal["hints", "runs"]
-Worker = Literal["discovery", "scoring", "remediation"]
+Worker = Literal["discovery", "scoring", "remediation", "outreach"]
 WorkKind = Literal[
     "connection.full",
     "connection.changes",
@@ -21,6 +21,9 @@ WorkKind = Literal[
     "score.catalog",
     "people.join",
     "job.run",
+    "people.due",
+    "nudge.follow",
+    "nudge.send",
 ]
 
 ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
@@ -38,6 +41,9 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "score.catalog": ("runs", "scoring"),
     "people.join": ("runs", "scoring"),
     "job.run": ("runs", "remediation"),
+    "people.due": ("hints", "scoring"),
+    "nudge.follow": ("hints", "scoring"),
+    "nudge.send": ("hints", "outreach"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""
 

@@ -296,6 +296,31 @@ class Keys:
         """A part of the content of a file."""
         return Key(self.import_parts(import_id), f"{number:04d}")
 
+    # --- guiding people -------------------------------------------------------------------------
+    def nudge(self, nudge_id: str) -> Key:
+        """A question to a person."""
+        return Key(self._pk("NUDGE"), part(nudge_id))
+
+    def nudges_in(self, state: str) -> str:
+        """Index partition of the open or the closed questions."""
+        return self._pk("NUDGE", part(state))
+
+    def nudge_ledger(self, person_id: str) -> Key:
+        """What one person was asked lately."""
+        return Key(self._pk("ASKED"), part(person_id))
+
+    def exceptions(self) -> str:
+        """Partition of what people were allowed to keep."""
+        return self._pk("EXCEPTION")
+
+    def exception(self, exception_id: str) -> Key:
+        """What one person was allowed to keep."""
+        return Key(self.exceptions(), part(exception_id))
+
+    def guidance(self) -> Key:
+        """How the tenant guides its people."""
+        return Key(self._pk("GUIDANCE"), "POLICY")
+
     # --- audit, outbox, access ------------------------------------------------------------------
     def audit(self) -> str:
         """Partition of the audit chain."""

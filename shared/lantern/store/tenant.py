@@ -31,6 +31,7 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.nudges import ExceptionRepository, GuidanceRepository, NudgeRepository
 from lantern.store.people import PeopleRepository
 from lantern.store.reach import ReachRepository
 from lantern.store.risk import RiskRepository
@@ -84,6 +85,9 @@ class TenantStore:
         self.reach = ReachRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
+        self.nudges = NudgeRepository(documents)
+        self.exceptions = ExceptionRepository(documents)
+        self.guidance = GuidanceRepository(documents)
         self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)
