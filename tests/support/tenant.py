@@ -16,6 +16,8 @@ from lantern.services.discovery import handle as discovery
 from lantern.services.discovery.context import Discovery
 from lantern.services.imports.drops import DropBox
 from lantern.services.imports.run import Imports, read_import
+from lantern.services.playbooks.advance import Playing
+from lantern.services.playbooks.handle import play
 from lantern.services.remediation.run import Remediation, run_job
 from lantern.services.scoring import catalogs, score
 from lantern.services.scoring.knowledge import Knowledge
@@ -130,6 +132,9 @@ class Bench:
                 discovery.handle(task, self.platform, lambda p, c: f"https://lantern.example/{p}/{c}", work)
             case "scoring":
                 score.handle(score.Scoring(self.store, self.knowledge, self.clock, self.operators), work)
+            case "remediation" if work.kind != "job.run":
+                playing = Playing(self.store, self.clock, random.Random(self.messages).randbytes, message)
+                play(playing, work, self.knowledge.books, self.deadline())
             case "remediation":
                 run_job(
                     Remediation(self.store, self.connector, self.clock, self.deadline(), self.send, message),

@@ -212,6 +212,15 @@ def remediate(work: Work, context: Context) -> None:
     from lantern.services.remediation.run import Remediation, run_job
 
     store = wiring.tenant_store(work.tenant_id)
+    until = deadline(context, work.queue)
+    if work.kind != "job.run":
+        from lantern.services.playbooks.advance import Playing
+        from lantern.services.playbooks.books import books_in
+        from lantern.services.playbooks.handle import play
+
+        books = books_in(wiring_platform.content_directory())
+        play(Playing(store, CLOCK, secrets.token_bytes, work.delivery), work, books, until)
+        return
     providers = Providers(work.tenant_id)
-    task = Remediation(store, providers.connect, CLOCK, deadline(context, work.queue), send, work.delivery)
+    task = Remediation(store, providers.connect, CLOCK, until, send, work.delivery)
     run_job(task, work)

@@ -33,6 +33,7 @@ from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
 from lantern.store.nudges import ExceptionRepository, GuidanceRepository, NudgeRepository
 from lantern.store.people import PeopleRepository
+from lantern.store.playbooks import IncidentRepository, PlaybookRepository, WatchRepository
 from lantern.store.reach import ReachRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
@@ -88,6 +89,9 @@ class TenantStore:
         self.nudges = NudgeRepository(documents)
         self.exceptions = ExceptionRepository(documents)
         self.guidance = GuidanceRepository(documents)
+        self.playbooks = PlaybookRepository(documents)
+        self.watches = WatchRepository(documents)
+        self.incidents = IncidentRepository(documents)
         self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)

@@ -1,4 +1,4 @@
-"""Checking a playbook page and turning it into compiled data. Needs pydantic; nothing at run time imports it."""
+"""Checking a playbook page and compiling it. Needs pydantic; nothing at run time imports it."""
 
 import hashlib
 import json
@@ -32,7 +32,9 @@ _ID: Final = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=_ID, max_length=60)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=200)]
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=20, max_length=2_000)]
-NudgeWord = Literal["still_need", "purpose", "use_instead", "delete_account", "fewer_scopes", "policy", "rotate"]
+NudgeWord = Literal[
+    "still_need", "what_for", "use_instead", "delete_account", "fewer_scopes", "acknowledge", "rotate"
+]
 _WAITS: Final = frozenset({"nudge", "wait", "approve", "verify"})
 
 
@@ -156,9 +158,11 @@ def compile_set(books: Sequence[Playbook]) -> dict[str, Any]:
             if word in words:
                 problems.append(Problem("playbooks", one.id, f"{words[word]} answers {word} already"))
             words[word] = one.id
-    for one in books:
-        if one.if_returns is not None and one.if_returns not in ids:
-            problems.append(Problem("playbooks", one.id, f"if_returns: there is no playbook {one.if_returns}"))
+    problems += [
+        Problem("playbooks", one.id, f"if_returns: there is no playbook {one.if_returns}")
+        for one in books
+        if one.if_returns is not None and one.if_returns not in ids
+    ]
     if problems:
         raise PlaybooksInvalidError(problems)
     rows = [msgspec.to_builtins(one) for one in sorted(books, key=lambda one: one.id)]
@@ -180,7 +184,10 @@ def _of_steps(page: PlaybookPage) -> Iterator[tuple[str, str]]:
         later = [*order[at + 1 :], END]
         for answer, goes in one.answers.items():
             if answer not in ANSWERS[one.do]:
-                yield f"{path}.answers", f"{one.do} comes to {', '.join(ANSWERS[one.do]) or 'nothing'}, not {answer}"
+                yield (
+                    f"{path}.answers",
+                    f"{one.do} comes to {', '.join(ANSWERS[one.do]) or 'nothing'}, not {answer}",
+                )
             if goes not in later:
                 yield f"{path}.answers.{answer}", f"{goes} does not come later; use one of {', '.join(later)}"
         yield from ((f"{path}.{field}", message) for field, message in _needs(one))

@@ -37,7 +37,9 @@ class About:
     def words(self) -> str:
         """The id that it names, or how many, for the audit log."""
         one = self.app_id or self.principal_id or self.person_id or self.vendor_id or self.finding_id
-        return one or f"{len(self.grant_ids) or len(self.asset_ids)} {'grants' if self.grant_ids else 'assets'}"
+        return (
+            one or f"{len(self.grant_ids) or len(self.asset_ids)} {'grants' if self.grant_ids else 'assets'}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Mark:
 class RunTarget:
     """One target of a run: `step` is where it is, `phase` whether that step has begun for it.
 
-    `due_at` is when waiting ends without an answer.
+    `due_at` is when waiting ends without an answer; `ref` names the job or the question that it waits for.
     """
 
     run_id: str
@@ -68,7 +70,7 @@ class RunTarget:
     app_id: str = ""
     everyone: bool = False
     due_at: datetime | None = None
-    job_id: str | None = None
+    ref: str | None = None
     trail: tuple[Mark, ...] = ()
     rev: int = 0
 
@@ -84,8 +86,8 @@ class RunTarget:
 class PlaybookRun:
     """One run of a playbook, with the playbook as it was when it began.
 
-    `requested_by` is an actor: a key, a rule with its version, a playbook. `due_at` is when there is something
-    to do next; None while nothing but an answer moves it.
+    `requested_by` is an actor: a key, a rule with its version, a playbook. `due_at` is when there is
+    something to do next; None while only an answer moves it. `told` is when a step last told something.
     """
 
     id: str
@@ -105,6 +107,7 @@ class PlaybookRun:
     due_at: datetime | None = None
     error: str | None = None
     incident_id: str | None = None
+    told: Mapping[str, datetime] = field(default_factory=dict)
     rev: int = 0
 
     @property
@@ -211,11 +214,15 @@ def wakes(run: PlaybookRun, target: RunTarget, now: datetime) -> datetime | None
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a step may begin, or why not; `until` is when to look again, None where time does not help."""
+    """Why a step may not begin (empty: it may), and when to look again; None if time does not help."""
 
-    open: bool
     why: str = ""
     until: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the step may begin."""
+        return not self.why
 
 
 def gate(run: PlaybookRun, step: Step, now: datetime, acted: int = 0) -> Gate:
@@ -228,28 +235,28 @@ def gate(run: PlaybookRun, step: Step, now: datetime, acted: int = 0) -> Gate:
         acted: how many targets of the run an act has begun for already.
     """
     if run.state != "running":
-        return Gate(False, f"the run is {run.state}")
-    if step.kind != "act":
-        return Gate(True, until=now)
+        return Gate(f"the run is {run.state}")
+    return _act_gate(run, now, acted) if step.kind == "act" else Gate(until=now)
+
+
+def _act_gate(run: PlaybookRun, now: datetime, acted: int) -> Gate:
     if run.approval not in ("approved", "not_needed"):
-        return Gate(False, "it waits for an approval")
+        return Gate("it waits for an approval")
     if run.plan is None or needs_approval(run.book, run.plan) != (run.approval == "approved"):
-        return Gate(False, "it was never approved")
+        return Gate("it was never approved")
     limit = run.book.guards.max_targets
     if acted >= run.plan.targets or (limit is not None and acted >= limit):
-        return Gate(False, "max_targets")
+        return Gate("max_targets")
     opens = run.book.window.opens(now) if run.book.window else None
-    if opens is not None:
-        return Gate(False, "outside of the change window", opens)
-    return Gate(True, until=now)
+    return Gate(until=now) if opens is None else Gate("outside of the change window", opens)
 
 
 # --- one target -------------------------------------------------------------------------------------
 
 
-def entered(target: RunTarget, due: datetime | None, job_id: str | None = None) -> RunTarget:
-    """The target whose step has begun and now waits, at most until `due`."""
-    return replace(target, phase="waiting", due_at=due, job_id=job_id or target.job_id)
+def entered(target: RunTarget, due: datetime | None, ref: str | None = None) -> RunTarget:
+    """The target whose step has begun and now waits, at most until `due`, for what `ref` names."""
+    return replace(target, phase="waiting", due_at=due, ref=ref or target.ref)
 
 
 def moved(book: Playbook, target: RunTarget, answer: str, now: datetime, detail: str = "") -> RunTarget:
@@ -264,7 +271,7 @@ def moved(book: Playbook, target: RunTarget, answer: str, now: datetime, detail:
     following = current.after(answer)
     trail = (*target.trail, Mark(target.step, answer, now, detail[:300]))
     phase: Phase = "over" if following == END else "ready"
-    return replace(target, step=following, phase=phase, since=now, due_at=None, job_id=None, trail=trail)
+    return replace(target, step=following, phase=phase, since=now, due_at=None, ref=None, trail=trail)
 
 
 def passed_by(book: Playbook, target: RunTarget, now: datetime) -> RunTarget:

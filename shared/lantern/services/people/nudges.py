@@ -313,6 +313,10 @@ def _close(store: TenantStore, ended: Nudge, by: str, action: str, now: datetime
 
 
 def _follow(store: TenantStore, nudge: Nudge) -> Work:
+    if nudge.owned:
+        # Who asked does what follows.
+        run_id = nudge.origin.partition(":")[2].partition(".")[0]
+        return Work(store.tenant_id, "playbook.run", body={"run_id": run_id}, cause=nudge.id)
     return Work(store.tenant_id, "nudge.follow", body={"nudge_id": nudge.id}, cause=nudge.id)
 
 

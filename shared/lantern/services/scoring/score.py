@@ -5,6 +5,7 @@ changed, a decision the slice of one app's holders. What lies outside the slice 
 """
 
 import logging
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -34,6 +35,8 @@ from lantern.domain.tenancy import Connection, Run
 from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
 from lantern.services.catalog_layers import OperatorCatalog
+from lantern.services.playbooks.respond import Opened, opened, respond
+from lantern.services.playbooks.sweep import see_bundle
 from lantern.services.scoring import catalogs, people, reach, reading
 from lantern.services.scoring.activity import look_at_accounts, note_looked
 from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies, views
@@ -164,6 +167,7 @@ def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: fro
     bundle = store.bundles.get(connection_id, principal_id) if connection else None
     if connection is None or bundle is None:
         return 0
+    see_bundle(store, task.knowledge.books, bundle, task.clock.now(), secrets.token_bytes)
     followed = people.follow(store, bundle)
     changed = _score_bundle(task, connection, bundle, apps, followed.person)
     for where, other in followed.others:
@@ -334,7 +338,7 @@ def _judge(
 def _follow(task: Scoring, part: Slice, rows: Mapping[str, AppSummary], existing: Iterable[Finding]) -> int:
     """Evaluate the slice and write the findings that change; a finding that moved meanwhile is done again."""
     pending = tuple(existing)
-    changed = 0
+    changed, fresh = 0, list[Opened]()
     views_ = _views(task, part)
     for _ in range(_ATTEMPTS):
         sweep = _sweep(task, part, rows, views_, pending)
@@ -346,10 +350,24 @@ def _follow(task: Scoring, part: Slice, rows: Mapping[str, AppSummary], existing
                 changed += 1
             except RevisionConflictError:
                 clashed.append(finding.id)
+                continue
+            if (new := opened(finding, change.events)) is not None:
+                fresh.append(new)
         if not clashed:
+            _respond(task, part, fresh)
             return changed
         pending = tuple(task.store.findings.batch_get([f.id for f in pending] + clashed).values())
     raise RevisionConflictError("findings keep changing; the slice is evaluated again later")
+
+
+def _respond(task: Scoring, part: Slice, fresh: Sequence[Opened]) -> None:
+    """Start or propose what the rules of findings that have just opened name."""
+    respond(
+        *(task.store, task.knowledge.books, task.knowledge.rules, fresh),
+        since=part.connection.connected_at,
+        now=task.clock.now(),
+        random=secrets.token_bytes,
+    )
 
 
 def _sweep(
