@@ -131,7 +131,10 @@ class Bench:
                 )
                 discovery.handle(task, self.platform, lambda p, c: f"https://lantern.example/{p}/{c}", work)
             case "scoring":
-                score.handle(score.Scoring(self.store, self.knowledge, self.clock, self.operators), work)
+                scoring = score.Scoring(
+                    *(self.store, self.knowledge, self.clock, self.operators), self.platform.notices.all
+                )
+                score.handle(scoring, work)
             case "remediation" if work.kind != "job.run":
                 playing = Playing(self.store, self.clock, random.Random(self.messages).randbytes, message)
                 play(playing, work, self.knowledge.books, self.deadline())

@@ -204,7 +204,8 @@ def score(work: Work, _context: Context) -> None:
     from lantern.services.scoring.score import Scoring, handle
 
     knowledge = load_knowledge(wiring_platform.content_directory())
-    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog()), work)
+    notices = wiring_platform.platform_store().notices.all
+    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog(), notices), work)
 
 
 def remediate(work: Work, context: Context) -> None:
@@ -215,7 +216,7 @@ def remediate(work: Work, context: Context) -> None:
     until = deadline(context, work.queue)
     if work.kind != "job.run":
         from lantern.services.playbooks.advance import Playing
-        from lantern.services.playbooks.books import books_in
+        from lantern.services.playbooks_shipped import books_in
         from lantern.services.playbooks.handle import play
 
         books = books_in(wiring_platform.content_directory())

@@ -41,7 +41,7 @@ from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
-from scripts.build import compile_risk, compile_scopes, compile_vendors
+from scripts.build import compile_playbooks, compile_risk, compile_scopes, compile_vendors
 from tests.support.catalogs import shipped
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
@@ -54,7 +54,7 @@ def release_facts() -> Reference:
     """What a release knows, compiled once."""
     out = Path(mkdtemp(prefix="lantern-reference-"))
     atexit.register(rmtree, out, ignore_errors=True)
-    for compiler in (compile_risk, compile_scopes, compile_vendors):
+    for compiler in (compile_playbooks, compile_risk, compile_scopes, compile_vendors):
         compiler.compile_to(out)
     return Reference(out)
 

@@ -11,7 +11,7 @@ from lantern.domain.rules.model import RuleSet, load_rules
 from lantern.domain.scopes import ScopeClass, worst
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
-from lantern.services.playbooks.books import books_in
+from lantern.services.playbooks_shipped import books_in
 from lantern.services.reference import Reference
 from lantern.services.scopes import Scopes
 

@@ -24,6 +24,7 @@ from lantern.domain.facts import (
     principal_facts,
 )
 from lantern.domain.findings import Finding, Group, finding_id
+from lantern.domain.incidents import Notice
 from lantern.domain.inventory import Bundle
 from lantern.domain.people import PersonRecord
 from lantern.domain.privilege import ApiUse, untouched
@@ -34,6 +35,7 @@ from lantern.domain.tally import AppTally, StoredTally, UseView, stored
 from lantern.domain.tenancy import Connection, Run
 from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
+from lantern.services import incidents
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.playbooks.respond import Opened, opened, respond
 from lantern.services.playbooks.sweep import see_bundle
@@ -60,13 +62,15 @@ _WEEKS: Final = 9
 class Scoring:
     """One message's tools: the tenant's store, the release's knowledge, time, the operators' entries.
 
-    Where `operators` is None there are none beside the tenant's own.
+    Where `operators` is None there are none beside the tenant's own. `notices` reads the incidents of vendors
+    that operators raised for all tenants.
     """
 
     store: TenantStore
     knowledge: Knowledge
     clock: Clock
     operators: OperatorCatalog | None = None
+    notices: Callable[[], tuple[Notice, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ def handle(task: Scoring, work: Work) -> int:
         ),
         "score.app": lambda: score_apps(under, _named(under, work)),
         "people.join": lambda: _join(under),
+        "incident.follow": lambda: _incidents(under),
     }
     changed = verbs[work.kind]()
     if work.kind == "score.run" and not _AFTER_READING.isdisjoint(work.body):
@@ -119,6 +124,14 @@ def _join(task: Scoring) -> int:
     now = task.clock.now()
     found = people.join_people(task.store, task.knowledge.reference, now)
     reach.summarise(task.store, task.knowledge, found.joined, now)
+    return 0
+
+
+def _incidents(task: Scoring) -> int:
+    """Raise here what operators raised for all tenants; changes no finding itself."""
+    notices = task.notices() if task.notices else ()
+    known, now = task.knowledge, task.clock.now()
+    incidents.follow_notices(task.store, known.reference, known.books, notices, now, secrets.token_bytes)
     return 0
 
 
