@@ -216,8 +216,8 @@ def remediate(work: Work, context: Context) -> None:
     until = deadline(context, work.queue)
     if work.kind != "job.run":
         from lantern.services.playbooks.advance import Playing
-        from lantern.services.playbooks_shipped import books_in
         from lantern.services.playbooks.handle import play
+        from lantern.services.playbooks_shipped import books_in
 
         books = books_in(wiring_platform.content_directory())
         play(Playing(store, CLOCK, secrets.token_bytes, work.delivery), work, books, until)

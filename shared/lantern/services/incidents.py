@@ -31,7 +31,7 @@ _BATCH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An incident, with the run that answers it, as it is or would be; None where nothing is to be revoked."""
+    """An incident and the run that answers it, as it is or would be; None where nothing is to do."""
 
     incident: Incident
     asked: Asked | None
@@ -188,7 +188,7 @@ def incident(store: TenantStore, incident_id: str) -> Incident:
 
 
 def ended(store: TenantStore, one: Incident) -> datetime | None:
-    """When the vendor's access ended: the last revocation, once every target of the run is through with it."""
+    """When the vendor's access ended: the last revocation, once every target is through with it."""
     if one.run_id is None:
         return None
     last: datetime | None = None

@@ -14,6 +14,7 @@ from lantern.runtime.api import (
     catalog,
     connections,
     connectors,
+    evidence,
     findings,
     grants,
     imports,
@@ -59,6 +60,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *playbooks.ROUTES,
     *incidents.ROUTES,
     *audit.ROUTES,
+    *evidence.ROUTES,
     *keys.ROUTES,
 )
 

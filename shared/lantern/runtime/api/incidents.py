@@ -157,8 +157,8 @@ ROUTES = (
         tag="Incidents",
         summary="Raise an incident of a vendor",
         description=(
-            "Answers at once with people, grants, kinds of data, chains and the exposure window, and with the "
-            "plan: a run of the playbook `vendor-incident` that waits for somebody else's approval."
+            "Answers at once with people, grants, kinds of data, chains and the exposure window, and with "
+            "the plan: a run of the playbook `vendor-incident` that waits for somebody else's approval."
         ),
         handler=raise_incident,
         scope="remediate",

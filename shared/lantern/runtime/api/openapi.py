@@ -241,6 +241,8 @@ def _responses(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
     success: Schema = {"description": route.summary, "headers": _header_references(names)}
     if route.answer is not None:
         success["content"] = {"application/json": {"schema": references[route.answer]}}
+        if route.page:
+            success["content"]["text/html"] = {"schema": {"type": "string"}}
     responses: Schema = {str(route.status): success}
     if route.dry_run:
         plain = {key: value for key, value in success.items() if key != "headers"}

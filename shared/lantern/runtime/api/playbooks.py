@@ -440,8 +440,9 @@ ROUTES = (
         tag="Persons",
         summary="Offboard a person",
         description=(
-            "A run of the playbook `departed-employee` over all connections: sessions, grants, app passwords, "
-            "seats, tokens, keys and agents. Somebody else approves it; its evidence is at /v1/evidence."
+            "A run of the playbook `departed-employee` over all connections: sessions, grants, app "
+            "passwords, seats, tokens, keys and agents. Somebody else approves it; its "
+            "evidence is at /v1/evidence."
         ),
         handler=offboard,
         scope="remediate",
@@ -479,8 +480,8 @@ ROUTES = (
     _decision(
         "approve",
         "Approve a run",
-        "Whoever asked for a run cannot approve it. A proposed run is planned now and begins. `If-Match` names "
-        "the run that was read.",
+        "Whoever asked for a run cannot approve it. A proposed run is planned now and begins. `If-Match` "
+        "names the run that was read.",
         approve_run,
         refused=True,
     ),

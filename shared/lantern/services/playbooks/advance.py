@@ -156,7 +156,8 @@ class _Pass:
         return not self._run.open
 
     def _context(self, step: Step) -> Context:
-        return Context(self._task.store, self._run, step, self._task.clock, self._task.random)
+        everyone = tuple(self._targets.values())
+        return Context(self._task.store, self._run, step, self._task.clock, self._task.random, everyone)
 
     def _now(self) -> datetime:
         return self._task.clock.now()

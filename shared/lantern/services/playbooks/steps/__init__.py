@@ -14,13 +14,14 @@ from lantern.store.tenant import TenantStore
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a step works with: the tenant's store, the run, the step, time."""
+    """What a step works with: the tenant's store, the run and all its targets, the step, time."""
 
     store: TenantStore
     run: PlaybookRun
     step: Step
     clock: Clock
     random: RandomBytes
+    everyone: Sequence[RunTarget] = ()
 
     @property
     def now(self) -> datetime:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain.audit import AuditEvent
 from lantern.domain.playbooks.machine import RunTarget
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
+from lantern.services.playbooks.steps.act import ASK_AGAIN
 from lantern.services.playbooks.steps.carrying import carry
 from lantern.services.remediation.watching import RUN_ACTOR
 
@@ -22,20 +23,34 @@ class _Tell:
     machine: bool
 
     def enter(self, context: Context, targets: Sequence[RunTarget]) -> Mapping[str, Said]:
-        last = context.run.told.get(context.step.id)
-        if last is not None and context.now < last + QUIET:
-            return {one.target_id: Waits(last + QUIET) for one in targets}
-        return self._tell(context, targets)
+        return {one.target_id: Waits(context.now) for one in targets}
 
     def poll(self, context: Context, targets: Sequence[RunTarget]) -> Mapping[str, Said]:
-        due = [one for one in targets if one.due_at is not None and one.due_at <= context.now]
         last = context.run.told.get(context.step.id)
-        if due and last is not None and context.now < last + QUIET:
-            # Told already, and we did not live to note it.
-            return {one.target_id: Comes("told") for one in due}
-        return self._tell(context, due) if due else {}
+        # Whoever was here when it was told was in the message, whether or not we lived to note it.
+        said: dict[str, Said] = {
+            one.target_id: Comes("told") for one in targets if last is not None and last >= one.since
+        }
+        left = [one for one in targets if one.target_id not in said]
+        if not left:
+            return said
+        until = self._holds(context, left, last)
+        if until is not None:
+            return said | {one.target_id: Waits(until) for one in left}
+        return said | self._tell(context, left)
 
-    def _tell(self, context: Context, targets: Sequence[RunTarget]) -> Mapping[str, Said]:
+    @staticmethod
+    def _holds(context: Context, left: Sequence[RunTarget], last: datetime | None) -> datetime | None:
+        """Until when the message waits: for a day after the last one, or for jobs that will end soon."""
+        if last is not None and context.now < last + QUIET:
+            return last + QUIET
+        steps = {one.id: one.kind for one in context.run.book.steps}
+        busy = any(one.phase == "waiting" and steps[one.step] == "act" for one in context.everyone)
+        if busy and context.now < min(one.since for one in left) + QUIET:
+            return context.now + ASK_AGAIN
+        return None
+
+    def _tell(self, context: Context, targets: Sequence[RunTarget]) -> dict[str, Said]:
         """One transaction: that it was told, its audit entry, and the messages themselves."""
         run, store, now = context.run, context.store, context.now
         told = replace(run, told={**run.told, context.step.id: now})
