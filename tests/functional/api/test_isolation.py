@@ -19,6 +19,9 @@ BODIES: dict[str, Any] = {
     "revokeGrants": {},
     "revokeGrant": {},
     "requestJob": {"kind": "revoke_grants"},
+    "startPlaybookRun": {},
+    "offboardPerson": {},
+    "raiseIncident": {"vendor_id": "openai", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "acknowledgeFinding": {},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
@@ -109,7 +112,7 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
 
 
 FILTERS = {("listApps", "connection_id"), ("listAssets", "connection_id"), ("findProducts", "client_id")}
-KNOWLEDGE = {"vendor_id"}
+KNOWLEDGE = {"vendor_id", "playbook_id"}
 """Ids of what every tenant may know: the same for all, and never in a tenant's table."""
 
 
@@ -192,6 +195,9 @@ def test_fifty_tenants_through_one_warm_process_leak_no_canary(world: World) -> 
         "/v1/findings/{finding_id}",
         "/v1/jobs",
         "/v1/jobs/{job_id}/actions",
+        "/v1/playbook-runs/{playbook_run_id}",
+        "/v1/incidents/{incident_id}",
+        "/v1/evidence/{evidence_kind}/{subject_id}",
         "/v1/audit",
         "/v1/keys",
         "/v1/catalog/entries",

@@ -5,7 +5,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -25,14 +25,16 @@ from lantern.domain.blast import AppReach, ConnectionReach, ReachState, ReadStat
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
+from lantern.domain.incidents import Incident
 from lantern.domain.inventory import App, Bundle, Grant, Principal
 from lantern.domain.overlay import OverlayEntry, TenantCatalog
+from lantern.domain.playbooks.machine import About
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
 from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
-from lantern.services import remediation
+from lantern.services import playbooks, remediation
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.imports.drops import DropBox
 from lantern.services.links import ConsentLinks, Site
@@ -246,6 +248,11 @@ class Planted:
     person_id: str
     upload_id: str
     asset_id: str
+    playbook_run_id: str
+    incident_id: str
+    subject_id: str
+    evidence_kind: str = "playbook-run"
+    playbook_id: str = "abused-app"
     vendor_id: str = "openai"
     provider: str = "google"
     kind: str = "api_key"
@@ -456,6 +463,35 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         facts={"hint": canary},
     )
     store.assets.reconcile(cid, "api_key", [asset], NOW)
+    incident = Incident(
+        id=ids.time_id("inc", NOW, noise.randbytes),
+        vendor_id="openai",
+        vendor="OpenAI",
+        occurred_at=NOW,
+        summary=canary,
+        source="tenant",
+        raised_by="key:key_requester",
+        raised_at=NOW,
+        people=people,
+        grants=people,
+        data=("files",),
+        chains=(canary,),
+        exposed=(),
+    )
+    store.transact(NOW).put(store.incidents.op(incident)).commit()
+    asked = playbooks.start(
+        store,
+        release_facts().books.get("abused-app"),
+        about=About(app_id=app.id),
+        requested_by="key:key_requester",
+        reason=canary,
+        dry_run=True,
+        now=NOW,
+        random=noise.randbytes,
+    )
+    run_id = asked.run.id
+    store.playbooks.plan_targets(asked.targets)
+    store.transact(NOW).put(store.playbooks.op(replace(asked.run, state="running"))).commit()
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -475,4 +511,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         person_id=ids.person_id(pids[0]),
         upload_id=upload.id,
         asset_id=asset.id,
+        playbook_run_id=run_id,
+        incident_id=incident.id,
+        subject_id=run_id,
     )

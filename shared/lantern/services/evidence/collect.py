@@ -162,7 +162,7 @@ def _of_run(
             ("Cancelled by", run.cancelled_by),
             ("Reason", run.reason),
             ("Targets", str(plan.targets) if plan else None),
-            ("People", str(plan.principals) if plan else None),
+            ("Accounts", str(plan.principals) if plan else None),
             ("Brakes", _brakes(run)),
         ),
         story=_story(
@@ -297,7 +297,8 @@ def _facts(*pairs: tuple[str, str | None]) -> tuple[tuple[str, str], ...]:
 
 
 def _story(*lines: tuple[datetime | None, str]) -> tuple[tuple[datetime, str], ...]:
-    return tuple(sorted((at, said) for at, said in lines if at is not None))
+    told = [(at, said) for at, said in lines if at is not None]
+    return tuple(sorted(told, key=lambda line: line[0]))
 
 
 def _words(kind: str) -> str:
