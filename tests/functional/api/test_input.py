@@ -20,6 +20,7 @@ BODIES = {
     "previewRiskWeights": {"weights": {"reach": 50}},
     "revokeGrants": {"grant_ids": ["gr_0000000000000000.0000000000000"]},
     "revokeGrant": {"reason": "r"},
+    "openUpload": {"kind": "export", "content_type": "text/csv", "size": 10, "sha256": "0" * 64},
     "requestJob": {"kind": "revoke_grants", "grant_ids": ["gr_0000000000000000.0000000000000"]},
     "startPlaybookRun": {"app_id": "app_0000000000000", "reason": "r"},
     "offboardPerson": {"reason": "r"},
@@ -31,7 +32,7 @@ BODIES = {
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
-NUMBERS = {"score"}
+NUMBERS = {"score", "size"}
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 
 
