@@ -91,6 +91,11 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
     known = own.parameters()
     query = {needed: known[needed] for needed in NEEDED.get(operation, ())}
     body = dict(BODIES[operation]) if operation in BODIES else None
+    if operation == "startPlaybookRun" and body is not None:
+        if where == "path":
+            body["app_id"] = known["app_id"]
+        elif name == "asset_ids":
+            known = {**known, "playbook_id": "departed-employee"}
     if where == "path":
         known = {**known, name: value}
     elif where == "query":

@@ -15,7 +15,7 @@ class EvidenceQuery(Question):
     format: Literal["json", "html"] = Field("json", description="`html` is one page that loads nothing.")
 
 
-class FactAnswer(Answer):
+class BundleFactAnswer(Answer):
     """A fact."""
 
     label: str
@@ -45,7 +45,7 @@ class LineAnswer(Answer):
     instructions: list[str]
 
 
-class EntryAnswer(Answer):
+class ChainEntryAnswer(Answer):
     """An audit entry in its place in the chain."""
 
     seq: int
@@ -61,7 +61,7 @@ class EntryAnswer(Answer):
 class ProofAnswer(Answer):
     """The entries about it, and what checking the chain said."""
 
-    entries: list[EntryAnswer]
+    entries: list[ChainEntryAnswer]
     checked_from: int = Field(description="The chain was checked from this entry …")
     checked_to: int = Field(description="… to this one, its end.")
     head_hash: str
@@ -70,14 +70,14 @@ class ProofAnswer(Answer):
     cut_off: bool = Field(description="More entries were written since than are read for a bundle.")
 
 
-class EvidenceAnswer(Answer):
+class EvidenceBundleAnswer(Answer):
     """A bundle of evidence."""
 
     kind: str
     id: str
     title: str
     made_at: datetime
-    facts: list[FactAnswer]
+    facts: list[BundleFactAnswer]
     story: list[MomentAnswer]
     outcomes: dict[str, int]
     lines: list[LineAnswer]
@@ -98,14 +98,14 @@ def get_evidence(call: Call[EvidenceQuery, None]) -> Reply:
     return Reply(_answer(found))
 
 
-def _answer(found: Any) -> EvidenceAnswer:
+def _answer(found: Any) -> EvidenceBundleAnswer:
     proof = found.proof
-    return EvidenceAnswer(
+    return EvidenceBundleAnswer(
         kind=found.kind,
         id=found.id,
         title=found.title,
         made_at=found.made_at,
-        facts=[FactAnswer(label=label, value=value) for label, value in found.facts],
+        facts=[BundleFactAnswer(label=label, value=value) for label, value in found.facts],
         story=[MomentAnswer(at=at, said=said) for at, said in found.story],
         outcomes=dict(found.outcomes),
         lines=[
@@ -126,7 +126,7 @@ def _answer(found: Any) -> EvidenceAnswer:
         ],
         proof=ProofAnswer(
             entries=[
-                EntryAnswer(
+                ChainEntryAnswer(
                     seq=one.seq,
                     at=one.at,
                     actor=one.actor,
@@ -163,7 +163,7 @@ ROUTES = (
         handler=get_evidence,
         scope="read",
         query=EvidenceQuery,
-        answer=EvidenceAnswer,
+        answer=EvidenceBundleAnswer,
         page=True,
     ),
 )

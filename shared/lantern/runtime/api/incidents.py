@@ -23,7 +23,7 @@ class IncidentRequest(Strict):
     )
 
 
-class ExposureAnswer(Answer):
+class VendorExposureAnswer(Answer):
     """One app at one connection."""
 
     app_id: str
@@ -34,7 +34,7 @@ class ExposureAnswer(Answer):
     since: date | None
 
 
-class IncidentAnswer(Answer):
+class VendorIncidentAnswer(Answer):
     """An incident as the organisation stands to it, as of when it was raised."""
 
     id: str
@@ -50,7 +50,7 @@ class IncidentAnswer(Answer):
     grants: int
     data: list[str]
     chains: list[str] = Field(description="Where what the vendor read at one place could reach another.")
-    exposed: list[ExposureAnswer]
+    exposed: list[VendorExposureAnswer]
     exposed_from: datetime | None = Field(description="The incident, or the first grant where that is later.")
     exposed_until: datetime | None = Field(description="When the last grant was revoked; null is still open.")
     unread: list[str] = Field(description="Connections that could not be read completely.")
@@ -60,16 +60,16 @@ class IncidentAnswer(Answer):
 class RaisedAnswer(Answer):
     """An incident with the plan that answers it; null where nothing is to be revoked."""
 
-    incident: IncidentAnswer
+    incident: VendorIncidentAnswer
     run: PlaybookRunDetail | None
 
 
-class IncidentList(ListOf[IncidentAnswer]):
+class IncidentList(ListOf[VendorIncidentAnswer]):
     """Incidents."""
 
 
-def _exposure(one: Exposure) -> ExposureAnswer:
-    return ExposureAnswer(
+def _exposure(one: Exposure) -> VendorExposureAnswer:
+    return VendorExposureAnswer(
         app_id=one.app_id,
         connection_id=one.connection_id,
         accounts=one.accounts,
@@ -79,9 +79,9 @@ def _exposure(one: Exposure) -> ExposureAnswer:
     )
 
 
-def _incident(one: Incident, ended: datetime | None = None) -> IncidentAnswer:
+def _incident(one: Incident, ended: datetime | None = None) -> VendorIncidentAnswer:
     begins, ends = one.window(ended)
-    return IncidentAnswer(
+    return VendorIncidentAnswer(
         id=one.id,
         vendor_id=one.vendor_id,
         vendor=one.vendor,
@@ -189,6 +189,6 @@ ROUTES = (
         description="Who was exposed to what and since when, and whether the exposure is over.",
         handler=get_incident,
         scope="read",
-        answer=IncidentAnswer,
+        answer=VendorIncidentAnswer,
     ),
 )

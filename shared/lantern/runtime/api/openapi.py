@@ -55,6 +55,8 @@ TAGS: Final[Mapping[str, str]] = {
     "Grants": "One app's access to one principal's data, and its revocation.",
     "Findings": "What breaks a rule, grouped by app or person.",
     "Jobs": "Work that acts on a provider: planned, approved, run and verified.",
+    "Playbooks": "What is done about findings step by step, within brakes, and the runs of it.",
+    "Incidents": "Incidents of vendors: who was exposed to what, since when, and the answer to it.",
     "Audit": "The tamper-evident record of every decision and act.",
     "Keys": "API keys of the tenant.",
     "About": "The API about itself.",

@@ -437,7 +437,7 @@ ROUTES = (
         method="POST",
         path="/v1/persons/{person_id}/offboard",
         operation="offboardPerson",
-        tag="Persons",
+        tag="Principals",
         summary="Offboard a person",
         description=(
             "A run of the playbook `departed-employee` over all connections: sessions, grants, app "
