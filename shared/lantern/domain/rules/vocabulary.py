@@ -220,15 +220,6 @@ RESPONSES: Final[dict[str, str]] = {
     "revoke": "revoke the affected grants, after approval",
     "offboard-person": "revoke everything the person still holds",
     "restore-coverage": "tell an administrator what cannot be read and how to repair it",
-    "stale-grant-clean-up": "the playbook of this name",
-    "unsanctioned-app": "the playbook of this name",
-    "over-scoped-app": "the playbook of this name",
-    "departed-employee": "the playbook of this name",
-    "restricted-app": "the playbook of this name",
-    "abused-app": "the playbook of this name",
-    "vendor-incident": "the playbook of this name",
-    "abandoned-ai-app": "the playbook of this name",
-    "extension-removal": "the playbook of this name",
 }
 
 FRAMEWORKS: Final[dict[str, str]] = {
