@@ -11,7 +11,7 @@ from tests.support import rendered
 
 TENANT, OTHER = "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbb"
 KEYS, TAG = "dynamodb:LeadingKeys", "aws:PrincipalTag/tenant"
-TENANT_ROLES = ("TenantDataRole", "TenantWorkerRole")
+TENANT_ROLES = ("TenantDataRole", "TenantWorkerRole", "TenantOutreachRole")
 
 
 @dataclass(frozen=True)

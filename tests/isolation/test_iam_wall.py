@@ -169,6 +169,7 @@ def _publications() -> list[Access]:
 _MAY_ASSUME = {
     "TenantDataRole": {"Api", "Onboarding", "Scoring", "Housekeeping"},
     "TenantWorkerRole": {"Discovery", "Remediation"},
+    "TenantOutreachRole": {"Outreach"},
 }
 
 

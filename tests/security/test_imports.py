@@ -24,6 +24,7 @@ ALLOWED = {
     "discovery": _STORE,
     "scoring": _STORE,
     "remediation": _STORE,
+    "outreach": _STORE,
     "housekeeping": _STORE,
 }
 LIGHT = ("authorizer", "webhooks", "dispatcher", "router")

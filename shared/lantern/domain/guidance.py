@@ -1,6 +1,7 @@
 """How a tenant guides its people: how often it asks, how long it waits, who decides. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -8,6 +9,7 @@ from lantern.domain.errors import InvalidInputError
 
 MOST_A_WEEK: Final = 10
 MOST_DAYS: Final = 365
+MOST_OWNERS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class GuidancePolicy:
     question may be answered, `review_days` for how long what somebody keeps is not asked about again.
     `reviewers` are person ids who decide on requests where nobody answers for the tool, `request_hours` how
     long they have before `escalate_to` is told too. `policy_url` is the acceptable-use policy that people are
-    asked to acknowledge.
+    asked to acknowledge. `owners` names who answers for a tool: product or app id → person id.
     """
 
     weekly_nudges: int = 2
@@ -28,6 +30,7 @@ class GuidancePolicy:
     reviewers: tuple[str, ...] = ()
     escalate_to: tuple[str, ...] = ()
     policy_url: str | None = None
+    owners: Mapping[str, str] = field(default_factory=dict)
     rev: int = 0
 
     @property

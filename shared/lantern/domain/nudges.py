@@ -82,7 +82,9 @@ class Nudge:
     one of `OWNERS`, whatever follows from the answer is left to that one. `due` is when silence counts as the
     answer; `next_at` when something is to be done without one: send it, or end it. `alternative` is the app
     to use instead. `grant_id` is None where the question is about no tool. `sent_via` is None until a channel
-    took it. `exception_id` and `job_id` are what the answer led to.
+    took it. `exception_id` and `job_id` are what the answer led to, at `followed_at`. `scope_set` is what the
+    app could do when it was asked. `looks` counts how often the account is looked at after an answer that is
+    to be checked, 0 when that is over; `verified` is what came out.
     """
 
     id: str
@@ -111,7 +113,17 @@ class Nudge:
     closed_at: datetime | None = None
     exception_id: str | None = None
     job_id: str | None = None
+    delivery_id: str | None = None
+    scope_set: str | None = None
+    followed_at: datetime | None = None
+    looks: int = 0
+    verified: bool | None = None
     rev: int = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be done at `next_at`: it is open, or what was said is looked after."""
+        return self.open or self.looks > 0
 
     @property
     def open(self) -> bool:

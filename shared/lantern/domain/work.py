@@ -27,6 +27,12 @@ WorkKind = Literal[
     "people.due",
     "nudge.follow",
     "nudge.send",
+    "nudge.press",
+    "campaign.build",
+    "campaign.close",
+    "outreach.findings",
+    "outreach.due",
+    "outreach.deliver",
 ]
 
 ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
@@ -49,7 +55,13 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "incident.follow": ("runs", "scoring"),
     "people.due": ("hints", "scoring"),
     "nudge.follow": ("hints", "scoring"),
-    "nudge.send": ("hints", "outreach"),
+    "nudge.send": ("hints", "scoring"),
+    "nudge.press": ("hints", "outreach"),
+    "campaign.build": ("runs", "scoring"),
+    "campaign.close": ("runs", "scoring"),
+    "outreach.findings": ("hints", "outreach"),
+    "outreach.due": ("hints", "outreach"),
+    "outreach.deliver": ("hints", "outreach"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""
 

@@ -200,10 +200,15 @@ def discover(work: Work, context: Context) -> None:
 def score(work: Work, _context: Context) -> None:
     """What the scoring function does."""
     from lantern.runtime.wiring_catalog import operator_catalog
+    from lantern.services.people import handle as people
     from lantern.services.scoring.knowledge import load_knowledge
     from lantern.services.scoring.score import Scoring, handle
 
     knowledge = load_knowledge(wiring_platform.content_directory())
+    if work.kind in people.KINDS:
+        guiding = people.Guiding(wiring.tenant_store(work.tenant_id), knowledge.scopes, CLOCK.now)
+        people.handle(guiding, work)
+        return
     notices = wiring_platform.platform_store().notices.all
     handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog(), notices), work)
 
@@ -225,3 +230,11 @@ def remediate(work: Work, context: Context) -> None:
     providers = Providers(work.tenant_id)
     task = Remediation(store, providers.connect, CLOCK, until, send, work.delivery)
     run_job(task, work)
+
+
+def reach_out(work: Work, context: Context) -> None:
+    """What the outreach function does."""
+    from lantern.runtime import wiring_outreach
+    from lantern.services.outreach.handle import handle
+
+    handle(wiring_outreach.outreach(work.tenant_id, deadline(context, work.queue)), work)

@@ -320,6 +320,19 @@ class Keys:
         """An incident of a vendor."""
         return Key(self.incidents(), part(incident_id))
 
+    # --- outreach -------------------------------------------------------------------------------
+    def deliveries(self, target_id: str) -> str:
+        """Partition of what is sent to a target."""
+        return self._pk("DELIVERY", part(target_id))
+
+    def delivery(self, target_id: str, delivery_id: str) -> Key:
+        """A delivery."""
+        return Key(self.deliveries(target_id), part(delivery_id))
+
+    def due_deliveries(self) -> str:
+        """Index partition of the deliveries that something is still to be done for."""
+        return self._pk("DELIVERIES", "due")
+
     def imports(self) -> str:
         """Partition of all imports."""
         return self._pk("IMPORT")
@@ -356,6 +369,38 @@ class Keys:
     def exception(self, exception_id: str) -> Key:
         """What one person was allowed to keep."""
         return Key(self.exceptions(), part(exception_id))
+
+    def request(self, request_id: str) -> Key:
+        """A request for a tool."""
+        return Key(self._pk("REQUEST"), part(request_id))
+
+    def requests_in(self, state: str) -> str:
+        """Index partition of the requests that wait, or are closed."""
+        return self._pk("REQUEST", part(state))
+
+    def campaigns(self) -> str:
+        """Partition of all reviews."""
+        return self._pk("CAMPAIGN")
+
+    def campaign(self, campaign_id: str) -> Key:
+        """A review."""
+        return Key(self.campaigns(), part(campaign_id))
+
+    def due_campaigns(self) -> str:
+        """Index partition of the reviews that something is to be done for."""
+        return self._pk("CAMPAIGN", "due")
+
+    def campaign_items(self, campaign_id: str) -> str:
+        """Partition of the grants of a review."""
+        return self._pk("CAMPAIGN", part(campaign_id))
+
+    def campaign_item(self, campaign_id: str, item_id: str) -> Key:
+        """A grant of a review."""
+        return Key(self.campaign_items(campaign_id), part(item_id))
+
+    def person_link(self, link_id: str) -> Key:
+        """An address of a person's own page."""
+        return Key(self._pk("PLINK"), part(link_id))
 
     def guidance(self) -> Key:
         """How the tenant guides its people."""

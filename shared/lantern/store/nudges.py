@@ -7,12 +7,14 @@ from typing import Final
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.guidance import GuidancePolicy
 from lantern.domain.nudges import Ledger, Nudge
-from lantern.store.documents import Documents, Page, Put
+from lantern.domain.person_links import PersonLink
+from lantern.store.documents import Doc, Documents, Page, Put
 from lantern.store.keys import Key, ttl
-from lantern.store.records import Versioned
+from lantern.store.records import Records, Versioned
 
 NUDGE_DAYS: Final = 400
 LEDGER_DAYS: Final = 400
+LINK_DAYS: Final = 30
 PAGE: Final = 100
 
 
@@ -30,22 +32,22 @@ class NudgeRepository:
 
     def op(self, nudge: Nudge) -> Put:
         """The write of a question on its revision, for a transaction."""
-        state = "open" if nudge.open else "closed"
-        at = nudge.next_at if nudge.open else nudge.closed_at or nudge.created_at
+        state = "open" if nudge.waiting else "closed"
+        at = nudge.next_at if nudge.waiting else nudge.closed_at or nudge.created_at
         index = Key(self._keys.nudges_in(state), worklist_key(at, nudge.id))
         return self._nudges.op(
             self._keys.nudge(nudge.id), nudge, index=index, ttl=ttl(nudge.created_at, NUDGE_DAYS)
         )
 
-    def due(self, now: datetime) -> Iterator[Nudge]:
-        """Open questions for which something is to be done by `now`, longest overdue first, page by page.
+    def due(self, now: datetime, size: int = PAGE) -> Iterator[Nudge]:
+        """Questions for which something is to be done by `now`, longest overdue first, page by page.
 
         They come from the index, which may be behind: read one again before acting on it.
         """
         bound = worklist_key(now, "~")
         cursor: str | None = None
         while True:
-            page = self.page("open", PAGE, cursor)
+            page = self.page("open", size, cursor)
             for nudge in page.items:
                 if worklist_key(nudge.next_at, nudge.id) > bound:
                     return
@@ -86,6 +88,10 @@ class ExceptionRepository:
         key = self._keys.exception(exception.id)
         return self._records.op(key, exception, ttl=ttl(exception.until, NUDGE_DAYS))
 
+    def decode(self, doc: Doc) -> AccessException:
+        """The exception of an item."""
+        return self._records.decode(doc)
+
     def page(self, limit: int, cursor: str | None = None) -> Page[AccessException]:
         """Exceptions, in the order of their ids."""
         return self._records.page(self._keys.exceptions(), limit=limit, cursor=cursor)
@@ -93,6 +99,27 @@ class ExceptionRepository:
     def all(self) -> Iterator[AccessException]:
         """All exceptions, page by page as consumed."""
         return self._records.all(self._keys.exceptions())
+
+
+class PersonLinkRepository:
+    """Addresses of people's own pages, under the hash of their secret."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._records = Records(documents, "person_link", PersonLink)
+        self._keys = documents.keys
+
+    def put(self, link: PersonLink) -> None:
+        """Store a new address.
+
+        Raises:
+            RevisionConflictError: its id is taken.
+        """
+        doc = self._records.doc(self._keys.person_link(link.id), link, ttl=ttl(link.expires_at, LINK_DAYS))
+        self._records.documents.put(doc, 0)
+
+    def get(self, link_id: str) -> PersonLink | None:
+        """An address, even if it has ended: its page says so."""
+        return self._records.get(self._keys.person_link(link_id))
 
 
 class GuidanceRepository:

@@ -28,11 +28,22 @@ BODIES = {
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "createNudge": {
+        "kind": "still_need",
+        "principal_id": "pri_0000000000000000",
+        "app_id": "app_0000000000000",
+    },
+    "requestTool": {"person_id": "per_0000000000000000", "name": "n", "reason": "r"},
+    "decideRequest": {"decision": "approve"},
+    "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
+    "decideCampaignItems": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "setGuidance": {},
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
 NUMBERS = {"score", "size"}
+NUMBERS = {"score", "days", "weekly_nudges", "answer_days", "review_days", "request_hours", "remind_days"}
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 
 

@@ -25,6 +25,12 @@ BODIES: dict[str, Any] = {
     "acknowledgeFinding": {},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "createNudge": {"kind": "still_need"},
+    "requestTool": {"reason": "x"},
+    "decideRequest": {"decision": "approve"},
+    "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
+    "decideCampaignItems": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "setGuidance": {},
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
@@ -38,6 +44,9 @@ NEEDED = {
     "getGrantRisk": ("connection_id",),
     "listAssets": ("kind",),
 }
+
+BESIDE = {"createNudge": ("principal_id", "app_id"), "requestTool": ("person_id",)}
+"""What a body must name beside the id that is tried."""
 
 
 def _cases() -> list[tuple[str, str, str, str, str]]:
@@ -112,6 +121,9 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
             body["kind"] = "delete_asset"
         if operation in ("revokeGrants", "requestJob") and name == "connection_id":
             body["app_id"] = known["app_id"]
+        body |= {field: known[field] for field in BESIDE.get(operation, ())}
+        if operation == "requestTool" and name != "app_id":
+            body["name"] = "n"
         body[name] = [value] if name.endswith("_ids") else value
     return api(method, path.format(**known), body, query=query, headers={"If-Match": "*"})
 
@@ -203,6 +215,9 @@ def test_fifty_tenants_through_one_warm_process_leak_no_canary(world: World) -> 
         "/v1/playbook-runs/{playbook_run_id}",
         "/v1/incidents/{incident_id}",
         "/v1/evidence/{evidence_kind}/{subject_id}",
+        "/v1/nudges/{nudge_id}",
+        "/v1/requests/{request_id}",
+        "/v1/campaigns/{campaign_id}",
         "/v1/audit",
         "/v1/keys",
         "/v1/catalog/entries",

@@ -52,6 +52,11 @@ MUTABLE = [
     ("POST", "/v1/findings/{finding_id}/suppress", {"reason": "r", "until": "2026-04-01T00:00:00Z"}),
     ("POST", "/v1/jobs/{job_id}/approve", None),
     ("POST", "/v1/jobs/{job_id}/cancel", None),
+    ("POST", "/v1/nudges/{nudge_id}/withdraw", None),
+    ("POST", "/v1/requests/{request_id}/decide", {"decision": "decline"}),
+    ("POST", "/v1/requests/{request_id}/withdraw", None),
+    ("POST", "/v1/campaigns/{campaign_id}/close", None),
+    ("POST", "/v1/campaigns/{campaign_id}/cancel", None),
     ("POST", "/v1/grants/{grant_id}/revoke", {}),
     ("DELETE", "/v1/catalog/entries/{entry_id}", None),
 ]

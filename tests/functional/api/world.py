@@ -22,13 +22,17 @@ from lantern.domain.apps import AppSummary
 from lantern.domain.assets import Asset
 from lantern.domain.audit import AuditEvent
 from lantern.domain.blast import AppReach, ConnectionReach, ReachState, ReadState, VendorReach
+from lantern.domain.campaigns import Campaign, CampaignCounts, CampaignItem, CampaignScope
 from lantern.domain.catalog_schema import ProductEntry, listing_of
+from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
 from lantern.domain.incidents import Incident
 from lantern.domain.inventory import App, Bundle, Grant, Principal
+from lantern.domain.nudges import Ledger, Nudge, opened
 from lantern.domain.overlay import OverlayEntry, TenantCatalog
 from lantern.domain.playbooks.machine import About
+from lantern.domain.requests import AccessRequest
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
 from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
@@ -248,6 +252,9 @@ class Planted:
     person_id: str
     upload_id: str
     asset_id: str
+    nudge_id: str
+    request_id: str
+    campaign_id: str
     playbook_run_id: str
     incident_id: str
     subject_id: str
@@ -463,6 +470,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         facts={"hint": canary},
     )
     store.assets.reconcile(cid, "api_key", [asset], NOW)
+    nudge, request, campaign = _guide(store, cid, pids[0], app.id, canary, noise.randbytes)
     incident = Incident(
         id=ids.time_id("inc", NOW, noise.randbytes),
         vendor_id="openai",
@@ -511,7 +519,72 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         person_id=ids.person_id(pids[0]),
         upload_id=upload.id,
         asset_id=asset.id,
+        nudge_id=nudge,
+        request_id=request,
+        campaign_id=campaign,
         playbook_run_id=run_id,
         incident_id=incident.id,
         subject_id=run_id,
     )
+
+
+def _guide(
+    store: TenantStore, cid: str, pid: str, app_id: str, canary: str, random: Callable[[int], bytes]
+) -> tuple[str, str, str]:
+    """A question, a request, an exception, and a review with one grant."""
+    due = NOW + timedelta(days=7)
+    person = ids.person_id(pid)
+    nudge = Nudge(
+        id=ids.time_id("ndg", NOW, random),
+        person_id=person,
+        principal_id=pid,
+        connection_id=cid,
+        app_id=app_id,
+        kind="what_for",
+        state="sent",
+        silence="escalate",
+        origin=f"key:{canary}",
+        created_at=NOW,
+        next_at=due,
+        days=7,
+        due=due,
+        note=canary,
+    )
+    request = AccessRequest(
+        id=ids.time_id("req", NOW, random),
+        person_id=person,
+        name=f"Tool {canary}",
+        reason=canary,
+        state="open",
+        asked_by="key:key_requester",
+        created_at=NOW,
+        due=due,
+        next_at=due,
+    )
+    campaign = Campaign(
+        id=ids.time_id("cam", NOW, random),
+        name=f"Review {canary}",
+        state="open",
+        scope=CampaignScope(app_ids=(app_id,)),
+        review_by="named",
+        reviewers=(person,),
+        silence="keep",
+        created_by=f"key:{canary}",
+        created_at=NOW,
+        due=due,
+        next_at=due,
+        counts=CampaignCounts(items=1),
+    )
+    item = CampaignItem(ids.grant_id(pid, app_id), campaign.id, cid, pid, person, app_id, "ss_0", (person,))
+    kept = AccessException(
+        exception_id(person, app_id), person, app_id, "nudge", nudge.id, canary, "key:k", NOW, due
+    )
+    store.transact(NOW).put(
+        store.nudges.op(nudge),
+        store.nudges.ledger_op(opened(Ledger(person), nudge), NOW),
+        store.requests.op(request),
+        store.campaigns.op(campaign),
+        store.campaigns.item_op(item, campaign),
+        store.exceptions.op(kept),
+    ).commit()
+    return nudge.id, request.id, campaign.id

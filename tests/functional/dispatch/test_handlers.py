@@ -53,6 +53,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
             "DISCOVERY_FUNCTION": "d",
             "SCORING_FUNCTION": "s",
             "REMEDIATION_FUNCTION": "r",
+            "OUTREACH_FUNCTION": "o",
             "POWERTOOLS_METRICS_NAMESPACE": "Lantern",
         }
         for name, value in variables.items():

@@ -79,11 +79,13 @@ def test_silence_and_lateness(company: Company) -> None:
     """When the time is up the question ends, whoever comes first; an answer after that is too late."""
     store, clock = company.bench.store, company.bench.clock
     nudge = ask(company, days=3).nudge
+    company.bench.settle()
     assert expire_due(store, clock.now()) == ()
     clock.forward(days=3)
     with pytest.raises(ConflictError):
         reply(company, nudge.id, "keep", reason="late")
     (ended,) = expire_due(store, clock.now())
+    assert ended.sent_via == "email"
     assert (ended.state, ended.silence) == ("expired", "revoke")
     assert expire_due(store, clock.now()) == ()
     other = ask(company).nudge
@@ -96,6 +98,7 @@ def test_the_week_has_an_end(company: Company) -> None:
     store, clock = company.bench.store, company.bench.clock
     states = [ask(company, client=one).nudge.state for one in ("otter", "notion", "third", "fourth")]
     assert states == ["sent", "sent", "queued", "queued"]
+    company.bench.settle()
     company.bench.world.accounts["alice"].grants.pop("third")
     clock.forward(days=6, hours=23)
     assert expire_due(store, clock.now()) == ()
@@ -103,6 +106,7 @@ def test_the_week_has_an_end(company: Company) -> None:
     clock.forward(hours=1)
     moved = expire_due(store, clock.now())
     assert sorted(one.state for one in moved) == ["expired", "expired", "sent", "withdrawn"]
+    company.bench.settle()
     assert all(one.next_at > clock.now() for one in store.nudges.page("open", 10).items)
 
 

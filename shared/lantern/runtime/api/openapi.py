@@ -51,6 +51,7 @@ TAGS: Final[Mapping[str, str]] = {
     "Assets": "API keys, agents, servers: what connections list beside grants.",
     "Vendors": "What is publicly known of the makers of apps.",
     "Risk": "How risk is weighed, and how the organisation stands.",
+    "People": "Questions to employees, requests for tools, reviews of access.",
     "Principals": "Accounts and what they have granted.",
     "Grants": "One app's access to one principal's data, and its revocation.",
     "Findings": "What breaks a rule, grouped by app or person.",

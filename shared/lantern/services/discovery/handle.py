@@ -14,7 +14,8 @@ from lantern.services.connections import needs_attention
 from lantern.services.discovery import assets, feeds, hints, run, use
 from lantern.services.discovery.channels import Address, renew_channels
 from lantern.services.discovery.context import Discovery
-from lantern.services.playbooks.sweep import anything_due
+from lantern.services.people.due import anything_due
+from lantern.services.playbooks.sweep import anything_due as playbooks_due
 from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
 
@@ -75,6 +76,8 @@ def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None
     if _may(task, "activity") and use.use_is_due(task):
         task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
     if anything_due(task.store, task.clock.now()):
+        task.send(Work(task.store.tenant_id, "people.due", cause="sweep"), 0)
+    if playbooks_due(task.store, task.clock.now()):
         task.send(Work(task.store.tenant_id, "playbook.due", cause="sweep"), 0)
     resend_overdue(task)
 

@@ -5,7 +5,7 @@ leaves a message in the outbox, and what follows (`services.people.follow`) happ
 message comes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,11 +16,14 @@ from lantern.domain.errors import NotFoundError, RevisionConflictError
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.ids import RandomBytes
 from lantern.domain.inventory import Bundle
-from lantern.domain.nudges import Ledger, Nudge, NudgeAnswer, NudgeKind, Silence, Unasked
+from lantern.domain.nudges import Ledger, Nudge, NudgeAnswer, NudgeKind, NudgeState, Silence, Unasked
 from lantern.domain.work import Work
+from lantern.services.people.follow import look_again
 from lantern.services.remediation.targets import locate
 from lantern.store.tenant import TenantStore
 
+DELIVERIES: Final = "people"
+"""The list that deliveries to employees are in."""
 ATTEMPTS: Final = 5
 PATIENCE: Final = timedelta(days=30)
 """A question that found no room in its person's weeks for so long is not asked any more."""
@@ -111,6 +114,7 @@ def create_nudge(
         next_at=now,
         days=days or policy.answer_days,
         grant_id=ids.grant_id(principal.id, app_id) if app_id else None,
+        scope_set=grant.scope_set if (grant := bundle.grant(app_id)) else None,
         alternative=alternative,
         note=note[: nudges.LONGEST_REASON],
     )
@@ -251,7 +255,7 @@ def withdraw_nudge(store: TenantStore, nudge_id: str, *, by: str, now: datetime)
         NotFoundError: no such question.
         ConflictError: it is closed, or changed just now.
     """
-    return _close(store, nudges.withdraw(_get(store, nudge_id), now), by, "nudge.withdrawn", now)
+    return close(store, nudges.withdraw(_get(store, nudge_id), now), by, "nudge.withdrawn", now)
 
 
 def expire_due(store: TenantStore, now: datetime, limit: int = SWEEP) -> tuple[Nudge, ...]:
@@ -264,9 +268,7 @@ def expire_due(store: TenantStore, now: datetime, limit: int = SWEEP) -> tuple[N
         _due(store, now, limit), key=lambda one: (one.kind not in nudges.URGENT, one.created_at)
     ):
         try:
-            moved = (
-                _send_queued(store, nudge, now) if nudge.state == "queued" else _silence(store, nudge, now)
-            )
+            moved = _STEPS[nudge.state](store, nudge, now)
         except RevisionConflictError:
             continue  # somebody else moved it just now, or the person answered
         changed.append(moved)
@@ -279,7 +281,7 @@ def _due(store: TenantStore, now: datetime, limit: int) -> Iterator[Nudge]:
         if number >= limit:
             return
         nudge = store.nudges.get(listed.id)
-        if nudge is not None and nudge.open and nudge.next_at <= now:
+        if nudge is not None and nudge.waiting and nudge.next_at <= now:
             yield nudge
 
 
@@ -290,7 +292,7 @@ def _send_queued(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
         or now - nudge.created_at > PATIENCE
         or _refusal(store, found[1], nudge.kind, nudge.app_id, now) is not None
     ):
-        return _close(store, nudges.withdraw(nudge, now), "system", "nudge.withdrawn", now)
+        return taken_back(store, nudge, "nudge.withdrawn", now)
     ledger = store.nudges.ledger(nudge.person_id)
     at = nudges.room(ledger, now, store.guidance.get().weekly_nudges)
     if at > now:
@@ -301,17 +303,45 @@ def _send_queued(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
 
 
 def _silence(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
-    """Nobody answered: what was said of silence follows."""
-    return _close(store, nudges.expire(nudge, now), "system", "nudge.expired", now, _follow(store, nudge))
+    """Nobody answered: what was said of silence follows, if somebody was asked at all.
+
+    A message that never went out makes no silence: the question is taken back, and the log says why.
+    """
+    told = store.deliveries.get(DELIVERIES, nudge.delivery_id) if nudge.delivery_id else None
+    if told is None or told.state != "sent":
+        return taken_back(store, nudge, "nudge.undelivered", now)
+    return close(store, nudges.expire(nudge, now), "system", "nudge.expired", now, _follow(store, nudge))
 
 
-def _close(store: TenantStore, ended: Nudge, by: str, action: str, now: datetime, *works: Work) -> Nudge:
+def taken_back(store: TenantStore, nudge: Nudge, action: str, now: datetime) -> Nudge:
+    """End a question that did not reach anybody; who asked by a step is told.
+
+    Raises:
+        RevisionConflictError: it changed since it was read.
+    """
+    works = (_follow(store, nudge),) if nudge.owned else ()
+    return close(store, nudges.withdraw(nudge, now), "system", action, now, *works)
+
+
+def close(store: TenantStore, ended: Nudge, by: str, action: str, now: datetime, *works: Work) -> Nudge:
+    """End a question, with its audit entry and what follows.
+
+    Raises:
+        RevisionConflictError: it changed since it was read.
+    """
     ledger = nudges.closed(store.nudges.ledger(ended.person_id), ended)
     event = AuditEvent(by, action, ended.id, {"person": ended.person_id, "silence": ended.silence})
     store.transact(now).put(store.nudges.op(ended), store.nudges.ledger_op(ledger, now)).audit(event).outbox(
         *works
     ).commit()
     return replace(ended, rev=ended.rev + 1)
+
+
+_STEPS: Final[Mapping[NudgeState, Callable[[TenantStore, Nudge, datetime], Nudge]]] = {
+    "queued": _send_queued,
+    "sent": _silence,
+    "answered": look_again,
+}
 
 
 def _follow(store: TenantStore, nudge: Nudge) -> Work:
