@@ -147,7 +147,7 @@ def _decide(account: Account, acme: Customer) -> None:
     findings = [f["id"] for f in acme.get("/v1/findings?status=open&limit=10")["data"]]
     for finding, verb, body in zip(
         findings,
-        ("acknowledge", "resolve", "suppress"),
+        ("acknowledge", "resolve", "exception"),
         (
             {},
             {"resolution": "accepted", "reason": "known"},

@@ -135,7 +135,10 @@ GOOD: dict[str, Any] = {
     "IncidentRequest": {"vendor_id": "v", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
-    "Suppression": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "Snooze": {"until": "2026-04-01T00:00:00Z"},
+    "ExceptionBody": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "Reopening": {"reason": "x"},
+    "Feedback": {"verdict": "benign"},
     "NudgeBody": {
         "kind": "still_need",
         "principal_id": "pri_0000000000000000",
@@ -366,9 +369,9 @@ def test_a_number_is_no_date(fuzzed: tuple[World, Planted, Planted], number: str
     api = Client(world, own.tenant_id)
     asked = Sent("listApps", "GET", "/v1/apps", {"first_seen_from": number}, broken="first_seen_from")
     _judge(asked, _ask(api, asked))
-    path = f"/v1/findings/{own.finding_id}/suppress"
+    path = f"/v1/findings/{own.finding_id}/exception"
     body = {"reason": "r", "until": number}
-    told = Sent("suppressFinding", "POST", path, headers={"If-Match": "*"}, body=body, broken="/until")
+    told = Sent("exceptFinding", "POST", path, headers={"If-Match": "*"}, body=body, broken="/until")
     _judge(told, _ask(api, told))
 
 

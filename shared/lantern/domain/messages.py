@@ -111,6 +111,7 @@ class Delivery:
         state: `pending` until it was sent, or given up after the last attempt.
         next_at: when it is due; None when nothing more is to be done.
         reference: the channel's own id of the message, such as Slack's channel and time stamp.
+        unsubscribe: address at which an e-mail's reader ends such e-mails; empty where there is none.
     """
 
     id: str
@@ -127,6 +128,7 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()
     tries: int = 0
     reference: str = ""
+    unsubscribe: str = ""
     rev: int = 0
 
 
@@ -143,6 +145,7 @@ class Outgoing:
         html: the HTML of an e-mail.
         payload: JSON text of blocks (Slack), card (Teams) or event (webhook).
         at: time of this attempt.
+        unsubscribe: address at which an e-mail's reader ends such e-mails; empty where there is none.
     """
 
     key: str
@@ -153,6 +156,7 @@ class Outgoing:
     text: str = ""
     html: str = ""
     payload: str = ""
+    unsubscribe: str = ""
 
     def __repr__(self) -> str:
         return f"Outgoing({self.key})"

@@ -49,8 +49,25 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
 
 @cache
 def channel(kind: ChannelKind) -> Channel:
-    """The way out of a kind."""
-    raise environment.SettingsError(f"no channel {kind}")
+    """The way out of a kind, made when it is first used: most messages need one of four."""
+    chosen = wiring_platform.settings()
+    elsewhere = chosen.provider_endpoints
+    if kind == "email":
+        from lantern.channels.email import EmailChannel
+
+        return EmailChannel(wiring_platform.client("sesv2"), chosen.alert_sender)
+    if kind == "slack":
+        from lantern.channels.slack import API, SlackChannel, new_session
+
+        base = elsewhere.get("slack")
+        return SlackChannel(new_session(), f"{base}/api" if base else API)
+    from lantern.channels.safe_http import RelayPoster, SafePoster
+    from lantern.channels.teams import TeamsChannel
+    from lantern.channels.webhook import WebhookChannel
+
+    relay = elsewhere.get("webhooks")
+    poster = RelayPoster(relay) if relay else SafePoster()
+    return TeamsChannel(poster) if kind == "teams" else WebhookChannel(poster)
 
 
 def _send(work: Work, delay_s: float) -> None:

@@ -50,6 +50,11 @@ class DeliveryRepository:
             if found.next_at is not None and found.next_at <= now:
                 yield found
 
+    def next_due(self) -> datetime | None:
+        """When the next delivery is due; None where nothing is left to do."""
+        page = self._records.page(self._keys.due_deliveries(), limit=1, index=True)
+        return page.items[0].next_at if page.items else None
+
     def _index(self, delivery: Delivery) -> Key | None:
         if delivery.next_at is None:
             return None

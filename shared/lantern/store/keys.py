@@ -329,6 +329,26 @@ class Keys:
         """A delivery."""
         return Key(self.deliveries(target_id), part(delivery_id))
 
+    def alert(self, name: str) -> Key:
+        """One of the single items of alerts: SETTINGS, STATE, ANNOUNCED or a channel's ledger."""
+        return Key(self._pk("ALERT"), "#".join(part(one) for one in name.split("#")))
+
+    def alert_channels(self) -> str:
+        """Partition of the channels of alerts."""
+        return self._pk("ALERTCHANNEL")
+
+    def alert_channel(self, channel_id: str) -> Key:
+        """A channel of alerts."""
+        return Key(self.alert_channels(), part(channel_id))
+
+    def endpoints(self) -> str:
+        """Partition of the webhook endpoints."""
+        return self._pk("ENDPOINT")
+
+    def endpoint(self, endpoint_id: str) -> Key:
+        """A webhook endpoint."""
+        return Key(self.endpoints(), part(endpoint_id))
+
     def due_deliveries(self) -> str:
         """Index partition of the deliveries that something is still to be done for."""
         return self._pk("DELIVERIES", "due")

@@ -8,6 +8,7 @@ from typing import Any
 
 from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
+from lantern.store.alerts import AlertRepository
 from lantern.store.app_use import AppUseRepository
 from lantern.store.apps import AppRepository
 from lantern.store.assets import AssetRepository
@@ -103,6 +104,7 @@ class TenantStore:
         self.playbooks = PlaybookRepository(documents)
         self.watches = WatchRepository(documents)
         self.incidents = IncidentRepository(documents)
+        self.alerts = AlertRepository(documents)
         self.deliveries = DeliveryRepository(documents)
         self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)

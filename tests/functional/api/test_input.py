@@ -27,7 +27,10 @@ BODIES = {
     "raiseIncident": {"vendor_id": "openai", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
-    "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "snoozeFinding": {"until": "2026-04-01T00:00:00Z"},
+    "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "reopenFinding": {"reason": "x"},
+    "judgeFinding": {"verdict": "benign"},
     "createNudge": {
         "kind": "still_need",
         "principal_id": "pri_0000000000000000",
@@ -184,7 +187,7 @@ def test_a_bad_filter_is_named(api: Client, name: str, value: str) -> None:
 
 @pytest.mark.parametrize("until", ["tomorrow", "2026-04-01", "2026-04-01T00:00:00", 1775000000, None])
 def test_a_bad_date_is_named(planted: Planted, api: Client, until: Any) -> None:
-    path = f"/v1/findings/{planted.finding_id}/suppress"
+    path = f"/v1/findings/{planted.finding_id}/exception"
     answer = api("POST", path, {"reason": "r", "until": until}, headers={"If-Match": "*"})
     assert _named(answer) == {"/until"}
 

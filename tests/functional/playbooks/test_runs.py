@@ -1,5 +1,6 @@
 """Runs of playbooks from start to end: questions, approval, jobs, verification, and what comes back."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 
 from lantern.connectors.protocol import ActionResult
 from lantern.domain import ids
+from lantern.domain.alerts import AlertChannel
 from lantern.domain.errors import ConflictError, ForbiddenError, RevisionConflictError, StorageError
 from lantern.domain.jobs import Guards
 from lantern.domain.playbooks.machine import About, PlaybookRun
+from lantern.domain.webhooks import Endpoint
 from lantern.domain.work import Work
 from lantern.services import playbooks
 from lantern.services.people.nudges import answer_nudge
@@ -296,3 +299,36 @@ def test_a_brake_at_its_edge(company: Company) -> None:
     run = playbooks.start(bench.store, exactly, **tools).run
     assert run.plan is not None
     assert run.plan.targets == 3
+
+
+def test_what_is_left_is_told_once_to_channels_and_systems(company: Company) -> None:
+    bench, now = company.bench, company.bench.clock.now()
+    store = bench.store
+    channel = AlertChannel("chn_1", "email", "Security", to=("sec@example.com",))
+    endpoint = Endpoint("whe_1", "tickets.example", now, "key:a", events=("playbook.ticket",))
+    store.transact(now).put(store.alerts.channel_op(channel), store.alerts.endpoint_op(endpoint)).commit()
+    run = start(company, "unsanctioned-app", About(app_id=company.app("otter"))).run
+    bench.drain_outbox()
+    bench.do(bench.sent.pop(0))
+    # Those whom nobody can ask are a ticket at once: one event to the tracker, nothing to people.
+    (event,) = store.deliveries.page("whe_1", 10).items
+    body = json.loads(event.event)
+    assert (body["type"], body["data"]["run_id"], len(body["data"]["targets"])) == (
+        "playbook.ticket",
+        run.id,
+        3,
+    )
+    assert not store.deliveries.page("chn_1", 10).items
+
+    other = start(company, "abused-app", About(app_id=company.app("notion"))).run
+    playbooks.approve(store, other.id, "key:b", now)
+    bench.sent.clear()
+    for _ in range(8):
+        bench.drain_outbox()
+        works = [one for one in bench.sent if one.kind in ("playbook.run", "job.run")]
+        bench.sent[:] = works[1:]
+        if works:
+            bench.do(works[0])
+    (mail,) = store.deliveries.page("chn_1", 10).items
+    assert mail.message is not None
+    assert mail.message.title == "Look-alike or abused app: 2 targets"

@@ -79,6 +79,7 @@ def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None
         task.send(Work(task.store.tenant_id, "people.due", cause="sweep"), 0)
     if playbooks_due(task.store, task.clock.now()):
         task.send(Work(task.store.tenant_id, "playbook.due", cause="sweep"), 0)
+    wake_outreach(task)
     resend_overdue(task)
 
 
@@ -126,6 +127,15 @@ def follow_incidents(task: Discovery, platform: PlatformStore) -> bool:
     if not incidents.unknown(task.store, platform.notices.all(), task.clock.now()):
         return False
     task.send(Work(task.store.tenant_id, "incident.follow", cause="operators"), 0)
+    return True
+
+
+def wake_outreach(task: Discovery) -> bool:
+    """Have outreach look where something is due: a digest, the end of a snooze, another attempt."""
+    due = task.store.alerts.state().due_at
+    if due is not None and due > task.clock.now():
+        return False
+    task.send(Work(task.store.tenant_id, "outreach.due", cause="sweep"), 0)
     return True
 
 

@@ -7,8 +7,11 @@ from typing import Final
 
 from lantern.channels.protocol import Sent
 from lantern.domain import deliveries
+from lantern.domain.alerts import CHANNEL
+from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflictError
 from lantern.domain.messages import Attempt, Delivery, Outgoing
+from lantern.domain.webhooks import Endpoint, after_attempt
 from lantern.domain.work import Work
 from lantern.services.outreach import rendering
 from lantern.services.outreach.task import Outreach
@@ -16,6 +19,7 @@ from lantern.services.outreach.task import Outreach
 log = logging.getLogger(__name__)
 
 BATCH: Final = 50
+_ATTEMPTS: Final = 4
 PROMPT_S: Final = 900
 """What the queue can hold back; what is due later is found by the tenant's next sweep."""
 
@@ -23,7 +27,12 @@ PROMPT_S: Final = 900
 def deliver(task: Outreach, target_id: str, delivery_id: str) -> Delivery | None:
     """Make the attempt that is due, if one is; None where there is no such delivery or another has it."""
     found = task.store.deliveries.get(target_id, delivery_id)
-    if found is None or not deliveries.is_due(found, task.clock.now()):
+    if found is None:
+        return None
+    if not deliveries.is_due(found, task.clock.now()):
+        if found.next_at is not None:
+            # In the hands of a worker, which may have died: somebody looks when the lease is over.
+            task.store.alerts.wake(found.next_at)
         return found
     return attempt(task, found)
 
@@ -32,6 +41,7 @@ def deliver_due(task: Outreach) -> int:
     """Make every attempt that is due, until the deadline; returns how many were made."""
     made = 0
     while True:
+        before_batch = made
         batch = list(task.store.deliveries.due(task.clock.now(), BATCH))
         for stale in batch:
             if task.deadline.passed():
@@ -41,19 +51,23 @@ def deliver_due(task: Outreach) -> int:
             before = task.store.deliveries.get(stale.target_id, stale.id)
             if before is not None and deliveries.is_due(before, task.clock.now()):
                 made += attempt(task, before) is not None
-        if len(batch) < BATCH:
+        if len(batch) < BATCH or made == before_batch:
             return made
 
 
 def attempt(task: Outreach, found: Delivery) -> Delivery | None:
     """Claim, send, write down what became of it; None where another worker was first."""
-    store = task.store
+    store, kind = task.store, found.address.kind
+    endpoint = store.alerts.endpoint(found.target_id) if kind == "webhook" else None
+    why = _unwanted(task, found, endpoint)
+    if why:
+        return _written(task, deliveries.withdrawn(found, task.clock.now(), why))
     try:
         held = store.deliveries.put(deliveries.claimed(found, task.clock.now()))
     except RevisionConflictError:
         log.info("another worker has the delivery", extra={"delivery": found.id})
         return None
-    sent = carry(task, held)
+    sent = carry(task, held, endpoint)
     now = task.clock.now()
     told = Attempt(now, sent.outcome, sent.status, sent.detail)
     after = deliveries.attempted(
@@ -63,16 +77,72 @@ def attempt(task: Outreach, found: Delivery) -> Delivery | None:
         "delivery %s", after.state, extra={"delivery": after.id, "status": sent.status, "detail": sent.detail}
     )
     stored = store.deliveries.put(after)
-    if stored.next_at is not None and (wait := (stored.next_at - now).total_seconds()) <= PROMPT_S:
-        body = {"target_id": stored.target_id, "delivery_id": stored.id}
-        task.send(Work(store.tenant_id, "outreach.deliver", body=body, cause="retry"), wait)
+    if endpoint is not None:
+        _remember(task, endpoint.id, sent)
+    if stored.next_at is not None:
+        _again(task, stored, (stored.next_at - now).total_seconds())
     return stored
 
 
-def carry(task: Outreach, held: Delivery) -> Sent:
+def _unwanted(task: Outreach, found: Delivery, endpoint: Endpoint | None) -> str:
+    """Why a delivery is not to be sent any more; empty where it is."""
+    if found.address.kind == "webhook":
+        if endpoint is None:
+            return "endpoint_deleted"
+        return "endpoint_disabled" if endpoint.status == "disabled" else ""
+    if not found.target_id.startswith(f"{CHANNEL}_") or found.purpose == "test":
+        return ""
+    channel = task.store.alerts.channel(found.target_id)
+    if channel is None:
+        return "channel_deleted"
+    if found.address.to in channel.unsubscribed:
+        return "unsubscribed"
+    return "" if channel.enabled else "channel_disabled"
+
+
+def _written(task: Outreach, changed: Delivery) -> Delivery | None:
+    try:
+        return task.store.deliveries.put(changed)
+    except RevisionConflictError:
+        return None
+
+
+def _again(task: Outreach, stored: Delivery, wait: float) -> None:
+    if wait <= PROMPT_S:
+        body = {"target_id": stored.target_id, "delivery_id": stored.id}
+        task.send(Work(task.store.tenant_id, "outreach.deliver", body=body, cause="retry"), wait)
+    elif stored.next_at is not None:
+        task.store.alerts.wake(stored.next_at)
+
+
+def _remember(task: Outreach, endpoint_id: str, sent: Sent) -> None:
+    """Keep whether the endpoint takes what it is sent; one that takes nothing for days is disabled."""
+    for _ in range(_ATTEMPTS):
+        endpoint = task.store.alerts.endpoint(endpoint_id)
+        if endpoint is None:
+            return
+        now = task.clock.now()
+        changed = after_attempt(endpoint, sent.outcome, sent.detail, now)
+        if changed == endpoint:
+            return
+        unit = task.store.transact(now).put(task.store.alerts.endpoint_op(changed))
+        if changed.status == "disabled":
+            unit.audit(AuditEvent("system", "webhook.disabled", endpoint_id, {"why": changed.why}))
+        try:
+            unit.commit()
+        except RevisionConflictError:
+            continue
+        return
+
+
+def carry(task: Outreach, held: Delivery, endpoint: Endpoint | None = None) -> Sent:
     """Put the message into its channel's form and have it carried."""
     try:
-        outgoing = _FORMS[held.address.kind](task, _linked(task, held))
+        outgoing = (
+            _webhook(task, held, endpoint)
+            if endpoint is not None
+            else _FORMS[held.address.kind](task, _linked(task, held))
+        )
     except NotFoundError:
         return Sent("refused", detail="nothing_to_ask")
     except ConnectorError as error:
@@ -122,19 +192,22 @@ def _email(task: Outreach, held: Delivery) -> Outgoing | None:
         subject=rendering.subject(held.message),
         text=rendering.email_text(held.message),
         html=rendering.email_html(held.message),
+        unsubscribe=held.unsubscribe,
     )
 
 
-def _webhook(task: Outreach, held: Delivery) -> Outgoing | None:
-    secret = task.unseal(held.address.secret_id)
-    if secret is None or not held.address.to:
+def _webhook(task: Outreach, held: Delivery, endpoint: Endpoint) -> Outgoing | None:
+    now = task.clock.now()
+    url = task.unseal(endpoint.address_id)
+    secrets = [task.unseal(secret_id) for secret_id in endpoint.secret_ids(now)]
+    if url is None or secrets[0] is None:
         return None
-    return Outgoing(held.id, held.address.to, task.clock.now(), secret=secret, payload=held.event)
+    signing = " ".join(secret for secret in secrets if secret)
+    return Outgoing(held.id, url, now, secret=signing, payload=held.event)
 
 
 _FORMS: Final[dict[str, Callable[[Outreach, Delivery], Outgoing | None]]] = {
     "slack": _slack,
     "teams": _teams,
     "email": _email,
-    "webhook": _webhook,
 }

@@ -36,21 +36,22 @@ def words(text: str, limit: int) -> str:
     return joined if len(joined) <= limit else joined[: limit - 1].rstrip() + "…"
 
 
-def parts(section: Section, texts: Mapping[str, Any]) -> list[str]:
+def parts(section: Section, wording: Mapping[str, Any]) -> list[str]:
     """What a section says under its title, paragraph by paragraph."""
     said = [section.text] if section.text else []
     said += [f"{clean(label)}: {clean(value, 300)}" for label, value in section.facts]
     said += [f"• {clean(item, 300)}" for item in section.items]
-    return said + ([str(texts["more"]).format(count=section.more)] if section.more else [])
+    return said + ([str(wording["more"]).format(count=section.more)] if section.more else [])
 
 
-def spoken(section: Section, texts: Mapping[str, Any]) -> str:
+def spoken(section: Section, wording: Mapping[str, Any]) -> str:
     """A section as lines of plain text."""
-    return "\n".join([*([clean(section.title, SUBJECT)] if section.title else []), *parts(section, texts)])
+    return "\n".join([*([clean(section.title, SUBJECT)] if section.title else []), *parts(section, wording)])
 
 
 @functools.cache
-def _texts(language: str) -> Mapping[str, Any]:
+def texts(language: str) -> Mapping[str, Any]:
+    """The catalog of texts of a language; English where there is none of it."""
     known = {path.stem for path in _HERE.glob("??.json")}
     chosen = language if language in known else _DEFAULT
     found: Mapping[str, Any] = json.loads((_HERE / f"{chosen}.json").read_text())
@@ -79,7 +80,7 @@ def _rendered(template: str, message: Message) -> str:
     return (
         _environment()
         .get_template(template)
-        .render(message=message, texts=_texts(message.language), colour=_COLOURS.get(message.severity, ""))
+        .render(message=message, texts=texts(message.language), colour=_COLOURS.get(message.severity, ""))
     )
 
 

@@ -96,7 +96,10 @@ class Slice:
 def handle(task: Scoring, work: Work) -> int:
     """Do one message's work under the catalog as the tenant sees it; returns how many findings changed."""
     if work.kind == "score.catalog":
-        return follow_catalog(task, int(work.body.get("operators", "0")))
+        changed = follow_catalog(task, int(work.body.get("operators", "0")))
+        if changed:
+            tell(task, work)
+        return changed
     seen = catalogs.view(task.store, task.knowledge, task.operators)
     under = replace(task, knowledge=seen.knowledge)
     verbs: Mapping[str, Callable[[], int]] = {
@@ -116,7 +119,15 @@ def handle(task: Scoring, work: Work) -> int:
     if work.kind == "score.run" and _moved(task, seen):
         # A run is long: what it judged by the catalog as it was may have been judged anew before.
         changed += follow_catalog(task, seen.operators, again=True)
+    if changed:
+        tell(task, work)
     return changed
+
+
+def tell(task: Scoring, work: Work) -> None:
+    """Have outreach look at what changed: one message for all of it. A lost one is made up by its sweep."""
+    told = Work(task.store.tenant_id, "outreach.findings", cause=work.cause)
+    task.store.transact(task.clock.now()).outbox(told).commit()
 
 
 def _join(task: Scoring) -> int:
