@@ -29,13 +29,15 @@ def raise_(
         bool, typer.Option("--dry-run", help="Show what would be told and tell nobody.")
     ] = False,
 ) -> None:
-    """Tell every tenant that uses VENDOR: people, grants, exposure window, and a plan that waits for approval."""
+    """Tell every tenant that uses VENDOR who is exposed, with a plan that waits for approval."""
     profile = Reference(shipped_content()).vendor_by_id(vendor)
     if profile is None:
         raise bad_input("VENDOR", f"{inert(vendor, 60)} is no vendor.", "GET /v1/vendors shows their ids.")
     words = " ".join(summary.split())
     if not words or len(words) > 1_000:
-        raise bad_input("--summary", "is empty or too long.", "Say what happened in at most 1,000 characters.")
+        raise bad_input(
+            "--summary", "is empty or too long.", "Say what happened in at most 1,000 characters."
+        )
     if url and not url.startswith("https://"):
         raise bad_input("--url", "is no address.", "It starts with https://.")
     now = desk.now()
@@ -54,7 +56,9 @@ def raise_(
     def show() -> None:
         verb_ = "Would raise" if dry_run else "Raised"
         desk.out.line(f"{verb_} {notice.id} about {profile.vendor}.", "green")
-        desk.out.remark("Tenants follow with their next poll, within 15 minutes; nothing is revoked unapproved.")
+        desk.out.remark(
+            "Tenants follow with their next poll, within 15 minutes; nothing is revoked unapproved."
+        )
 
     desk.out.result({"id": notice.id, "vendor": profile.vendor, "raised": not dry_run}, show)
 
@@ -90,7 +94,9 @@ def _time(text: str, now: datetime) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise bad_input("--occurred", f"{inert(text, 40)} is no time.", "Such as 2026-03-01T12:00:00Z.") from None
+        raise bad_input(
+            "--occurred", f"{inert(text, 40)} is no time.", "Such as 2026-03-01T12:00:00Z."
+        ) from None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     if at > now:
         raise bad_input("--occurred", "lies in the future.", "Give a time that has been.")

@@ -45,8 +45,9 @@ BODIES = {
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
-NUMBERS = {"score", "size"}
-NUMBERS = {"score", "days", "weekly_nudges", "answer_days", "review_days", "request_hours", "remind_days"}
+NUMBERS = {
+    *("score", "size", "days", "weekly_nudges", "answer_days", "review_days", "request_hours", "remind_days")
+}
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 
 
