@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,8 @@ class Window:
 
         A clock that is put forward over the start opens the window at the next moment there is.
         """
-        zone = ZoneInfo(self.time_zone)
+        # UTC needs no database of time zones.
+        zone = UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone)
         here = now.astimezone(zone)
         for ahead in range(8):
             day = (here + timedelta(days=ahead)).date()
