@@ -130,6 +130,9 @@ GOOD: dict[str, Any] = {
     "RevokeOne": {"reason": "r"},
     "UploadBody": {"kind": "export", "content_type": "text/csv", "size": 10, "sha256": "0" * 64},
     "JobRequest": {"kind": "revoke_grants", "app_id": "app_0000000000000"},
+    "AboutBody": {"app_id": "app_0000000000000", "reason": "r"},
+    "OffboardRequest": {"reason": "r"},
+    "IncidentRequest": {"vendor_id": "v", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
     "NudgeBody": {

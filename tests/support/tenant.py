@@ -20,6 +20,8 @@ from lantern.services.outreach.handle import handle as reach_out
 from lantern.services.outreach.task import Outreach
 from lantern.services.people import handle as guiding
 from lantern.services.people.links import filled
+from lantern.services.playbooks.advance import Playing
+from lantern.services.playbooks.handle import play
 from lantern.services.remediation.run import Remediation, run_job
 from lantern.services.scoring import catalogs, score
 from lantern.services.scoring.knowledge import Knowledge
@@ -137,7 +139,13 @@ class Bench:
             case "scoring" if work.kind in guiding.KINDS:
                 guiding.handle(guiding.Guiding(self.store, self.knowledge.scopes, self.clock.now), work)
             case "scoring":
-                score.handle(score.Scoring(self.store, self.knowledge, self.clock, self.operators), work)
+                scoring = score.Scoring(
+                    *(self.store, self.knowledge, self.clock, self.operators), self.platform.notices.all
+                )
+                score.handle(scoring, work)
+            case "remediation" if work.kind != "job.run":
+                playing = Playing(self.store, self.clock, random.Random(self.messages).randbytes, message)
+                play(playing, work, self.knowledge.books, self.deadline())
             case "remediation":
                 run_job(
                     Remediation(self.store, self.connector, self.clock, self.deadline(), self.send, message),

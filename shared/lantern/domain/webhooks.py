@@ -20,7 +20,9 @@ FAILING_FOR: Final = timedelta(days=5)
 """An endpoint that took nothing for so long is disabled."""
 OVERLAP: Final = timedelta(hours=24)
 """For how long after a rotation the old secret signs too."""
-EVENT_TYPES: Final = tuple(f"finding.{kind.value}" for kind in EventKind)
+PLAYBOOK_EVENTS: Final = ("playbook.notified", "playbook.ticket")
+"""What playbooks tell systems: that something is left to do, and that a ticket is to be opened."""
+EVENT_TYPES: Final = (*(f"finding.{kind.value}" for kind in EventKind), *PLAYBOOK_EVENTS)
 TEST_EVENT: Final = "lantern.test"
 
 

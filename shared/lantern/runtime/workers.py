@@ -194,7 +194,8 @@ def score(work: Work, _context: Context) -> None:
         guiding = people.Guiding(wiring.tenant_store(work.tenant_id), knowledge.scopes, CLOCK.now)
         people.handle(guiding, work)
         return
-    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog()), work)
+    notices = wiring_platform.platform_store().notices.all
+    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog(), notices), work)
 
 
 def remediate(work: Work, context: Context) -> None:
@@ -202,8 +203,17 @@ def remediate(work: Work, context: Context) -> None:
     from lantern.services.remediation.run import Remediation, run_job
 
     store = wiring.tenant_store(work.tenant_id)
+    until = deadline(context, work.queue)
+    if work.kind != "job.run":
+        from lantern.services.playbooks.advance import Playing
+        from lantern.services.playbooks.handle import play
+        from lantern.services.playbooks_shipped import books_in
+
+        books = books_in(wiring_platform.content_directory())
+        play(Playing(store, CLOCK, secrets.token_bytes, work.delivery), work, books, until)
+        return
     providers = Providers(work.tenant_id)
-    task = Remediation(store, providers.connect, CLOCK, deadline(context, work.queue), send, work.delivery)
+    task = Remediation(store, providers.connect, CLOCK, until, send, work.delivery)
     run_job(task, work)
 
 

@@ -280,6 +280,46 @@ class Keys:
         """What became of one target of a job."""
         return Key(self.actions(job_id), part(target_id))
 
+    def manual_actions(self) -> str:
+        """Index partition of actions that are left to an administrator, by when they were looked at."""
+        return self._pk("JOB", "manual")
+
+    def playbook_runs(self) -> str:
+        """Partition of all runs of playbooks."""
+        return self._pk("PLAY")
+
+    def playbook_run(self, run_id: str) -> Key:
+        """A run of a playbook."""
+        return Key(self.playbook_runs(), part(run_id))
+
+    def playbooks_due(self) -> str:
+        """Index partition of runs, by when something is due."""
+        return self._pk("PLAY", "due")
+
+    def run_targets(self, run_id: str) -> str:
+        """Partition of the targets of a run."""
+        return self._pk("PLAY", part(run_id))
+
+    def run_target(self, run_id: str, target_id: str) -> Key:
+        """A target of a run."""
+        return Key(self.run_targets(run_id), part(target_id))
+
+    def watch(self, grant_id: str) -> Key:
+        """A revoked grant that is watched."""
+        return Key(self._pk("WATCH"), part(grant_id))
+
+    def watches_due(self) -> str:
+        """Index partition of watched grants, by when to look."""
+        return self._pk("WATCH", "due")
+
+    def incidents(self) -> str:
+        """Partition of all incidents."""
+        return self._pk("INCIDENT")
+
+    def incident(self, incident_id: str) -> Key:
+        """An incident of a vendor."""
+        return Key(self.incidents(), part(incident_id))
+
     # --- outreach -------------------------------------------------------------------------------
     def deliveries(self, target_id: str) -> str:
         """Partition of what is sent to a target."""

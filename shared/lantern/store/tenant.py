@@ -41,6 +41,7 @@ from lantern.store.nudges import (
     PersonLinkRepository,
 )
 from lantern.store.people import PeopleRepository
+from lantern.store.playbooks import IncidentRepository, PlaybookRepository, WatchRepository
 from lantern.store.reach import ReachRepository
 from lantern.store.requests import RequestRepository
 from lantern.store.risk import RiskRepository
@@ -100,6 +101,9 @@ class TenantStore:
         self.person_links = PersonLinkRepository(documents)
         self.exceptions = ExceptionRepository(documents)
         self.guidance = GuidanceRepository(documents)
+        self.playbooks = PlaybookRepository(documents)
+        self.watches = WatchRepository(documents)
+        self.incidents = IncidentRepository(documents)
         self.alerts = AlertRepository(documents)
         self.deliveries = DeliveryRepository(documents)
         self.imports = ImportRepository(documents)

@@ -22,6 +22,9 @@ BODIES = {
     "revokeGrant": {"reason": "r"},
     "openUpload": {"kind": "export", "content_type": "text/csv", "size": 10, "sha256": "0" * 64},
     "requestJob": {"kind": "revoke_grants", "grant_ids": ["gr_0000000000000000.0000000000000"]},
+    "startPlaybookRun": {"app_id": "app_0000000000000", "reason": "r"},
+    "offboardPerson": {"reason": "r"},
+    "raiseIncident": {"vendor_id": "openai", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "createNudge": {

@@ -19,6 +19,9 @@ BODIES: dict[str, Any] = {
     "revokeGrants": {},
     "revokeGrant": {},
     "requestJob": {"kind": "revoke_grants"},
+    "startPlaybookRun": {},
+    "offboardPerson": {},
+    "raiseIncident": {"vendor_id": "openai", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "acknowledgeFinding": {},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "createNudge": {"kind": "still_need"},
@@ -105,6 +108,11 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
     known = own.parameters()
     query = {needed: known[needed] for needed in NEEDED.get(operation, ())}
     body = dict(BODIES[operation]) if operation in BODIES else None
+    if operation == "startPlaybookRun" and body is not None:
+        if where == "path":
+            body["app_id"] = known["app_id"]
+        elif name == "asset_ids":
+            known = {**known, "playbook_id": "departed-employee"}
     if where == "path":
         known = {**known, name: value}
     elif where == "query":
@@ -129,7 +137,7 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
 
 
 FILTERS = {("listApps", "connection_id"), ("listAssets", "connection_id"), ("findProducts", "client_id")}
-KNOWLEDGE = {"vendor_id"}
+KNOWLEDGE = {"vendor_id", "playbook_id"}
 """Ids of what every tenant may know: the same for all, and never in a tenant's table."""
 
 
@@ -212,6 +220,9 @@ def test_fifty_tenants_through_one_warm_process_leak_no_canary(world: World) -> 
         "/v1/findings/{finding_id}",
         "/v1/jobs",
         "/v1/jobs/{job_id}/actions",
+        "/v1/playbook-runs/{playbook_run_id}",
+        "/v1/incidents/{incident_id}",
+        "/v1/evidence/{evidence_kind}/{subject_id}",
         "/v1/nudges/{nudge_id}",
         "/v1/requests/{request_id}",
         "/v1/campaigns/{campaign_id}",

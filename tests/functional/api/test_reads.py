@@ -30,7 +30,7 @@ QUESTIONS = [
     ("getGrant", ("connection_id",)),
     ("listPrincipals", ("person_id",)),
 ]
-REQUESTS = {"listVendorPeople": 3, "listPersonTools": 3}
+REQUESTS = {"listVendorPeople": 3, "listPersonTools": 3, "getEvidence": 12}
 """Who holds any of several apps takes one more: which apps, who holds them, the accounts of the page. A
 person's tools take one for what stands around them."""
 

@@ -5,7 +5,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -28,10 +28,12 @@ from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
+from lantern.domain.incidents import Incident
 from lantern.domain.inventory import App, Bundle, Grant, Principal
 from lantern.domain.messages import Address, Delivery
 from lantern.domain.nudges import Ledger, Nudge, opened
 from lantern.domain.overlay import OverlayEntry, TenantCatalog
+from lantern.domain.playbooks.machine import About
 from lantern.domain.requests import AccessRequest
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
 from lantern.domain.webhooks import Endpoint
@@ -39,7 +41,7 @@ from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
-from lantern.services import remediation
+from lantern.services import playbooks, remediation
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.imports.drops import DropBox
 from lantern.services.links import ConsentLinks, Site
@@ -48,7 +50,7 @@ from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
-from scripts.build import compile_risk, compile_scopes, compile_vendors
+from scripts.build import compile_playbooks, compile_risk, compile_scopes, compile_vendors
 from tests.support.catalogs import shipped
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
@@ -61,7 +63,7 @@ def release_facts() -> Reference:
     """What a release knows, compiled once."""
     out = Path(mkdtemp(prefix="lantern-reference-"))
     atexit.register(rmtree, out, ignore_errors=True)
-    for compiler in (compile_risk, compile_scopes, compile_vendors):
+    for compiler in (compile_playbooks, compile_risk, compile_scopes, compile_vendors):
         compiler.compile_to(out)
     return Reference(out)
 
@@ -260,6 +262,11 @@ class Planted:
     nudge_id: str
     request_id: str
     campaign_id: str
+    playbook_run_id: str
+    incident_id: str
+    subject_id: str
+    evidence_kind: str = "playbook-run"
+    playbook_id: str = "abused-app"
     vendor_id: str = "openai"
     provider: str = "google"
     kind: str = "api_key"
@@ -496,6 +503,35 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
     store.transact(NOW).put(alerts.channel_op(channel), alerts.endpoint_op(endpoint)).commit()
     store.deliveries.put(delivery)
     nudge, request, campaign = _guide(store, cid, pids[0], app.id, canary, noise.randbytes)
+    incident = Incident(
+        id=ids.time_id("inc", NOW, noise.randbytes),
+        vendor_id="openai",
+        vendor="OpenAI",
+        occurred_at=NOW,
+        summary=canary,
+        source="tenant",
+        raised_by="key:key_requester",
+        raised_at=NOW,
+        people=people,
+        grants=people,
+        data=("files",),
+        chains=(canary,),
+        exposed=(),
+    )
+    store.transact(NOW).put(store.incidents.op(incident)).commit()
+    asked = playbooks.start(
+        store,
+        release_facts().books.get("abused-app"),
+        about=About(app_id=app.id),
+        requested_by="key:key_requester",
+        reason=canary,
+        dry_run=True,
+        now=NOW,
+        random=noise.randbytes,
+    )
+    run_id = asked.run.id
+    store.playbooks.plan_targets(asked.targets)
+    store.transact(NOW).put(store.playbooks.op(replace(asked.run, state="running"))).commit()
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -521,6 +557,9 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         nudge_id=nudge,
         request_id=request,
         campaign_id=campaign,
+        playbook_run_id=run_id,
+        incident_id=incident.id,
+        subject_id=run_id,
     )
 
 

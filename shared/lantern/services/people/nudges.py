@@ -33,6 +33,8 @@ _ALONE: Final[frozenset[NudgeKind]] = frozenset({"acknowledge"})
 """Kinds that are about no tool."""
 _PATIENT: Final[frozenset[NudgeKind]] = frozenset({"acknowledge", "rotate"})
 """Kinds that are asked though the person may keep the tool."""
+_AFTERWARDS: Final[frozenset[NudgeKind]] = frozenset({"rotate", "delete_account"})
+"""Kinds that are asked though the access is gone: what the vendor has seen or stored it still has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _refusal(
         return refused
     if store.apps.get_facts(app_id) is None:
         raise NotFoundError("app", app_id)
-    if bundle.grant(app_id) is None:
+    if bundle.grant(app_id) is None and kind not in _AFTERWARDS:
         return "no_access"
     allowed = store.exceptions.get(principal.person_id, app_id)
     return "excepted" if allowed and allowed.holds(now) and kind not in _PATIENT else None
@@ -346,6 +348,10 @@ _STEPS: Final[Mapping[NudgeState, Callable[[TenantStore, Nudge, datetime], Nudge
 
 
 def _follow(store: TenantStore, nudge: Nudge) -> Work:
+    if nudge.owned:
+        # Who asked does what follows.
+        run_id = nudge.origin.partition(":")[2].partition(".")[0]
+        return Work(store.tenant_id, "playbook.run", body={"run_id": run_id}, cause=nudge.id)
     return Work(store.tenant_id, "nudge.follow", body={"nudge_id": nudge.id}, cause=nudge.id)
 
 

@@ -1,17 +1,19 @@
 """Lantern's compiled knowledge, opened once per environment; it holds no tenant's data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from lantern.domain.facts import ScopeSetView
 from lantern.domain.granting import GRANTS, Way
 from lantern.domain.overlay import ProductCatalog
+from lantern.domain.playbooks.loading import Playbooks
 from lantern.domain.rules.model import RuleSet, load_rules
 from lantern.domain.scopes import Grant, ScopeClass, worst
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
+from lantern.services.playbooks_shipped import books_in
 from lantern.services.reference import Reference
 from lantern.services.scopes import Scopes
 
@@ -24,6 +26,7 @@ class Knowledge:
     scopes: Scopes
     rules: RuleSet
     reference: Reference
+    books: Playbooks = field(default_factory=Playbooks)
 
     def registrable(self, host: str) -> str | None:
         """The registrable domain of a host, by the public suffix list."""
@@ -57,4 +60,5 @@ def load_knowledge(directory: Path) -> Knowledge:
         scopes=Scopes(directory),
         rules=load_rules(directory / "rules.json"),
         reference=Reference(directory),
+        books=books_in(directory),
     )
