@@ -19,6 +19,9 @@ WorkKind = Literal[
     "score.bundle",
     "score.app",
     "score.catalog",
+    "score.policy",
+    "score.whole",
+    "policy.preview",
     "people.join",
     "job.run",
 ]
@@ -36,6 +39,9 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "score.bundle": ("hints", "scoring"),
     "score.app": ("hints", "scoring"),
     "score.catalog": ("runs", "scoring"),
+    "score.policy": ("runs", "scoring"),
+    "score.whole": ("runs", "scoring"),
+    "policy.preview": ("runs", "scoring"),
     "people.join": ("runs", "scoring"),
     "job.run": ("runs", "remediation"),
 }

@@ -32,6 +32,7 @@ from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
 from lantern.store.people import PeopleRepository
+from lantern.store.policy import PolicyRepository, VendorsSeenRepository
 from lantern.store.reach import ReachRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
@@ -82,6 +83,8 @@ class TenantStore:
         self.catalog = CatalogRepository(documents)
         self.people = PeopleRepository(documents)
         self.reach = ReachRepository(documents)
+        self.policy = PolicyRepository(documents)
+        self.vendors_seen = VendorsSeenRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
         self.imports = ImportRepository(documents)
