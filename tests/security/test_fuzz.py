@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from lantern.runtime.problems import CODES
-from tests.functional.api.world import Answer, Client, Planted, World, plant
+from tests.functional.api.world import Answer, Client, Planted, World, plant, rule_page
 from tests.security.deployments import memory_world
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi.json").read_text())
@@ -137,6 +137,9 @@ GOOD: dict[str, Any] = {
     "EntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "OverrideBody": {"score": 10, "note": "n", "until": "2026-04-01T00:00:00Z"},
     "WeightsBody": {"weights": {"reach": 50}},
+    "RuleBody": rule_page("own-new"),
+    "SettingsBody": {"stage": "off", "severity": "low", "params": {}},
+    "PreviewBody": {"rule_id": "own-canary0001x", "settings": {"stage": "off"}},
 }
 
 

@@ -201,7 +201,8 @@ def score(work: Work, _context: Context) -> None:
     """What the scoring function does."""
     from lantern.runtime.wiring_catalog import operator_catalog
     from lantern.services.scoring.knowledge import load_knowledge
-    from lantern.services.scoring.score import Scoring, handle
+    from lantern.services.scoring.score import handle
+    from lantern.services.scoring.task import Scoring
 
     knowledge = load_knowledge(wiring_platform.content_directory())
     handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog()), work)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from lantern.domain.errors import LanternError
 from lantern.domain.rules.conditions import Node, comparisons, to_data
+from lantern.domain.rules.fields import shown
 from lantern.domain.rules.model import FORMAT, Param, rule_from_data
 from lantern.domain.rules.parsing import ConditionParser, Problems
 from lantern.domain.rules.selftest import run_tests
@@ -73,14 +74,14 @@ class RulePage(_Strict):
     runbook: Prose
     severity: str | list[dict[str, Any]]
     stage: Literal["observe", "enforce"]
-    triggers: Annotated[list[str], Field(min_length=1)]
+    triggers: Annotated[list[str], Field(min_length=1, max_length=30)]
     subject: str
     group_by: str | None = None
     params: dict[str, ParamPage] = Field(default_factory=dict)
     where: dict[str, Any]
     respond: str | None = None
     frameworks: dict[str, list[Line]] = Field(default_factory=dict)
-    tests: Annotated[list[TestPage], Field(min_length=3)]
+    tests: Annotated[list[TestPage], Field(min_length=3, max_length=100)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def _in_words(detail: Any) -> str:
 def _word(value: str, valid: Sequence[str], path: str, found: Problems) -> str | None:
     if value in valid:
         return value
-    found.add(path, f"{value!r} is not known; use one of {', '.join(valid)}")
+    found.add(path, f"{shown(value)} is not known; use one of {', '.join(valid)}")
     return None
 
 

@@ -72,6 +72,7 @@ _ACCEPTS: Final[dict[FieldType, Callable[[Field, Any], bool]]] = {
     ),
 }
 
+_CUT: Final = 80
 LEVELS: Final = ("none", "low", "medium", "high", "critical")
 _ACCESS: Final = ("metadata", "read", "write", "send", "delete", "admin", "impersonate")
 
@@ -226,3 +227,12 @@ def describe_type(field: Field) -> str:
         FieldType.TEXTS: "a list of texts",
     }[field.type]
     return f"{words} {', '.join(field.values)}" if field.values else words
+
+
+def shown(value: Any) -> str:
+    """A value as it was written, cut: who sends a page may send anything."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python prints
+        return "that"
+    return text if len(text) <= _CUT else text[:_CUT] + "…"

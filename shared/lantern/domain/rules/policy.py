@@ -1,7 +1,7 @@
 """A tenant's policy: what it set for shipped rules, and the rules it wrote itself.
 
-Shipped rules change with releases. What a tenant set for a rule or a parameter that is there no more, and an own
-rule that no longer fits the vocabulary, are left out and named: one leftover must not stop all other rules.
+Shipped rules change with releases. What a tenant set for a rule or a parameter that is there no more, and an
+own rule that no longer fits the vocabulary, are left out and named: one leftover must not stop all other rules.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class AppliedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The rules as a tenant has them. `all` holds those that are off too; `left_out` says what did not fit."""
+    """The rules as a tenant has them: `all` holds those that are off too, `left_out` what did not fit."""
 
     rules: RuleSet
     all: RuleSet
@@ -157,7 +157,7 @@ def _pointer(name: str) -> str:
 
 
 def digest(rule: Rule) -> str:
-    """What an evaluation of the rule depends on: everything but its stage, which says what follows from it."""
+    """What evaluating the rule depends on: everything but its stage, which says what follows from it."""
     rows = [[None if row.when is None else to_data(row.when), row.then] for row in rule.severity]
     told = json.dumps([rule.version, rows, sorted(rule.values.items())], default=str)
     return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from lantern.domain.rules.fields import FIELDS, LEVELS, Field, FieldType, describe_type, is_number
+from lantern.domain.rules.fields import FIELDS, LEVELS, Field, FieldType, describe_type, is_number, shown
 
 __all__ = [
     "FIELDS", "FRAMEWORKS", "GROUPS", "LEVELS", "LISTED", "RESPONSES", "SUBJECTS", "TRIGGERS", "Field",
-    "FieldType", "Grade", "GroupBy", "Severity", "Stage", "Subject", "describe_type", "fields_of", "is_number",
-    "problems_of_facts",
+    "FieldType", "Grade", "GroupBy", "Severity", "Stage", "Subject", "describe_type", "fields_of",
+    "is_number", "problems_of_facts",
 ]  # fmt: skip
 
 
@@ -150,5 +150,5 @@ def problems_of_facts(facts: Mapping[str, Any]) -> list[str]:
         if field is None:
             problems.append(f"{name}: no such field")
         elif not field.accepts(value):
-            problems.append(f"{name}: {value!r} is not {describe_type(field)}")
+            problems.append(f"{name}: {shown(value)} is not {describe_type(field)}")
     return problems

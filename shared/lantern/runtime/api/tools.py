@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lantern.domain.ids import RandomBytes
+from lantern.domain.rules.model import RuleSet
 from lantern.runtime.cursors import CursorCodec
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.imports.drops import DropBox
@@ -18,7 +19,7 @@ from lantern.store.tenant import TenantStore
 class Tools:
     """The composition of one process.
 
-    `open_store` answers with a store bound to one tenant. `queue`, `catalog` and `cursors` are functions
+    `open_store` answers with a store bound to one tenant. `queue`, `catalog`, `cursors` and `rules` are functions
     because few requests need them: a client is made, a file opened, and a platform secret read, at first
     use. `drops` gives a tenant's part of the bucket for large files. `environment` goes into issued keys.
     `reference` is the release's knowledge, read at first use.
@@ -36,4 +37,5 @@ class Tools:
     environment: str
     requests_per_minute: int
     reference: Reference
+    rules: Callable[[], RuleSet]
     drops: Callable[[str], DropBox]
