@@ -18,7 +18,7 @@ from lantern.connectors.resolution import CallError, ErrorResolution
 from lantern.domain.inventory import Principal
 
 ACCOUNT: Final = (
-    "id,displayName,userPrincipalName,mail,otherMails,proxyAddresses,accountEnabled,userType,department,"
+    "id,displayName,userPrincipalName,mail,proxyAddresses,accountEnabled,userType,department,"
     "isResourceAccount,identityParentId"
 )
 _ACTIVITY: Final = ",signInActivity"

@@ -128,8 +128,12 @@ def _status(user: Mapping[str, Any], *, deleted: bool) -> PrincipalStatus:
 
 
 def _addresses(user: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-    """The account's address, and the others that Graph says are its own."""
-    given = [user.get("mail"), *texts(user.get("otherMails")), user.get("userPrincipalName")]
+    """The account's address, and the others that the tenant gave it.
+
+    `otherMails` is left out: people write into it themselves, and whoever wrote a colleague's address there
+    would be taken for the colleague.
+    """
+    given = [user.get("mail"), user.get("userPrincipalName")]
     proxies = [one for one in texts(user.get("proxyAddresses")) if one[:5].lower() == "smtp:"]
     given += [one[5:] for one in proxies]
     found = [one.lower() for one in given if isinstance(one, str) and "@" in one]
