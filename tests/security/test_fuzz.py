@@ -55,6 +55,8 @@ HOSTILE = (
     LAST,
     "0000-00-00",
 )
+PAGES = ("/docs", "/v1/openapi.json", "/v1/rules.schema.json")
+"""Public pages: they take no input."""
 LONE = "\ud800"
 WRONG = (
     None,
@@ -139,7 +141,7 @@ GOOD: dict[str, Any] = {
     "WeightsBody": {"weights": {"reach": 50}},
     "RuleBody": rule_page("own-new"),
     "SettingsBody": {"stage": "off", "severity": "low", "params": {}},
-    "PreviewBody": {"rule_id": "own-canary0001x", "settings": {"stage": "off"}},
+    "PreviewBody": {"rule_id": "own-0001x", "settings": {"stage": "off"}},
 }
 
 
@@ -234,6 +236,8 @@ def _nested(base: Sent, schema: Mapping[str, Any], whole: jsonschema.Draft202012
     """Every member of an object inside the body, replaced in its turn."""
     for name, declared in schema["properties"].items():
         inner = next((o["$ref"] for o in declared.get("anyOf", ()) if "$ref" in o), None)
+        if name not in base.body:
+            continue
         for member in SCHEMAS[inner.rsplit("/", 1)[-1]]["properties"] if inner else ():
             for wrong in WRONG:
                 body = {**base.body, name: {**base.body[name], member: wrong}}
@@ -301,12 +305,12 @@ def test_whatever_is_sent_to_a_route_is_answered_with_a_problem(
     refused = 0
     for sent in _requests(path, method, operation, own.parameters()):
         answer = _ask(api, sent)
-        if path not in ("/docs", "/v1/openapi.json"):
+        if path not in PAGES:
             _judge(sent, answer)
             refused += answer.status >= 400
         else:
             assert answer.status == 200
-    assert refused > 0 or path in ("/docs", "/v1/openapi.json")
+    assert refused > 0 or path in PAGES
 
 
 def test_every_body_of_the_document_has_a_request_that_works() -> None:

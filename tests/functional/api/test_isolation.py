@@ -26,9 +26,9 @@ BODIES: dict[str, Any] = {
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "addRule": rule_page("own-new"),
-    "setRule": rule_page("own-canary0001x"),
+    "setRule": rule_page("own-0001x"),
     "setRuleSettings": {"stage": "off"},
-    "previewPolicy": {"rule_id": "own-canary0001x", "settings": {"stage": "off"}},
+    "previewPolicy": {"rule_id": "own-0001x", "settings": {"stage": "off"}},
 }
 NEEDED = {
     "listAppHolders": ("connection_id",),

@@ -498,7 +498,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         facts={"hint": canary},
     )
     store.assets.reconcile(cid, "api_key", [asset], NOW)
-    page = rule_page(f"own-{canary}", canary)
+    page = rule_page(f"own-{number:04d}x", canary)
     own = OwnRule(page["id"], page, compile_page(page, "page"), f"key:{canary}", NOW, rev=1)
     store.transact(NOW).put(store.policy.op(TenantPolicy().with_own(own))).commit()
     proposal = Proposal(own.id, settings=RuleSettings(params={"holders": 2}))

@@ -160,8 +160,8 @@ class Finding:
 class Desired:
     """What evaluation says holds for one group.
 
-    `grants` maps each grant, or asset, for which the rule is True to its grade. A rule about an app, a person or
-    a connection has a `grade` of its own instead, and may have no grants.
+    `grants` maps each grant, or asset, for which the rule is True to its grade. A rule about an app, a person
+    or a connection has a `grade` of its own instead, and may have no grants.
     """
 
     rule_id: str

@@ -28,6 +28,7 @@ from lantern.domain.rules.vocabulary import (
     GROUPS,
     RESPONSES,
     SUBJECTS,
+    TITLED,
     TRIGGERS,
     GroupBy,
     Severity,
@@ -291,7 +292,7 @@ def _title(page: RulePage, group_by: GroupBy, params: Mapping[str, Param], found
     """A finding has one title for many grants: only facts its whole group shares may appear in it."""
     if stray_braces(page.title):
         found.add("title", "a brace outside a {entity.name} hole")
-    valid = [name for name, field in FIELDS.items() if field.prefix == group_by.value]
+    valid = [name for name, field in FIELDS.items() if field.prefix in TITLED[group_by]]
     valid += [f"params.{name}" for name in params]
     for name in holes(page.title):
         if name not in valid:

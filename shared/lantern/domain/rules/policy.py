@@ -1,7 +1,7 @@
 """A tenant's policy: what it set for shipped rules, and the rules it wrote itself.
 
 Shipped rules change with releases. What a tenant set for a rule or a parameter that is there no more, and an
-own rule that no longer fits the vocabulary, are left out and named: one leftover must not stop all other rules.
+own rule that no longer fits the vocabulary, are left out and named: one leftover must not stop all others.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 from lantern.domain.rules.fields import FIELDS, LEVELS, Field, FieldType, describe_type, is_number, shown
 
 __all__ = [
-    "FIELDS", "FRAMEWORKS", "GROUPS", "LEVELS", "LISTED", "RESPONSES", "SUBJECTS", "TRIGGERS", "Field",
-    "FieldType", "Grade", "GroupBy", "Severity", "Stage", "Subject", "describe_type", "fields_of",
-    "is_number", "problems_of_facts",
+    "FIELDS", "FRAMEWORKS", "GROUPS", "LEVELS", "LISTED", "RESPONSES", "SUBJECTS",
+    "TITLED", "TRIGGERS", "Field", "FieldType", "Grade", "GroupBy", "Severity",
+    "Stage", "Subject", "describe_type", "fields_of", "is_number", "problems_of_facts",
 ]  # fmt: skip
 
 
@@ -93,6 +93,14 @@ GROUPS: Final[dict[Subject, tuple[GroupBy, ...]]] = {
     Subject.ASSET: (GroupBy.ASSET, GroupBy.APP, GroupBy.CONNECTION),
 }
 """By what a rule of that subject may group; the first one is the default."""
+
+TITLED: Final[dict[GroupBy, tuple[str, ...]]] = {
+    GroupBy.APP: ("app", "vendor"),
+    GroupBy.PERSON: ("person",),
+    GroupBy.CONNECTION: ("connection",),
+    GroupBy.ASSET: ("asset", "app", "vendor", "connection"),
+}
+"""Entities whose facts everything in such a group shares, so that the title of a finding may name them."""
 
 TRIGGERS: Final[dict[str, str]] = {
     "grant.added": "a principal granted an app access",

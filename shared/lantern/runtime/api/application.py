@@ -110,8 +110,8 @@ ROUTER: Final = Router(
             operation="getRuleSchema",
             summary="What a rule may say",
             description=(
-                "JSON Schema (2020-12) of a rule's page with every field, operator, trigger and response, each "
-                "with a sentence; for editors. Needs no key."
+                "JSON Schema (2020-12) of a rule's page with every field, operator, trigger and response, "
+                "each with a sentence; for editors. Needs no key."
             ),
             media_type="application/json",
             render=_rule_schema,

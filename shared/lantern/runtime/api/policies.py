@@ -200,9 +200,9 @@ ROUTES = (
         tag="Rules",
         summary="What a change of the rules would do",
         description=(
-            "Evaluates other settings of a rule, or a rule of your own, over the current inventory and over the "
+            "Evaluates other settings of a rule, or a rule of your own, over the current inventory and the "
             f"changes of the last {HISTORY_DAYS} days. Nothing is saved and nobody is told. The answer is at "
-            "`Location` after some seconds, in a large organisation after some minutes, and is kept for 7 days."
+            "`Location` after some seconds (minutes in a large organisation) and is kept for 7 days."
         ),
         handler=ask,
         scope="write",
@@ -216,7 +216,7 @@ ROUTES = (
         operation="getPolicyPreview",
         tag="Rules",
         summary="The answer to a preview",
-        description="What would open, change and resolve now, and when the rule would have fired in the past.",
+        description="What would open, change and resolve now, and when it would have fired in the past.",
         handler=get,
         scope="read",
         answer=PreviewResult,

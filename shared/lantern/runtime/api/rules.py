@@ -240,7 +240,7 @@ ROUTES = (
         operation="listRules",
         tag="Rules",
         summary="All rules",
-        description="Shipped and own rules in the order of ids, as the tenant has them; those that are off too.",
+        description="Shipped and own rules by id, as the tenant has them, those that are off too.",
         handler=list_rules,
         scope="read",
         answer=RuleList,
@@ -252,7 +252,7 @@ ROUTES = (
         tag="Rules",
         summary="Write a rule",
         description=(
-            "The page is checked and its own tests are run; whatever is wrong is named with its place. The id "
+            "The page is checked and its own tests are run; what is wrong is named with its place. The id "
             f"starts with `{OWN_PREFIX}`. Findings follow within minutes. It is audited. Ask "
             "POST /v1/policies/preview first what it would do. A tenant has at most 50 rules of its own."
         ),

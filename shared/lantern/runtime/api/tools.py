@@ -19,10 +19,10 @@ from lantern.store.tenant import TenantStore
 class Tools:
     """The composition of one process.
 
-    `open_store` answers with a store bound to one tenant. `queue`, `catalog`, `cursors` and `rules` are functions
-    because few requests need them: a client is made, a file opened, and a platform secret read, at first
-    use. `drops` gives a tenant's part of the bucket for large files. `environment` goes into issued keys.
-    `reference` is the release's knowledge, read at first use.
+    `open_store` answers with a store bound to one tenant. `queue`, `catalog`, `cursors` and `rules` are
+    functions because few requests need them: a client is made, a file opened, and a platform secret read, at
+    first use. `drops` gives a tenant's part of the bucket for large files. `environment` goes into issued
+    keys. `reference` is the release's knowledge, read at first use.
     """
 
     open_store: Callable[[str], TenantStore]
