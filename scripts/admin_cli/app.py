@@ -4,7 +4,7 @@ from typing import Final
 
 import typer
 
-from scripts.admin_cli import audits, catalogs, connectors, identify, keys, queues, syncs, tenants
+from scripts.admin_cli import audits, catalogs, connectors, content, identify, keys, queues, syncs, tenants
 from scripts.admin_cli.assess import command
 
 _EPILOG: Final = (
@@ -29,4 +29,5 @@ app.add_typer(connectors.app, name="connectors")
 app.add_typer(audits.app, name="audit")
 identify.register(catalogs.app)
 app.add_typer(catalogs.app, name="catalog")
+app.add_typer(content.app, name="content")
 app.command("assess")(command.assess)

@@ -87,15 +87,17 @@ class RulePage(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one page."""
+    """One thing wrong with one page. `line` is where in the source, where that is known."""
 
     source: str
     rule_id: str
     path: str
     message: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.source}: rule {self.rule_id}: {self.path}: {self.message}"
+        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        return f"{where}: rule {self.rule_id}: {self.path}: {self.message}"
 
 
 class RulesInvalidError(LanternError):
