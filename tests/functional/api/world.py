@@ -71,7 +71,7 @@ def shipped_rules() -> RuleSet:
 
 def rule_page(rule_id: str, text: str = "") -> dict[str, Any]:
     """A rule that a tenant may write."""
-    about = f"Somebody here must answer for every app that reads mail. {text}"
+    about = f"Somebody here must answer for every app that reads mail. {text}".strip()
     facts = {"data_classes": ["mail"], "status": "unreviewed"}
     return {
         "id": rule_id,
