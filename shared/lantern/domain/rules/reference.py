@@ -75,7 +75,7 @@ def condition_schema() -> dict[str, Any]:
         }
         for field in FIELDS.values()
     ]
-    return {"oneOf": [*groups, *leaves]}
+    return {"anyOf": [*groups, *leaves]}
 
 
 def _only(properties: dict[str, Any]) -> dict[str, Any]:
