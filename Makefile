@@ -88,15 +88,15 @@ openapi: .venv/.ready  ## write openapi.json from the routes
 	$(PY) scripts/openapi.py
 
 .PHONY: up
-up: .venv/.ready  ## start the local cloud, deploy template.yaml and the Google simulator
+up: .venv/.ready  ## start the local cloud, deploy template.yaml and six simulated providers
 	@$(PY) -m scripts.local up
 
 .PHONY: down
-down: .venv/.ready  ## stop the local cloud; its state stays in build/local
+down: .venv/.ready  ## stop the local cloud and the simulators; its state stays in build/local
 	@$(PY) -m scripts.local down
 
 .PHONY: demo
-demo: .venv/.ready  ## the main job on a demo organisation: consent, discovery, findings, revoke, push
+demo: .venv/.ready  ## the main job on a demo organisation at six providers: consent, findings, revoke, push
 	@$(PY) -m scripts.demo
 
 .PHONY: build

@@ -7,7 +7,7 @@ from typing import Any
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.overlay import OverlayEntry, Publication, Published
 from lantern.store.platform_catalog import OperatorCatalogStore
-from tests.isolation.account import Account, Customer
+from tests.isolation.account import REGISTERED, SIGNING, Account, Customer
 from tests.simulators.google.receiver import Receiver
 from tests.support import rendered
 
@@ -36,6 +36,7 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
         account.settle()
     assert _app(acme)["category"] == PRODUCT["category"], "operators' entries reach the tenant by its poll"
     _repair(account, acme, first["admin"], connection)
+    _other_providers(account)
     for queue in ("Hints", "Runs"):
         account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
@@ -47,6 +48,30 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     account.settle()
     assert globex.get(f"/v1/connections/{path}")["status"] == "disconnected"
     return [acme, globex]
+
+
+def _other_providers(account: Account) -> None:
+    """Somebody is sent to each of the other providers, and something unsigned comes in for our apps there."""
+    for provider in REGISTERED:
+        away = account.browse("/connect/{provider}", {"provider": provider}, {}, None)
+        assert away["statusCode"] == 302, provider
+    for provider in SIGNING:
+        parameters = {"source": provider, "id": "events"}
+        headers = {
+            "x-slack-signature": ["v0=" + "0" * 64],
+            "x-slack-request-timestamp": [str(int(datetime.now(UTC).timestamp()))],
+            "x-hub-signature-256": ["sha256=" + "0" * 64],
+            "x-github-delivery": ["00000000-0000-0000-0000-000000000000"],
+            "x-github-event": ["ping"],
+        }
+        event = {
+            "path": f"/webhooks/{provider}/events",
+            "pathParameters": parameters,
+            "multiValueHeaders": headers,
+            "body": "{}",
+            "requestContext": {"requestId": "push"},
+        }
+        assert account.run("Webhooks", event)["statusCode"] == 401, provider
 
 
 def _hand_in(account: Account, customer: Customer) -> None:

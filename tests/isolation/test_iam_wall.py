@@ -245,6 +245,13 @@ UNUSED_RESOURCES = {
     ): "messages the stream left behind are sent again",
     ("RouterFunctionRole", "sqs:SendMessage", "StreamDeadLetters"): "the mapping sends what it gives up",
     ("WebhooksFunctionRole", "sqs:SendMessage", "RunsQueue"): "a push that names no account reads the feed",
+    **{
+        (f"{worker}FunctionRole", "secretsmanager:GetSecretValue", f"{provider}OAuthSecret"): (
+            "the workers here read Google; one line reads the secret of whichever provider a connection is at"
+        )
+        for worker in ("Discovery", "Remediation")
+        for provider in ("Entra", "Slack", "GitHub", "Salesforce")
+    },
     ("HintsDispatcherFunctionRole", "lambda:InvokeFunction", "RemediationFunction"): (
         "both dispatchers are one function's code; jobs travel on the other queue"
     ),

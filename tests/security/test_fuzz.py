@@ -130,6 +130,7 @@ GOOD: dict[str, Any] = {
     "DecisionBody": {"status": "approved", "note": "n"},
     "RevokeMany": {"app_id": "app_0000000000000"},
     "RevokeOne": {"reason": "r"},
+    "UploadBody": {"kind": "export", "content_type": "text/csv", "size": 10, "sha256": "0" * 64},
     "JobRequest": {"kind": "revoke_grants", "app_id": "app_0000000000000"},
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
@@ -145,7 +146,11 @@ GOOD: dict[str, Any] = {
 }
 
 
-NEEDED = {"listGrants": ("app_id", "connection_id"), "findProducts": ("client_id",)}
+NEEDED = {
+    "listGrants": ("app_id", "connection_id"),
+    "findProducts": ("client_id",),
+    "listPrincipals": ("connection_id",),
+}
 """Parameters of which the schema can only say in words that some of them are needed."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lantern.domain.catalog import CatalogLookup, NameHit, Product
-from lantern.domain.names import LEADING_WORDS, is_generic, key, pieces, readings, segments, word_set, words
+from lantern.domain.names import LEADING_WORDS, clean, is_generic, key, pieces, readings, segments, word_set, words
 
 Reading = Literal["exact", "alias", "stripped", "derived", "vendor", "segment", "prefix"]
 Standing = Literal["distinct", "famous", "common", "contested"]
@@ -121,8 +121,10 @@ def _company_names(publisher: str) -> tuple[str, ...]:
 
 def _says_who_made_it(name: str, part: str) -> bool:
     """Tell "Meeting notes by Otter" and "Notes - Otter", which are Otter, from "X for Slack"."""
-    at = name.lower().rfind(part.lower())
-    before = name[:at].lower().rstrip().rsplit(" ", 1)[-1] if at > 0 else ""
+    # The parts come from the name as it is shown, where no space is doubled.
+    shown = clean(name).lower()
+    at = shown.rfind(part.lower())
+    before = shown[:at].rstrip().rsplit(" ", 1)[-1] if at > 0 else ""
     return before in {"by", "from", "via"} or before[-1:] in set("-–—|:•·(")
 
 

@@ -20,6 +20,7 @@ BODIES = {
     "previewRiskWeights": {"weights": {"reach": 50}},
     "revokeGrants": {"grant_ids": ["gr_0000000000000000.0000000000000"]},
     "revokeGrant": {"reason": "r"},
+    "openUpload": {"kind": "export", "content_type": "text/csv", "size": 10, "sha256": "0" * 64},
     "requestJob": {"kind": "revoke_grants", "grant_ids": ["gr_0000000000000000.0000000000000"]},
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
@@ -32,7 +33,7 @@ BODIES = {
     "setRuleSettings": {"stage": "off"},
     "previewPolicy": {"rule_id": "own-0001x", "settings": {"stage": "off"}},
 }
-NUMBERS = {"score"}
+NUMBERS = {"score", "size"}
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 
 

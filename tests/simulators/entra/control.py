@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .generator import service_principal
 from .login import Decision
-from .model import GLOBAL_ADMIN, GRAPH_APP, NO_ROLE, ROLE_NAMES, Json, Tenant, guid
+from .model import GLOBAL_ADMIN, GRAPH_APP, NO_ROLE, ROLE_NAMES, AppRegistration, Json, Tenant, guid
 from .subscriptions import as_json
 from .world import TenantSpec, role_id
 
@@ -222,6 +222,11 @@ class Control:
             return [change for change in home.changes if change["seq"] > since]
 
     # -- sign-in and consent --------------------------------------------------------------------------
+
+    def register_client(self, client_id: str, client_secret: str, redirect_uris: Sequence[str]) -> None:
+        """Register (or replace) the product's own app."""
+        app = AppRegistration(client_id, client_secret, tuple(redirect_uris))
+        self._sim.login.apps[client_id] = app
 
     def auto_consent(
         self, email: str | None = None, roles: Sequence[str] | None = None, deny: bool = False,

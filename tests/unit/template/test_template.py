@@ -192,6 +192,20 @@ def test_tenant_roles_are_bound_to_their_keys(role: str) -> None:
         assert condition["Null"] == {"dynamodb:LeadingKeys": "false", "aws:PrincipalTag/tenant": "false"}
 
 
+@pytest.mark.parametrize("role", ["TenantDataRole", "TenantWorkerRole"])
+def test_tenant_roles_may_ask_the_index(role: str) -> None:
+    """Workers too: what a connection lists is compared with what it listed before, kind by kind."""
+    index = rendered.arn("TenantTable", "AWS::DynamoDB::Table") + "/index/gsi1"
+    asked = {
+        action
+        for inline in rendered.role(RESOURCES, role)["Policies"]
+        for statement in statements(inline["PolicyDocument"])
+        if index in listed(statement["Resource"])
+        for action in listed(statement["Action"])
+    }
+    assert asked == {"dynamodb:Query"}
+
+
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))
 def test_only_chains_that_reenqueue_themselves_may_loop(function: str) -> None:
     loops = {

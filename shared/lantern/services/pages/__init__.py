@@ -11,6 +11,7 @@ from typing import Final
 
 import jinja2
 
+from lantern.connectors import manifests
 from lantern.connectors.protocol import Manifest
 from lantern.domain.consent import Refusal
 from lantern.services.pages.wording import ADMINISTRATORS, ANYBODY, TITLES, WORDINGS
@@ -96,6 +97,7 @@ def connected(
         200,
         title="Connected",
         provider=title(provider),
+        push=provider in manifests.providers() and manifests.manifest(provider).push is not None,
         organisation=inert(organisation) or "Your organisation",
         key=key,
         new=new,
