@@ -68,8 +68,9 @@ prove: .venv/.ready  ## the long proofs: 10,000-run properties, crash enumeratio
 	$(PY) -m pytest -n 2 -m prove
 
 .PHONY: bench
-bench: .venv/.ready  ## measure fetch, units, memory and cost beside the official Google client
+bench: .venv/.ready  ## measure fetch, pacing, units, memory and cost beside Google's client and fixed threads
 	$(PY) -m scripts.bench
+	$(PY) -m scripts.bench.pacing
 
 .PHONY: bench-catalog
 bench-catalog: .venv/.ready  ## measure catalog look-ups and identification with 175,000 rows

@@ -5,7 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lantern.domain.catalog import CatalogLookup, NameHit, Product
-from lantern.domain.names import LEADING_WORDS, clean, is_generic, key, pieces, readings, segments, word_set, words
+from lantern.domain.names import (
+    LEADING_WORDS,
+    clean,
+    is_generic,
+    key,
+    pieces,
+    readings,
+    segments,
+    word_set,
+    words,
+)
 
 Reading = Literal["exact", "alias", "stripped", "derived", "vendor", "segment", "prefix"]
 Standing = Literal["distinct", "famous", "common", "contested"]

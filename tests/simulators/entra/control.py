@@ -307,6 +307,10 @@ class Control:
             self._sim.quotas.reset()
         return asdict(self._sim.quotas.settings)
 
+    def service_time(self, low_s: float, high_s: float | None = None) -> None:
+        """How long a served call takes."""
+        self._sim.gate.service_time = (low_s, low_s if high_s is None else high_s)
+
     def spent(self) -> Json:
         """Resource units spent and calls refused since the last reset."""
         return {"units": self._sim.quotas.spent, "refused": self._sim.quotas.refused}

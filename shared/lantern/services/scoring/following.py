@@ -16,6 +16,7 @@ from lantern.domain.facts import (
     vendor_facts,
 )
 from lantern.domain.findings import Finding, Group, finding_id, reconcile
+from lantern.domain.granting import Way, way_of
 from lantern.domain.inventory import Bundle
 from lantern.domain.people import PersonRecord
 from lantern.domain.rules.sweep import Change, Sweep
@@ -134,7 +135,7 @@ def sweep(
     task: Scoring,
     part: Slice,
     rows: Mapping[str, AppSummary],
-    scope_views: Mapping[str, ScopeSetView],
+    scope_views: Mapping[tuple[str, Way], ScopeSetView],
     existing: Iterable[Finding],
 ) -> Sweep:
     """The slice, evaluated."""
@@ -171,16 +172,17 @@ def _covered(part: Slice, readable: frozenset[str], grant_id: str) -> bool:
     return pair is not None and pair[0] in readable and (part.apps is None or pair[1] in part.apps)
 
 
-def _views(task: Scoring, part: Slice) -> dict[str, ScopeSetView]:
-    wanted = {
-        key
+def _views(task: Scoring, part: Slice) -> dict[tuple[str, Way], ScopeSetView]:
+    held = {
+        (key, way_of(bundle.principal.kind, grant.source))
         for bundle in part.bundles
         for grant in bundle.grants or ()
         if part.apps is None or grant.app_id in part.apps
         for key in (grant.scope_set, grant.prior_scope_set)
         if key
     }
-    return views(task.knowledge, part.connection.provider, task.store.apps.scope_sets(wanted))
+    scope_sets = task.store.apps.scope_sets({key for key, _ in held})
+    return views(task.knowledge, part.connection.provider, held, scope_sets)
 
 
 def candidates(knowledge: Knowledge, apps: Iterable[str], persons: Iterable[str]) -> list[str]:

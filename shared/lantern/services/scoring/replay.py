@@ -19,8 +19,9 @@ from lantern.domain.facts import (
     principal_facts,
     vendor_facts,
 )
+from lantern.domain.granting import Way, way_of
 from lantern.domain.history import ChangeEntry
-from lantern.domain.inventory import Bundle, Grant
+from lantern.domain.inventory import Bundle, Grant, GrantSource
 from lantern.domain.previews import HISTORY_DAYS, MAX_SAMPLES, HistoryResult, Moment
 from lantern.domain.rules.conditions import Truth
 from lantern.domain.rules.model import BoundRule, Rule
@@ -137,7 +138,7 @@ def _one_connection(
 ) -> None:
     entries = tuple(changes)
     holders = _holders(task, connection, {one.principal_id for one in entries})
-    seen = _views(task, connection, entries)
+    seen = _views(task, connection, entries, holders)
     bound: dict[str, BoundRule] = {}
     for entry in entries:
         row, holder = rows.get(entry.app_id), holders.get(entry.principal_id)
@@ -182,13 +183,33 @@ def _holders(
     }
 
 
-def _views(task: Scoring, connection: Connection, entries: Iterable[ChangeEntry]) -> dict[str, ScopeSetView]:
-    wanted = {key for one in entries for key in (one.before, one.after) if key}
-    return views(task.knowledge, connection.provider, task.store.apps.scope_sets(wanted))
+def _views(
+    task: Scoring,
+    connection: Connection,
+    entries: Iterable[ChangeEntry],
+    holders: Mapping[str, tuple[Bundle, dict[str, Any]]],
+) -> dict[tuple[str, Way], ScopeSetView]:
+    held: set[tuple[str, Way]] = set()
+    for one in entries:
+        if one.principal_id in holders:
+            bundle = holders[one.principal_id][0]
+            way = way_of(bundle.principal.kind, _source(one, bundle))
+            held |= {(key, way) for key in (one.before, one.after) if key}
+    scope_sets = task.store.apps.scope_sets({key for key, _ in held})
+    return views(task.knowledge, connection.provider, held, scope_sets)
+
+
+def _source(entry: ChangeEntry, bundle: Bundle) -> GrantSource:
+    """What the grant rests on now; a person's consent where it is gone, as most are."""
+    current = bundle.grant(entry.app_id)
+    return current.source if current else "consent"
 
 
 def _facts(
-    entry: ChangeEntry, bundle: Bundle, holder: Mapping[str, Any], seen: Mapping[str, ScopeSetView]
+    entry: ChangeEntry,
+    bundle: Bundle,
+    holder: Mapping[str, Any],
+    seen: Mapping[tuple[str, Way], ScopeSetView],
 ) -> dict[str, Any]:
     """The grant as it was just after the change; a removed one as it was just before."""
     day, current = entry.at.date(), bundle.grant(entry.app_id)
@@ -200,7 +221,7 @@ def _facts(
         granted_on=day if entry.kind == "added" else None,
         prior_scope_set=entry.before if grew else None,
         expanded_on=day if grew else None,
-        source=current.source if current else "consent",
+        source=_source(entry, bundle),
     )
     facts = grant_facts(bundle, grant, seen, None, None, entry.at)
     if current is None:

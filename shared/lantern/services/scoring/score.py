@@ -246,9 +246,7 @@ def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]
         tally.weeks = tuple(use.weeks.get(week, 0) for week in weeks)
         given = tuple(tally.given[week] for week in weeks)
         before = bool(weeks) and any(week < weeks[0] for week in tally.given)
-        tally.anomalies = app_anomalies(
-            connection.id, weeks, tally.weeks, use.first, given, given_before=before
-        )
+        tally.anomalies = app_anomalies(connection.id, weeks, use, given, given_before=before)
         tally.sent = sum(use.sent.values()) if use.sent else None
         tally.received = sum(use.received.values()) if use.received else None
         tally.untouched = untouched(
