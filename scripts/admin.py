@@ -24,6 +24,11 @@ def main() -> None:
         from scripts.admin_cli.assess.command import app as assess
 
         assess(args=sys.argv[2:], prog_name="admin.py assess")
+    if sys.argv[1:2] == ["content"]:
+        # Nor this.
+        from scripts.admin_cli.content import app as content
+
+        content(args=sys.argv[2:], prog_name="admin.py content")
     from scripts.admin_cli.app import app as whole
 
     whole()

@@ -4,7 +4,18 @@ from typing import Final
 
 import typer
 
-from scripts.admin_cli import audits, catalogs, connectors, identify, incidents, keys, queues, syncs, tenants
+from scripts.admin_cli import (
+    audits,
+    catalogs,
+    connectors,
+    content,
+    identify,
+    incidents,
+    keys,
+    queues,
+    syncs,
+    tenants,
+)
 from scripts.admin_cli.assess import command
 
 _EPILOG: Final = (
@@ -30,4 +41,5 @@ app.add_typer(audits.app, name="audit")
 app.add_typer(incidents.app, name="incident")
 identify.register(catalogs.app)
 app.add_typer(catalogs.app, name="catalog")
+app.add_typer(content.app, name="content")
 app.command("assess")(command.assess)

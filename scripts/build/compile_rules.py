@@ -11,6 +11,7 @@ import argparse
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +24,13 @@ from lantern.domain.rules.authoring import (
     compile_rule_set,
     page_schema,
 )
+from lantern.domain.rules.model import RuleSet, load_rules
 from lantern.domain.rules.reference import reference_markdown
 
 PAGES: Final = Path(__file__).resolve().parents[2] / "shared" / "lantern" / "content" / "rules"
 FILE_NAME: Final = "rules.json"
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
+SCHEMA: Final = DOCS.with_name("rules.schema.json")
 _MARK: Final = "<!-- what follows is written by scripts.build.compile_rules -->\n"
 
 
@@ -70,6 +73,51 @@ def read_page(path: Path) -> Any:
         raise RulesInvalidError([Problem(path.name, path.stem, "file", str(error))]) from error
 
 
+def compile_file(path: Path) -> dict[str, Any]:
+    """One page, checked and tested.
+
+    Raises:
+        RulesInvalidError: with every problem found, and the line of each.
+    """
+    raw = read_page(path)
+    try:
+        return compile_page(raw, path.name)
+    except RulesInvalidError as error:
+        lines = page_lines(path.read_text(encoding="utf-8"))
+        located = [replace(one, line=_line_of(one.path, lines)) for one in error.problems]
+        raise RulesInvalidError(located) from error
+
+
+def page_lines(text: str) -> dict[str, int]:
+    """Line of every path in a page, such as `where.all.0.field`; of the page itself under the empty path."""
+    lines = {"": 1}
+
+    def walk(node: yaml.Node, path: str) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                inner = f"{path}.{key.value}" if path else str(key.value)
+                lines[inner] = key.start_mark.line + 1
+                walk(value, inner)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                lines[f"{path}.{index}"] = value.start_mark.line + 1
+                walk(value, f"{path}.{index}")
+
+    root = yaml.compose(text, Loader=_PageLoader)
+    if root is not None:
+        walk(root, "")
+    return lines
+
+
+def _line_of(path: str, lines: dict[str, int]) -> int:
+    """The line of a problem, or of the nearest thing around it that the page has."""
+    # `tests.0 (its name).given`: what stands in brackets is for people.
+    parts = re.sub(r" \(.*\)", "", path).split(".")
+    while parts and ".".join(parts) not in lines:
+        parts.pop()
+    return lines[".".join(parts)]
+
+
 def compile_pages(folder: Path = PAGES) -> dict[str, Any]:
     """Every page of a folder, checked, tested and assembled.
 
@@ -83,7 +131,7 @@ def compile_pages(folder: Path = PAGES) -> dict[str, Any]:
         raise RulesInvalidError([Problem(str(folder), "?", "folder", "holds no *.yaml")])
     for path in paths:
         try:
-            rule = compile_page(read_page(path), path.name)
+            rule = compile_file(path)
         except RulesInvalidError as error:
             problems += error.problems
             continue
@@ -107,20 +155,41 @@ def compile_to(out_dir: Path) -> None:
 
 
 def with_reference(text: str) -> str:
-    """A document with everything after its mark replaced by the vocabulary's tables."""
+    """A document with everything after its mark replaced: the shipped rules, and the vocabulary's tables."""
     written, mark, _ = text.partition(_MARK)
-    return f"{written}{mark}\n## Vocabulary\n\n{reference_markdown()}"
+    rules = load_rules(json.dumps(compile_pages()))
+    return f"{written}{mark}\n## Shipped rules\n\n{_listed(rules)}\n## Vocabulary\n\n{reference_markdown()}"
+
+
+def _listed(rules: RuleSet) -> str:
+    head = [
+        "| rule | finds | levels | stage | looks at | proposes |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    rows = [
+        f"| [`{rule.id}`](../shared/lantern/content/rules/{rule.id}.yaml) | {rule.title} "
+        f"| {', '.join(dict.fromkeys(row.then for row in rule.severity))} | {rule.stage} "
+        f"| {rule.subject}, by {rule.group_by} | {rule.respond or ''} |"
+        for rule in rules.rules
+    ]
+    return "\n".join([f"{len(rules.rules)} rules.", "", *head, *rows]) + "\n"
+
+
+def schema_text() -> str:
+    """The JSON Schema of a page as it is committed."""
+    return json.dumps(page_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
     """Command line entry; 1 when a page is wrong."""
     parser = argparse.ArgumentParser(description="Compile Lantern's rule pages.")
     parser.add_argument("out_dir", nargs="?", type=Path, help="where rules.json goes")
-    parser.add_argument("--docs", action="store_true", help="write the vocabulary into docs/rules.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/rules.md and its schema")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of a page")
     options = parser.parse_args()
     if options.docs:
         DOCS.write_text(with_reference(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
+        SCHEMA.write_text(schema_text(), encoding="utf-8")
     elif options.schema:
         print(json.dumps(page_schema(), indent=2))
     elif options.out_dir is None:

@@ -71,6 +71,26 @@ class AppView:
 
 
 @dataclass(frozen=True, slots=True)
+class AppNotes:
+    """What judging notes of an app for the rules alone; None is not known.
+
+    `unused` counts scopes never used, `sent` bytes seen going to it. `exception_until` is when the latest
+    exception for it ends or ended.
+    """
+
+    verified: bool | None = None
+    data: tuple[str, ...] = ()
+    access: tuple[str, ...] = ()
+    anomalies: tuple[str, ...] | None = None
+    odd_accounts: int | None = None
+    unused: int | None = None
+    unused_severity: str | None = None
+    sent: int | None = None
+    decided_at: datetime | None = None
+    exception_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AppSummary:
     """One row of the apps list, small enough that all rows of a tenant are read in one query.
 
@@ -79,7 +99,7 @@ class AppSummary:
     `shares` are the packed shares of the risk's factors (`risk.pack_shares`). While people set the risk,
     `risk_computed` is what it would be, and `override_until` when theirs ends. `abused`: a public report
     of abuse fits it. `product_evidence` is None where the app is not joined to a product: a name alone is
-    no reason.
+    no reason. `noted` is None for a row written before there were notes.
     """
 
     app_id: str
@@ -107,6 +127,7 @@ class AppSummary:
     override_until: datetime | None = None
     abused: bool = False
     product_evidence: ProductEvidence | None = None
+    noted: AppNotes | None = None
 
     def at(self, now: datetime) -> "AppSummary":
         """The row as it holds at `now`: an override that has ended gives way to the computed risk."""

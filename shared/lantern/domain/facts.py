@@ -1,17 +1,21 @@
 """Stored records as the flat facts that rules read. A fact that is not known is None."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
 from lantern.domain import ids
-from lantern.domain.apps import AppSummary
+from lantern.domain.apps import AppNotes, AppSummary
+from lantern.domain.assets import Asset, Fact
 from lantern.domain.granting import Way, way_of
 from lantern.domain.inventory import Bundle, Grant
 from lantern.domain.people import PersonRecord
+from lantern.domain.scopes import SEVERITIES as LEVELS
+from lantern.domain.tally import SHARED
 from lantern.domain.tenancy import Connection, Run
 from lantern.domain.use import UseWindow, idle_days
+from lantern.domain.vendors import FACTS, VendorProfile, months_since
 
 EXPANSION_DAYS: Final = 30
 """For how long a grant that grew is told apart from one that always was so wide."""
@@ -26,10 +30,29 @@ class ScopeSetView:
     data_classes: tuple[str, ...]
     access: tuple[str, ...]
     restricted: tuple[str, ...]
+    severities: Mapping[str, str] = field(default_factory=dict)
+    """How sensitive each scope is."""
 
 
-def app_facts(row: AppSummary, baseline: datetime | None, now: datetime) -> dict[str, Any]:
-    """Facts about an app. `baseline` is when the first complete inventory ended."""
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """What a product or vendor behind an app brings together over several connections."""
+
+    connections: int = 1
+    data_classes: tuple[str, ...] = ()
+
+
+def app_facts(
+    row: AppSummary, baseline: datetime | None, now: datetime, chained: Chained | None = None
+) -> dict[str, Any]:
+    """Facts about an app.
+
+    Args:
+        row: its row of the apps list.
+        baseline: when the first complete inventory ended.
+        now: the current time.
+        chained: what it is part of; None where that is not known.
+    """
     seen = row.first_seen
     return {
         "app.id": row.app_id,
@@ -47,11 +70,82 @@ def app_facts(row: AppSummary, baseline: datetime | None, now: datetime) -> dict
         "app.first_seen_days": (now - seen).days if seen else None,
         "app.scope_severity": row.scope_severity,
         "app.is_new": None if baseline is None or seen is None else seen > baseline,
+        "app.kind": row.kind,
+        "app.provider": row.provider,
+        "app.abused": row.abused,
+        "app.connections": len(row.connections),
+        "app.last_used_days": _since(row.last_used, now),
+        "app.chain_connections": chained.connections if chained else None,
+        "app.chain_data_classes": chained.data_classes if chained else None,
+        **_noted(row.noted, row, now),
     }
 
 
-def principal_facts(bundle: Bundle, person: PersonRecord | None = None) -> dict[str, Any]:
-    """Facts about an account and the person behind it; `person` is None where it has no other account."""
+def _noted(noted: AppNotes | None, row: AppSummary, now: datetime) -> dict[str, Any]:
+    """What judging noted for the rules; unknown for an app that was not judged since it is noted."""
+    if noted is None:
+        return {}
+    return {
+        "app.publisher_verified": noted.verified,
+        # Without scopes that anybody has classed, what it reaches is not known to be nothing.
+        "app.data_classes": noted.data if row.scope_severity is not None else None,
+        "app.access": noted.access if row.scope_severity is not None else None,
+        "app.anomalies": noted.anomalies,
+        "app.odd_accounts": noted.odd_accounts,
+        "app.unused_scopes": noted.unused,
+        "app.unused_severity": noted.unused_severity,
+        "app.bytes_sent": noted.sent,
+        "app.status_days": (now - noted.decided_at).days if noted.decided_at else None,
+        "app.exception_ended": noted.exception_until is not None and noted.exception_until <= now,
+        "app.exception_ended_days": (now - noted.exception_until).days if noted.exception_until else None,
+    }
+
+
+def _since(day: date | None, now: datetime) -> int | None:
+    return None if day is None else (now.date() - day).days
+
+
+def vendor_facts(
+    name: str | None, profile: VendorProfile | None, now: datetime, changed: tuple[str, ...] | None = None
+) -> dict[str, Any]:
+    """Facts about the vendor of an app.
+
+    Args:
+        name: as the catalog calls it; None where the app belongs to none that is known.
+        profile: what is publicly known of it; without one all of that is unknown.
+        now: the current time.
+        changed: what changed in the profile lately; None where nobody compared.
+    """
+    if profile is None:
+        return {"vendor.name": name}
+    owner, latest = profile.ownership, max((one.month for one in profile.incidents), default=None)
+    zero = profile.holds("zero_retention")
+    return {
+        "vendor.name": name,
+        "vendor.id": profile.id,
+        **{f"vendor.{one}": profile.holds(one) for one in FACTS},
+        "vendor.retention_days": profile.retention.days if profile.retention else None,
+        "vendor.retention_stated": profile.retention is not None or zero is True,
+        "vendor.owner": owner.kind if owner else None,
+        "vendor.country": owner.country if owner else None,
+        "vendor.transfer": owner.transfer if owner else None,
+        "vendor.incidents": len(profile.incidents),
+        "vendor.incident_months": months_since(latest, now.date()) if latest else None,
+        "vendor.changed": changed,
+    }
+
+
+def principal_facts(
+    bundle: Bundle, person: PersonRecord | None, now: datetime, *, personal: bool | None = None
+) -> dict[str, Any]:
+    """Facts about an account and the person behind it.
+
+    Args:
+        bundle: the account.
+        person: who is behind it; None where there is no other account of theirs.
+        now: the current time.
+        personal: whether its address is a private one.
+    """
     principal = bundle.principal
     return {
         "principal.id": principal.id,
@@ -59,9 +153,13 @@ def principal_facts(bundle: Bundle, person: PersonRecord | None = None) -> dict[
         "principal.admin": principal.admin,
         "principal.kind": principal.kind,
         "principal.departed": principal.departed,
+        "principal.personal": personal,
+        "principal.shared": principal.kind in SHARED,
+        "principal.login_days": (now.date() - principal.last_login).days if principal.last_login else None,
         "person.id": principal.person_id,
         "person.departed": person.departed if person else principal.departed,
         "person.admin": person.admin if person else principal.admin,
+        "person.accounts": len(person.accounts) if person else 1,
     }
 
 
@@ -87,6 +185,7 @@ def grant_facts(
     view = views.get((grant.scope_set, way))
     before = views.get((grant.prior_scope_set, way)) if grant.prior_scope_set else None
     added = _added(grant, before, view, now)
+    last = (last_use or {}).get(grant.app_id)
     return {
         "grant.id": ids.grant_id(bundle.principal.id, grant.app_id),
         "grant.scopes": view.scopes if view else None,
@@ -95,10 +194,12 @@ def grant_facts(
         "grant.access": view.access if view else None,
         "grant.restricted_scopes": view.restricted if view else None,
         "grant.added_scopes": added,
+        "grant.added_scope_severity": _worst(added, view),
+        "grant.source": grant.source,
         "grant.granted_days": (now.date() - grant.granted_on).days if grant.granted_on else None,
         "grant.first_seen_days": (now.date() - grant.first_seen).days,
-        "activity.idle_days": idle_of(grant, (last_use or {}).get(grant.app_id), window, now),
-        "activity.events_90d": None,
+        "activity.idle_days": idle_of(grant, last, window, now),
+        "activity.never_used": never_used(grant, last, window),
     }
 
 
@@ -116,6 +217,28 @@ def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: date
     return min(idle, (now.date() - grant.granted_on).days)
 
 
+def never_used(grant: Grant, last: date | None, window: UseWindow | None) -> bool | None:
+    """Whether a grant was never used since it is there; None where its whole life was not read.
+
+    As with idleness, nobody tells the use of installations, and a visit gave no access.
+    """
+    if grant.source in ("installation", "visit"):
+        return None
+    if last is not None:
+        return False
+    begun = min(grant.granted_on or grant.first_seen, grant.first_seen)
+    if window is None or window.complete_from.date() > begun:
+        return None
+    return True
+
+
+def _worst(scopes: frozenset[str] | None, view: ScopeSetView | None) -> str | None:
+    """The gravest of some scopes of a set; `none` where there is no scope, None where one is not classed."""
+    if scopes is None or view is None or not scopes <= view.severities.keys():
+        return "none" if scopes is not None and not scopes else None
+    return max((view.severities[one] for one in scopes), key=LEVELS.index, default="none")
+
+
 def _added(
     grant: Grant, before: ScopeSetView | None, after: ScopeSetView | None, now: datetime
 ) -> frozenset[str] | None:
@@ -130,12 +253,62 @@ def connection_facts(connection: Connection, run: Run | None, now: datetime) -> 
     """Facts about a connection, from its last finished full run."""
     listed = run.coverage.listed if run else None
     unread = len(run.coverage.unread) if run else None
-    last = connection.last_full_at
     return {
         "connection.id": connection.id,
         "connection.provider": connection.provider,
         "connection.unread_principals": unread,
         "connection.unread_percent": 100 * unread / listed if listed and unread is not None else None,
         "connection.status": connection.status,
-        "connection.sync_age_hours": (now - last).total_seconds() / 3600 if last else None,
+        "connection.kind": connection.kind,
+        "connection.missing_scopes": len(connection.missing_scopes),
+        "connection.connected_days": (now - connection.connected_at).days,
+        "connection.changes_age_hours": _hours(connection.last_changes_at, now),
+        "connection.sync_age_hours": _hours(connection.last_full_at, now),
     }
+
+
+def _hours(at: datetime | None, now: datetime) -> float | None:
+    return (now - at).total_seconds() / 3600 if at else None
+
+
+def asset_facts(
+    asset: Asset, first_seen: datetime, now: datetime, *, owner_departed: bool | None
+) -> dict[str, Any]:
+    """Facts about an asset. `owner_departed` is None where nobody is named or the account is not known."""
+    told, ends = asset.facts, asset.expires_at
+    permissions = told.get("permissions", told.get("scopes"))
+    return {
+        "asset.id": asset.id,
+        "asset.name": asset.name,
+        "asset.kind": asset.kind,
+        "asset.state": None if asset.state == "unknown" else asset.state,
+        "asset.owned": asset.owner is not None,
+        "asset.owner_departed": owner_departed,
+        "asset.age_days": (now - asset.created_at).days if asset.created_at else None,
+        "asset.first_seen_days": (now - first_seen).days,
+        "asset.idle_days": (now - asset.last_used_at).days if asset.last_used_at else None,
+        # Only credentials are told with their end, or with none.
+        "asset.expires": ends is not None if asset.kind == "api_key" or ends else None,
+        "asset.expires_in_days": (ends - now).days if ends else None,
+        "asset.permissions": permissions if isinstance(permissions, tuple) else None,
+        "asset.transport": _transport(told.get("transport")),
+        "asset.by_policy": _flag(told.get("by_policy")),
+        "asset.installations": _count(told.get("installations")),
+        "asset.people": _count(told.get("people")),
+        "asset.visits": _count(told.get("visits")),
+        "asset.transfers": _count(told.get("transfers")),
+    }
+
+
+def _transport(scheme: Fact) -> str | None:
+    if not isinstance(scheme, str) or not scheme:
+        return None
+    return scheme if scheme in ("https", "http") else "local" if scheme in ("stdio", "file") else "other"
+
+
+def _flag(value: Fact) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _count(value: Fact) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -153,5 +153,10 @@ def trust(profile: VendorProfile, today: date) -> VendorTrust:
 
 
 def _years_since(month: str, today: date) -> int:
+    return months_since(month, today) // 12
+
+
+def months_since(month: str, today: date) -> int:
+    """Whole months from a month (`YYYY-MM`) to a day; 0 for one that is still to come."""
     year, number = (int(part) for part in month.split("-"))
-    return max(0, (today.year * 12 + today.month - (year * 12 + number)) // 12)
+    return max(0, today.year * 12 + today.month - (year * 12 + number))

@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from lantern.domain.rules.model import RuleSet, load_rules
 from lantern.runtime import settings as environment
 from lantern.runtime import wiring, wiring_catalog, wiring_platform
 from lantern.runtime.api.tools import Tools
@@ -53,6 +54,12 @@ def _seal(tenant_id: str, secret_id: str, text: str) -> bytes:
 
 
 @cache
+def _rules() -> RuleSet:
+    """The shipped rules."""
+    return load_rules(wiring_platform.content_directory() / "rules.json")
+
+
+@cache
 def api_tools() -> Tools:
     """Everything the API's handlers work with."""
     chosen = wiring_platform.settings()
@@ -69,6 +76,7 @@ def api_tools() -> Tools:
         environment=chosen.stage,
         requests_per_minute=chosen.requests_per_minute,
         reference=Reference(wiring_platform.content_directory()),
+        rules=_rules,
         drops=_drop_box,
         seal=_seal,
     )
@@ -78,5 +86,5 @@ def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
     wiring.reset()
     wiring_catalog.reset()
-    for made in (cursor_codec, api_tools):
+    for made in (cursor_codec, _rules, api_tools):
         made.cache_clear()

@@ -187,7 +187,8 @@ def score(work: Work, _context: Context) -> None:
     from lantern.runtime.wiring_catalog import operator_catalog
     from lantern.services.people import handle as people
     from lantern.services.scoring.knowledge import load_knowledge
-    from lantern.services.scoring.score import Scoring, handle
+    from lantern.services.scoring.score import handle
+    from lantern.services.scoring.task import Scoring
 
     knowledge = load_knowledge(wiring_platform.content_directory())
     if work.kind in people.KINDS:

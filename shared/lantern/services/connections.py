@@ -16,6 +16,7 @@ from lantern.domain.access import StoredChannel
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflictError
 from lantern.domain.tenancy import Connection
+from lantern.domain.work import Work
 from lantern.services import schedules
 from lantern.services.schedules import Scheduler
 from lantern.store.platform import PlatformStore
@@ -46,7 +47,8 @@ def needs_attention(
         changed = replace(connection, status="needs_attention", attention=reason, remedy=remedy)
         event = AuditEvent(SYSTEM, "connection.needs_attention", connection.id, {"reason": reason})
         try:
-            store.transact(now).put(store.connections.op(changed)).audit(event).commit()
+            unit = store.transact(now).put(store.connections.op(changed)).audit(event)
+            unit.outbox(Work(store.tenant_id, "score.whole", cause="connection")).commit()
         except RevisionConflictError:
             connection = _need(store, connection.id)
             continue

@@ -56,6 +56,11 @@ class AssetRepository:
             self._keys.assets_of(kind), index=True, starts=starts, limit=limit, cursor=cursor
         )
 
+    def present(self, kinds: Iterable[AssetKind]) -> Iterator[StoredAsset]:
+        """Every asset of some kinds that is there now, page by page as consumed."""
+        for kind in kinds:
+            yield from (one for one in self._of(None, kind) if one.gone_at is None)
+
     def reconcile(
         self, connection_id: str, kind: AssetKind, listed: Iterable[Asset], now: datetime
     ) -> AssetChanges:
@@ -79,7 +84,7 @@ class AssetRepository:
                 gone.append(missing.asset.id)
         return AssetChanges(tuple(added), tuple(changed), tuple(gone))
 
-    def _of(self, connection_id: str, kind: AssetKind) -> Iterator[StoredAsset]:
+    def _of(self, connection_id: str | None, kind: AssetKind) -> Iterator[StoredAsset]:
         cursor: str | None = None
         while True:
             page = self.page(kind, connection_id, limit=200, cursor=cursor)

@@ -209,6 +209,27 @@ class Keys:
         """The catalog that was last applied to the tenant's apps."""
         return Key(self.catalog(), "APPLIED")
 
+    # --- policy ---------------------------------------------------------------------------------
+    def policy(self) -> str:
+        """Partition of what the tenant set about rules."""
+        return self._pk("POLICY")
+
+    def policy_rules(self) -> Key:
+        """Settings and own rules."""
+        return Key(self.policy(), "RULES")
+
+    def policy_applied(self) -> Key:
+        """The rules by which findings were last brought up to date."""
+        return Key(self.policy(), "APPLIED")
+
+    def preview(self, preview_id: str) -> Key:
+        """What a proposed change of the policy would do."""
+        return Key(self._pk("PREVIEW"), part(preview_id))
+
+    def vendors_seen(self) -> Key:
+        """The public profiles of the vendors in use, as last evaluated."""
+        return Key(self._pk("VENDORS"), "SEEN")
+
     # --- people, products, vendors --------------------------------------------------------------
     def addresses(self, number: int) -> Key:
         """A part of the index of addresses."""

@@ -34,6 +34,12 @@ class ReachRepository:
             self._states.decode(found[state]) if state in found else None,
         )
 
+    def all(self) -> tuple[VendorReach, ...]:
+        """What every vendor reaches, in no order. One query."""
+        docs = self._documents.query(self._keys.vendor_reach(_STATE).pk)
+        parts = (doc for doc in docs if doc.key.sk != _STATE)
+        return tuple(row for doc in parts for row in self._rows.decode(unpacked(doc.body)))
+
     def part_key(self, vendor_id: str) -> Key:
         """The part that a vendor is in."""
         return self._keys.vendor_reach(_part(vendor_id))

@@ -42,6 +42,7 @@ from lantern.store.nudges import (
 )
 from lantern.store.people import PeopleRepository
 from lantern.store.playbooks import IncidentRepository, PlaybookRepository, WatchRepository
+from lantern.store.policy import PolicyRepository, VendorsSeenRepository
 from lantern.store.reach import ReachRepository
 from lantern.store.requests import RequestRepository
 from lantern.store.risk import RiskRepository
@@ -93,6 +94,8 @@ class TenantStore:
         self.catalog = CatalogRepository(documents)
         self.people = PeopleRepository(documents)
         self.reach = ReachRepository(documents)
+        self.policy = PolicyRepository(documents)
+        self.vendors_seen = VendorsSeenRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
         self.nudges = NudgeRepository(documents)

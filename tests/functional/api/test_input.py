@@ -10,7 +10,7 @@ import pytest
 from lantern.domain.errors import StorageError
 from lantern.runtime.api.application import ROUTES, handle
 from lantern.runtime.problems import CODES
-from tests.functional.api.world import Client, Planted, World
+from tests.functional.api.world import Client, Planted, World, rule_page
 
 BODIES = {
     "startConnection": {"provider": "google"},
@@ -49,6 +49,10 @@ BODIES = {
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
+    "addRule": rule_page("own-new"),
+    "setRule": rule_page("own-0001x"),
+    "setRuleSettings": {"stage": "off"},
+    "previewPolicy": {"rule_id": "own-0001x", "settings": {"stage": "off"}},
 }
 NUMBERS = {
     "score",

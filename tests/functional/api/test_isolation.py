@@ -8,7 +8,7 @@ import pytest
 
 from lantern.domain import ids
 from lantern.runtime.api.application import document
-from tests.functional.api.world import Client, Planted, World, plant
+from tests.functional.api.world import Client, Planted, World, plant, rule_page
 
 BODIES: dict[str, Any] = {
     "startConnection": {"provider": "google"},
@@ -42,6 +42,10 @@ BODIES: dict[str, Any] = {
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
+    "addRule": rule_page("own-new"),
+    "setRule": rule_page("own-0001x"),
+    "setRuleSettings": {"stage": "off"},
+    "previewPolicy": {"rule_id": "own-0001x", "settings": {"stage": "off"}},
 }
 NEEDED = {
     "listAppHolders": ("connection_id",),

@@ -34,7 +34,11 @@ from lantern.domain.messages import Address, Delivery
 from lantern.domain.nudges import Ledger, Nudge, opened
 from lantern.domain.overlay import OverlayEntry, TenantCatalog
 from lantern.domain.playbooks.machine import About
+from lantern.domain.previews import Preview, Proposal
 from lantern.domain.requests import AccessRequest
+from lantern.domain.rules.authoring import compile_page
+from lantern.domain.rules.model import RuleSet, load_rules
+from lantern.domain.rules.policy import OwnRule, RuleSettings, TenantPolicy
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
 from lantern.domain.webhooks import Endpoint
 from lantern.domain.work import Work
@@ -50,7 +54,7 @@ from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
-from scripts.build import compile_playbooks, compile_risk, compile_scopes, compile_vendors
+from scripts.build import compile_playbooks, compile_risk, compile_rules, compile_scopes, compile_vendors
 from tests.support.catalogs import shipped
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
@@ -66,6 +70,41 @@ def release_facts() -> Reference:
     for compiler in (compile_playbooks, compile_risk, compile_scopes, compile_vendors):
         compiler.compile_to(out)
     return Reference(out)
+
+
+@cache
+def shipped_rules() -> RuleSet:
+    """The rules of a release, compiled once."""
+    return load_rules(json.dumps(compile_rules.compile_pages()))
+
+
+def rule_page(rule_id: str, text: str = "") -> dict[str, Any]:
+    """A rule that a tenant may write."""
+    about = f"Somebody here must answer for every app that reads mail. {text}".strip()
+    facts = {"data_classes": ["mail"], "status": "unreviewed"}
+    return {
+        "id": rule_id,
+        "title": "{app.name} reads mail and nobody decided about it",
+        "why": about,
+        "runbook": "Ask whoever holds it, then decide about the app.",
+        "severity": "medium",
+        "stage": "observe",
+        "triggers": ["daily"],
+        "subject": "app",
+        "params": {"holders": {"about": "Least holders", "default": 1, "min": 1, "max": 99}},
+        "where": {
+            "all": [
+                {"field": "app.data_classes", "contains": "mail"},
+                {"field": "app.status", "eq": "unreviewed"},
+                {"field": "app.holders", "gte": "$holders"},
+            ]
+        },
+        "tests": [
+            {"name": "reads mail", "given": {"app": {**facts, "holders": 2}}, "expect": True},
+            {"name": "decided", "given": {"app": {**facts, "status": "approved"}}, "expect": False},
+            {"name": "not classed", "given": {"app": {**facts, "data_classes": None}}, "expect": "unknown"},
+        ],
+    }
 
 
 def make_tables(client: Any) -> None:
@@ -149,6 +188,7 @@ class World:
             environment="test",
             requests_per_minute=self.limit,
             reference=release_facts(),
+            rules=shipped_rules,
             drops=self.drop_box,
             seal=lambda tenant_id, secret_id, text: f"sealed:{tenant_id}:{secret_id}:{len(text)}".encode(),
         )
@@ -267,6 +307,8 @@ class Planted:
     subject_id: str
     evidence_kind: str = "playbook-run"
     playbook_id: str = "abused-app"
+    rule_id: str
+    preview_id: str
     vendor_id: str = "openai"
     provider: str = "google"
     kind: str = "api_key"
@@ -532,6 +574,14 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
     run_id = asked.run.id
     store.playbooks.plan_targets(asked.targets)
     store.transact(NOW).put(store.playbooks.op(replace(asked.run, state="running"))).commit()
+    page = rule_page(f"own-{number:04d}x", canary)
+    own = OwnRule(page["id"], page, compile_page(page, "page"), f"key:{canary}", NOW, rev=1)
+    store.transact(NOW).put(store.policy.op(TenantPolicy().with_own(own))).commit()
+    proposal = Proposal(own.id, settings=RuleSettings(params={"holders": 2}))
+    preview = Preview(
+        ids.time_id("prv", NOW, noise.randbytes), "failed", proposal, NOW, "key:a", error=canary
+    )
+    store.policy.put_preview(preview)
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -560,6 +610,8 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         playbook_run_id=run_id,
         incident_id=incident.id,
         subject_id=run_id,
+        rule_id=own.id,
+        preview_id=preview.id,
     )
 
 

@@ -193,7 +193,8 @@ def test_facts_are_words_of_the_rules(known: ExportKnowledge, monkeypatch: pytes
 def test_many_equal_rows_are_counted_not_kept(known: ExportKnowledge) -> None:
     found = posture(known, *(held(f"p{n}@x.example", "Perplexity", DRIVE) for n in range(2_000)))
     sensitive = next(one for one in found.findings if one.rule == "ai-app-sensitive-scope")
-    assert (sensitive.grants, len(found.findings)) == (2_000, 2)
+    assert sensitive.grants == 2_000
+    assert len({one.rule for one in found.findings}) == len(found.findings) < 10
     assert replace(found).document()["format"] == 1
 
 

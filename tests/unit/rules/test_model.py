@@ -236,7 +236,13 @@ def test_a_word_parameter_is_one_of_its_choices():
 
 
 def test_rules_by_subject_trigger_and_id():
-    parts = [SHIPPED.grant_rules, SHIPPED.app_rules, SHIPPED.person_rules, SHIPPED.connection_rules]
+    parts = [
+        SHIPPED.grant_rules,
+        SHIPPED.app_rules,
+        SHIPPED.person_rules,
+        SHIPPED.connection_rules,
+        SHIPPED.asset_rules,
+    ]
 
     assert sorted(rule.id for part in parts for rule in part) == [rule.id for rule in SHIPPED.rules]
     assert {rule.subject for rule in SHIPPED.app_rules} == {Subject.APP}

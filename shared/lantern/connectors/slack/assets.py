@@ -9,7 +9,7 @@ from lantern.connectors.http import GARBLED, HaltedError
 from lantern.connectors.resolution import CallError
 from lantern.connectors.slack.api import SlackApi, rows
 from lantern.connectors.slack.manifest import APPS, WORKFLOWS
-from lantern.connectors.slack.normalize import Owner, host, instant, label
+from lantern.connectors.slack.normalize import Owner, host, instant, label, scheme
 from lantern.connectors.slack.snapshot import Lists, Placed
 from lantern.domain import ids
 from lantern.domain.assets import Asset, AssetKind, AssetListing, AssetState, Fact
@@ -118,6 +118,7 @@ class Assets:
         address, allowed = host(row.get("url")), use.get("permission_type")
         if address:
             facts["address"] = address
+            facts["transport"] = scheme(row.get("url"))
         if isinstance(allowed, str):
             facts["allowed"] = allowed
         for name, key in (("users", "user_ids"), ("groups", "usergroup_ids")):

@@ -231,6 +231,14 @@ def host(address: Any) -> str | None:
         return None
 
 
+def scheme(address: Any) -> str | None:
+    """How an address is spoken to, such as `https`."""
+    try:
+        return (urlsplit(address).scheme or None) if isinstance(address, str) else None
+    except ValueError:
+        return None
+
+
 def _permissions(scopes: Any) -> frozenset[str] | None:
     if not isinstance(scopes, list):
         return None

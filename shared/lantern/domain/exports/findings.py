@@ -9,17 +9,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from lantern.domain.apps import AppSummary
+from lantern.domain.apps import AppNotes, AppSummary
 from lantern.domain.exports.census import NOT_TOLD, Census, Held, Person
 from lantern.domain.exports.judge import JudgedApp, Knowledge, classify, idle_days
 from lantern.domain.exports.rows import Permission
-from lantern.domain.facts import app_facts
+from lantern.domain.facts import app_facts, vendor_facts
 from lantern.domain.rules.model import BoundRule, Rule, RuleSet
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity
 from lantern.domain.scopes import ScopeClass, severity_rank, worst
+from lantern.domain.tally import SHARED
 
 Facts = Mapping[str, Any]
 _Signature = tuple[int, bool | None, bool | None, str | None, str, int | None, int | None]
+_Answer = tuple[tuple[int, bool | None, Grade], ...]
+"""What the rules bound to an app say of a grant: which of them, holds or unknown, how grave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +96,27 @@ class Findings:
         self._tallies = {rule.id: _Tally() for rule in rules.rules}
         self._sets: dict[tuple[str, int], Facts] = {}
         self._memo: dict[tuple[str, Permission], ScopeClass] = {}
+        self._answers: dict[_Answer, _Answer] = {}
 
     def evaluate(self) -> tuple[tuple[PostureFinding, ...], tuple[RuleOutcome, ...]]:
         """Every finding, worst first, and how each rule fared."""
-        bound = {number: self._see_app(app) for number, app in self._judged.items()}
-        outcomes: dict[_Signature, tuple[tuple[BoundRule, bool | None, Grade], ...]] = {}
+        for judged in self._judged.values():
+            self._see_app(judged)
+        outcomes: dict[_Signature, _Answer] = {}
+        rules: tuple[BoundRule, ...] = ()
         app: int | None = None
         for held in self._census.grants_by_app():
-            rules = bound.get(held.app)
+            if held.app != app:
+                # Bound rules take room, and apps are many: those of one app are there at a time.
+                app = held.app
+                known = self._judged.get(app)
+                rules = self._rules.bind_grants(self._app_facts(known), ("app", "vendor")) if known else ()
+                outcomes.clear()
             if rules:
-                if held.app != app:
-                    app = held.app
-                    outcomes.clear()
                 self._see_grant(held, rules, outcomes)
         self._see_people()
-        for rule in self._rules.connection_rules:
-            # There is no connection: how complete a listing was is in no export.
+        for rule in (*self._rules.connection_rules, *self._rules.asset_rules):
+            # There is no connection: how complete a listing was, and what else is there, is in no export.
             self._tallies[rule.id].unknown += 1
         found = [one for tally in self._tallies.values() for one in _findings(tally)]
         ordered = sorted(found, key=lambda one: (-one.severity.rank, one.rule, -one.grants, one.name))
@@ -121,8 +129,8 @@ class Findings:
 
     # --- apps --------------------------------------------------------------------------------------
 
-    def _see_app(self, app: JudgedApp) -> tuple[BoundRule, ...]:
-        facts = app_facts(summary_of(app), None, self._now)
+    def _see_app(self, app: JudgedApp) -> None:
+        facts = self._app_facts(app)
         for rule in self._rules.app_rules:
             outcome = rule.check(facts)
             tally = self._tallies[rule.id]
@@ -134,7 +142,11 @@ class Findings:
                 )
             elif outcome is None:
                 tally.unknown += 1
-        return self._rules.bind_grants(facts)
+
+    def _app_facts(self, app: JudgedApp) -> Facts:
+        row = summary_of(app)
+        vendor = vendor_facts(row.vendor, self._knowledge.vendor(row.vendor), self._now)
+        return app_facts(row, None, self._now) | vendor
 
     # --- grants ------------------------------------------------------------------------------------
 
@@ -142,7 +154,7 @@ class Findings:
         self,
         held: Held,
         rules: tuple[BoundRule, ...],
-        outcomes: dict[_Signature, tuple[tuple[BoundRule, bool | None, Grade], ...]],
+        outcomes: dict[_Signature, _Answer],
     ) -> None:
         person = self._census.people[held.person]
         granted = (self._as_of - held.granted_on).days if held.granted_on else None
@@ -152,8 +164,11 @@ class Findings:
         known = outcomes.get(signature)
         if known is None:
             facts = self._grant_facts(held, person, granted, idle)
-            known = outcomes[signature] = tuple(_outcomes(rules, facts))
-        for bound, outcome, grade in known:
+            said = tuple(_outcomes(rules, facts))
+            # Many signatures are answered alike: each answer is kept once.
+            known = outcomes[signature] = self._answers.setdefault(said, said)
+        for number, outcome, grade in known:
+            bound = rules[number]
             tally = self._tallies[bound.rule.id]
             if outcome is None:
                 tally.unknown += 1
@@ -167,7 +182,7 @@ class Findings:
         key = app.id if by_app else f"person:{held.person}"
         group = tally.groups.get(key)
         if group is None:
-            facts = app_facts(summary_of(app), None, self._now)
+            facts = self._app_facts(app)
             group = tally.groups[key] = _Group(
                 rule,
                 rule.headline(facts),
@@ -188,12 +203,12 @@ class Findings:
             "grant.granted_days": granted,
             "grant.first_seen_days": None,
             "activity.idle_days": idle,
-            "activity.events_90d": None,
             "principal.id": "",
             "principal.status": person.status,
             "principal.admin": person.admin,
             "principal.kind": person.kind,
             "principal.departed": person.departed,
+            "principal.shared": person.kind in SHARED,
             "person.id": "",
             "person.departed": person.departed,
             "person.admin": person.admin,
@@ -242,11 +257,11 @@ class Findings:
                     tally.unknown += 1
 
 
-def _outcomes(rules: tuple[BoundRule, ...], facts: Facts) -> Iterator[tuple[BoundRule, bool | None, Grade]]:
-    for bound in rules:
+def _outcomes(rules: tuple[BoundRule, ...], facts: Facts) -> Iterator[tuple[int, bool | None, Grade]]:
+    for number, bound in enumerate(rules):
         outcome = bound.outcome if bound.decided else bound.check(facts)
         if outcome is not False:
-            yield bound, outcome, bound.grade(facts) if outcome else _INFO
+            yield number, outcome, bound.grade(facts) if outcome else _INFO
 
 
 def _findings(tally: _Tally) -> Iterator[PostureFinding]:
@@ -282,4 +297,9 @@ def summary_of(app: JudgedApp) -> AppSummary:
         else None,
         status=app.app.status,
         last_used=app.holders.last_used,
+        noted=AppNotes(
+            verified=app.app.verified_publisher,
+            data=tuple(sorted({one.data_class for one in app.classes or () if one.data_class})),
+            access=tuple(sorted({one.access for one in app.classes or () if one.access})),
+        ),
     )

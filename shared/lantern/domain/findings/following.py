@@ -39,7 +39,7 @@ from lantern.domain.findings.records import (
     Outcome,
     Resolution,
 )
-from lantern.domain.rules.vocabulary import Severity, Subject
+from lantern.domain.rules.vocabulary import LISTED, Severity, Subject
 
 
 def reconcile(
@@ -100,14 +100,14 @@ def apply_delta(
         FindingError: as `reconcile`, or the rule does not look at grants one by one.
     """
     subject = existing.subject if existing else added.subject if added else Subject.GRANT
-    if subject is not Subject.GRANT:
+    if subject not in LISTED:
         raise FindingError(f"a rule about a {subject} has no grants to add or remove: evaluate it whole")
     unnamed = existing.open_grants - removed if existing else frozenset[str]()
     return reconcile(existing, added, now, unknown=unnamed)
 
 
 def _is_empty(desired: Desired | None) -> bool:
-    return desired is None or (desired.subject is Subject.GRANT and not desired.grants)
+    return desired is None or (desired.subject in LISTED and not desired.grants)
 
 
 def _open(desired: Desired, now: datetime) -> Outcome:
@@ -164,7 +164,7 @@ def _holds(
     *,
     subject_unknown: bool,
 ) -> bool:
-    if existing.subject is Subject.GRANT:
+    if existing.subject in LISTED:
         return any(item.state is GrantState.OPEN for item in affected)
     return desired is not None or (subject_unknown and existing.holds)
 
@@ -173,7 +173,7 @@ def _severity(seen: Finding, desired: Desired | None) -> Severity:
     """The worst of the open grants; for other subjects the rule's own. What is unknown stays as it was."""
     if not seen.holds:
         return seen.severity
-    if seen.subject is not Subject.GRANT:
+    if seen.subject not in LISTED:
         grade = desired.grade if desired else None
         return grade.level if grade and grade.certain else seen.severity
     levels = (item.severity for item in seen.affected if item.state is GrantState.OPEN)

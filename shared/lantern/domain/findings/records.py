@@ -85,7 +85,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What a finding is about: one app, person or connection."""
+    """What a finding is about: one app, person, connection or asset."""
 
     kind: GroupBy
     id: str
@@ -93,7 +93,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class AffectedGrant:
-    """One grant inside a finding. `since` is when it last became affected."""
+    """One grant, or asset, inside a finding. `since` is when it last became affected.
+
+    `grant_id` is the id of the asset where the rule is about assets.
+    """
 
     grant_id: str
     severity: Severity
@@ -182,8 +185,8 @@ class Finding:
 class Desired:
     """What evaluation says holds for one group.
 
-    `grants` maps each grant for which the rule is True to its grade. A rule about an app, a person or a
-    connection has a `grade` of its own instead, and may have no grants.
+    `grants` maps each grant, or asset, for which the rule is True to its grade. A rule about an app, a person
+    or a connection has a `grade` of its own instead, and may have no grants.
     """
 
     rule_id: str

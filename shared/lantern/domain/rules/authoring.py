@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from lantern.domain.errors import LanternError
 from lantern.domain.playbooks.names import NAMES
 from lantern.domain.rules.conditions import Node, comparisons, to_data
+from lantern.domain.rules.fields import shown
 from lantern.domain.rules.model import FORMAT, Param, rule_from_data
 from lantern.domain.rules.parsing import ConditionParser, Problems
 from lantern.domain.rules.selftest import run_tests
@@ -28,6 +29,7 @@ from lantern.domain.rules.vocabulary import (
     GROUPS,
     RESPONSES,
     SUBJECTS,
+    TITLED,
     TRIGGERS,
     GroupBy,
     Severity,
@@ -74,27 +76,29 @@ class RulePage(_Strict):
     runbook: Prose
     severity: str | list[dict[str, Any]]
     stage: Literal["observe", "enforce"]
-    triggers: Annotated[list[str], Field(min_length=1)]
+    triggers: Annotated[list[str], Field(min_length=1, max_length=30)]
     subject: str
     group_by: str | None = None
     params: dict[str, ParamPage] = Field(default_factory=dict)
     where: dict[str, Any]
     respond: str | None = None
     frameworks: dict[str, list[Line]] = Field(default_factory=dict)
-    tests: Annotated[list[TestPage], Field(min_length=3)]
+    tests: Annotated[list[TestPage], Field(min_length=3, max_length=100)]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one page."""
+    """One thing wrong with one page. `line` is where in the source, where that is known."""
 
     source: str
     rule_id: str
     path: str
     message: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.source}: rule {self.rule_id}: {self.path}: {self.message}"
+        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        return f"{where}: rule {self.rule_id}: {self.path}: {self.message}"
 
 
 class RulesInvalidError(LanternError):
@@ -215,7 +219,7 @@ def _in_words(detail: Any) -> str:
 def _word(value: str, valid: Sequence[str], path: str, found: Problems) -> str | None:
     if value in valid:
         return value
-    found.add(path, f"{value!r} is not known; use one of {', '.join(valid)}")
+    found.add(path, f"{shown(value)} is not known; use one of {', '.join(valid)}")
     return None
 
 
@@ -291,7 +295,7 @@ def _title(page: RulePage, group_by: GroupBy, params: Mapping[str, Param], found
     """A finding has one title for many grants: only facts its whole group shares may appear in it."""
     if stray_braces(page.title):
         found.add("title", "a brace outside a {entity.name} hole")
-    valid = [name for name, field in FIELDS.items() if field.prefix == group_by.value]
+    valid = [name for name, field in FIELDS.items() if field.prefix in TITLED[group_by]]
     valid += [f"params.{name}" for name in params]
     for name in holes(page.title):
         if name not in valid:

@@ -170,8 +170,29 @@ class Rule:
         decided = isinstance(node, Decided)
         return BoundRule(self, decided, True if decided else None, check_of(node), grades)
 
+    def tailored(self, override: Override) -> Rule:
+        """The rule as a tenant set it.
+
+        Raises:
+            RuleError: it has no such parameter, or the value is outside its bounds.
+        """
+        for name, value in override.params.items():
+            param = self.params.get(name)
+            if param is None:
+                valid = ", ".join(self.params) or "none"
+                raise RuleError(f"{self.id} has no parameter {name}; its parameters are {valid}")
+            if problem := param.problem(value):
+                raise RuleError(f"{self.id}: {name} {problem}")
+        severity = self.severity if override.severity is None else (SeverityRow(None, override.severity),)
+        return replace(
+            self,
+            stage=override.stage or self.stage,
+            severity=severity,
+            values={**self.values, **override.params},
+        )
+
     def group_id(self, facts: Facts) -> str | None:
-        """Id of the app, person or connection a finding of this rule is about; None when unknown."""
+        """Id of the app, person, connection or asset a finding of this rule is about; None when unknown."""
         found = facts.get(f"{self.group_by}.id")
         return None if found is None else str(found)
 
@@ -220,6 +241,11 @@ class RuleSet:
         return tuple(rule for rule in self.rules if rule.subject is subject)
 
     @property
+    def fields(self) -> frozenset[str]:
+        """Every field that any of the rules reads."""
+        return frozenset(name for rule in self.rules for name in rule.fields)
+
+    @property
     def grant_rules(self) -> tuple[Rule, ...]:
         """Rules evaluated once per grant."""
         return self.of(Subject.GRANT)
@@ -233,6 +259,11 @@ class RuleSet:
     def person_rules(self) -> tuple[Rule, ...]:
         """Rules evaluated once per person."""
         return self.of(Subject.PERSON)
+
+    @property
+    def asset_rules(self) -> tuple[Rule, ...]:
+        """Rules evaluated once per asset."""
+        return self.of(Subject.ASSET)
 
     @property
     def connection_rules(self) -> tuple[Rule, ...]:
@@ -257,7 +288,7 @@ class RuleSet:
         known = {rule.id for rule in self.rules}
         if missing := sorted(set(overrides) - known):
             raise RuleError(f"no rule {', '.join(missing)}; rules are {', '.join(sorted(known))}")
-        rules = tuple(_tailor(rule, overrides.get(rule.id)) for rule in self.rules)
+        rules = tuple(rule.tailored(overrides.get(rule.id, Override())) for rule in self.rules)
         return RuleSet(self.revision, tuple(rule for rule in rules if rule.stage is not Stage.OFF))
 
 
@@ -267,7 +298,7 @@ def evaluate(rule: Rule, facts: Facts, params: Mapping[str, Any] | None = None) 
     Raises:
         RuleError: a parameter the rule does not have, or a value outside its bounds.
     """
-    return (_tailor(rule, Override(params=params)) if params else rule).check(facts)
+    return (rule.tailored(Override(params=params)) if params else rule).check(facts)
 
 
 def load_rules(source: Path | bytes | str) -> RuleSet:
@@ -310,25 +341,6 @@ def rule_from_data(data: Mapping[str, Any]) -> Rule:
 
 def _param(name: str, spec: Mapping[str, Any]) -> Param:
     return Param(name, spec["about"], spec["default"], spec["min"], spec["max"], tuple(spec["choices"]))
-
-
-def _tailor(rule: Rule, override: Override | None) -> Rule:
-    if override is None:
-        return rule
-    for name, value in override.params.items():
-        param = rule.params.get(name)
-        if param is None:
-            valid = ", ".join(rule.params) or "none"
-            raise RuleError(f"{rule.id} has no parameter {name}; its parameters are {valid}")
-        if problem := param.problem(value):
-            raise RuleError(f"{rule.id}: {name} {problem}")
-    severity = rule.severity if override.severity is None else (SeverityRow(None, override.severity),)
-    return replace(
-        rule,
-        stage=override.stage or rule.stage,
-        severity=severity,
-        values={**rule.values, **override.params},
-    )
 
 
 def _inert(value: Any) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from lantern.domain.rules.fields import shown
 from lantern.domain.rules.vocabulary import Field, FieldType
 
 Test = Callable[[Any], bool]
@@ -138,7 +139,7 @@ def problem_of_operand(operator: Operator, field: Field, value: Any) -> str | No
     if check(field, value):
         return None
     hint = f" ({', '.join(field.values)})" if field.values else ""
-    return f"{operator.name} needs {operator.operand.value}{hint}, not {value!r}"
+    return f"{operator.name} needs {operator.operand.value}{hint}, not {shown(value)}"
 
 
 def _is_one(field: Field, value: Any) -> bool:

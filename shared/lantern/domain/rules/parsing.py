@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lantern.domain.rules.conditions import All, AnyOf, Compare, Node, Not
+from lantern.domain.rules.fields import shown
 from lantern.domain.rules.model import Param
 from lantern.domain.rules.operators import (
     OPERATORS,
@@ -84,7 +85,7 @@ class ConditionParser:
         if not isinstance(name, str) or name not in valid:
             self.found.add(
                 f"{path}.field",
-                f"{name!r} is no field of a {self.subject} rule; fields are {', '.join(valid)}",
+                f"{shown(name)} is no field of a {self.subject} rule; fields are {', '.join(valid)}",
             )
             return None
         fact = FIELDS[name]
@@ -129,4 +130,5 @@ _SHAPE: Final = (
 
 
 def _keys(raw: Iterable[Any]) -> str:
-    return "{" + ", ".join(str(key) for key in raw) + "}"
+    words = [str(key)[:40] for key in raw]
+    return "{" + ", ".join(words[:8]) + (", …" if len(words) > 8 else "") + "}"

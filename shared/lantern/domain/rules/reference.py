@@ -56,21 +56,26 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def condition_schema() -> dict[str, Any]:
-    """JSON Schema of a condition: one alternative per field and operator that fit together."""
+    """JSON Schema of a condition: one alternative per field, with the operators that fit it."""
     itself = {"$ref": "#/$defs/Condition"}
     parts = {"type": "array", "items": itself, "minItems": 1}
     groups = [_only({"all": parts}), _only({"any": parts}), _only({"not": itself})]
     leaves = [
-        _only(
-            {
+        {
+            "type": "object",
+            "properties": {
                 "field": {"const": field.name, "description": field.about},
-                name: _operand(OPERATORS[name], field),
-            }
-        )
+                **{name: _operand(OPERATORS[name], field) for name in operators_for(field)},
+            },
+            "required": ["field"],
+            # The field, and exactly one operator.
+            "minProperties": 2,
+            "maxProperties": 2,
+            "additionalProperties": False,
+        }
         for field in FIELDS.values()
-        for name in operators_for(field)
     ]
-    return {"oneOf": [*groups, *leaves]}
+    return {"anyOf": [*groups, *leaves]}
 
 
 def _only(properties: dict[str, Any]) -> dict[str, Any]:

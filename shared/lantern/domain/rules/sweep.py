@@ -1,11 +1,13 @@
 """A whole inventory through all rules: apps are weighed once, grants stream by, findings fall out.
 
-Usage: `see_app` for every app, then `see_grant` for every grant, `see_person` and `see_connection` for
-those; then `results` says what changes. Memory holds one small record per app and the grants that fire.
+Usage: `see_app` for every app, then `see_grant` for every grant, `see_person`, `see_connection` and
+`see_asset` for those; then `results` says what changes. Memory holds one small record per app and the grants
+that fire.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +15,7 @@ from datetime import datetime
 from lantern.domain.findings import Desired, Finding, FindingEvent, Group, finding_id, reconcile
 from lantern.domain.rules.conditions import Facts
 from lantern.domain.rules.model import BoundRule, Rule, RuleSet
-from lantern.domain.rules.vocabulary import Grade, GroupBy, Subject
+from lantern.domain.rules.vocabulary import LISTED, Grade, GroupBy, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,28 @@ class Sweep:
         self._hits: dict[tuple[str, str], _Hits] = {}
         self._whole: dict[str, Desired | None] = {}
         self._unfiled = 0
+        self.unsure: Counter[str] = Counter()
+        """Rule id → how many of what it looks at it could not tell about."""
 
     @property
     def unfiled(self) -> int:
         """How many times a rule held for a grant whose person or connection is unknown."""
         return self._unfiled
 
-    def see_app(self, facts: Facts) -> None:
-        """Weigh one app: its own rules are evaluated, the grant rules bound to it."""
-        bound = self._rules.bind_grants(facts)
+    def see_app(self, facts: Facts, *, known: Iterable[str] = ("app", "vendor")) -> bool:
+        """Weigh one app: its own rules are evaluated, the grant rules bound to it.
+
+        Returns:
+            Whether its grants matter to any rule; where not, they need not be shown.
+
+        Args:
+            facts: all that is known of it, and of whatever else all its grants here share.
+            known: the entities whose facts are all in `facts`.
+        """
+        bound = self._rules.bind_grants(facts, known)
         self._apps[facts["app.id"]] = tuple(_AppRule(rule, facts) for rule in bound)
         self._see_whole(Subject.APP, facts)
+        return bool(bound)
 
     def see_person(self, facts: Facts) -> None:
         """Evaluate the rules about persons."""
@@ -91,6 +104,20 @@ class Sweep:
     def see_connection(self, facts: Facts) -> None:
         """Evaluate the rules about connections."""
         self._see_whole(Subject.CONNECTION, facts)
+
+    def see_asset(self, facts: Facts) -> None:
+        """Evaluate the rules about assets; one that a finding lists and that is not seen again is gone."""
+        asset_id = facts["asset.id"]
+        for rule in self._rules.of(Subject.ASSET):
+            outcome = rule.check(facts)
+            group_id = rule.group_id(facts) if outcome else None
+            if group_id is not None:
+                grade = rule.bind(facts, ()).grade(facts)
+                self._hits_of(rule, group_id, facts).grants[asset_id] = grade
+            elif outcome is not False:
+                self.unsure[rule.id] += 1
+                if asset_id in self._tracked[rule.id]:
+                    self._unknown[rule.id].add(asset_id)
 
     def see_grant(self, app_id: str, grant_id: str, facts: Facts) -> None:
         """Evaluate one grant of an app seen before; `facts` are all but the app's.
@@ -103,8 +130,11 @@ class Sweep:
             outcome = bound.check(facts)
             if outcome:
                 self._fire(app_rule, grant_id, facts)
-            elif outcome is None and grant_id in self._tracked[bound.rule.id]:
-                self._unknown[bound.rule.id].add(grant_id)
+            elif outcome is None:
+                rule_id = bound.rule.id
+                self.unsure[rule_id] += 1
+                if grant_id in self._tracked[rule_id]:
+                    self._unknown[rule_id].add(grant_id)
 
     def results(self, now: datetime) -> Iterator[Change]:
         """Every finding this sweep opens or changes; unchanged ones are not mentioned."""
@@ -113,7 +143,7 @@ class Sweep:
             existing = self._existing.get(key)
             desired = wanted.get(key)
             rule_id = existing.rule_id if existing else wanted[key].rule_id
-            by_grant = existing is not None and existing.subject is Subject.GRANT
+            by_grant = existing is not None and existing.subject in LISTED
             finding, events = reconcile(
                 existing,
                 desired,
@@ -153,10 +183,12 @@ class Sweep:
                 self._whole[finding_id(rule.id, group)] = (
                     _desired_whole(rule, group, facts) if outcome else None
                 )
+            else:
+                self.unsure[rule.id] += 1
 
     def _wanted(self) -> dict[str, Desired]:
         wanted = {key: desired for key, desired in self._whole.items() if desired is not None}
-        rules = {rule.id: rule for rule in self._rules.grant_rules}
+        rules = {rule.id: rule for rule in self._rules.rules if rule.subject in LISTED}
         for (rule_id, group_id), hits in self._hits.items():
             rule = rules[rule_id]
             desired = _desired(rule, Group(rule.group_by, group_id), hits.title, hits.grants)

@@ -7,25 +7,17 @@ that is known to be absent is `""`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import StrEnum
-from math import isfinite
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
-from lantern.domain.inventory import PrincipalKind, PrincipalStatus, Provider
-from lantern.domain.tenancy import ConnectionStatus
+from lantern.domain.rules.fields import FIELDS, LEVELS, Field, FieldType, describe_type, is_number, shown
 
-
-class FieldType(StrEnum):
-    """What kind of value a field holds."""
-
-    TEXT = "text"
-    CHOICE = "choice"
-    LEVEL = "level"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    TEXTS = "texts"
+__all__ = [
+    "FIELDS", "FRAMEWORKS", "GROUPS", "LEVELS", "LISTED", "RESPONSES", "SUBJECTS",
+    "TITLED", "TRIGGERS", "Field", "FieldType", "Grade", "GroupBy", "Severity",
+    "Stage", "Subject", "describe_type", "fields_of", "is_number", "problems_of_facts",
+]  # fmt: skip
 
 
 class Severity(StrEnum):
@@ -68,6 +60,11 @@ class Subject(StrEnum):
     APP = "app"
     PERSON = "person"
     CONNECTION = "connection"
+    ASSET = "asset"
+
+
+LISTED: Final = frozenset({Subject.GRANT, Subject.ASSET})
+"""Subjects of which a finding lists those that it is about; of others it is about the whole group."""
 
 
 class GroupBy(StrEnum):
@@ -76,117 +73,15 @@ class GroupBy(StrEnum):
     APP = "app"
     PERSON = "person"
     CONNECTION = "connection"
+    ASSET = "asset"
 
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One fact a condition may name. `values` lists the choices, or the levels from lowest to highest."""
-
-    name: str
-    type: FieldType
-    about: str
-    values: tuple[str, ...] = ()
-
-    @property
-    def prefix(self) -> str:
-        """The entity the fact belongs to: the part before the dot."""
-        return self.name.partition(".")[0]
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is a well-typed fact for this field (`None`, unknown, always is)."""
-        return value is None or _ACCEPTS[self.type](self, value)
-
-
-def is_number(value: Any) -> bool:
-    """Whether `value` is a finite number; booleans are not numbers here."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-_ACCEPTS: Final[dict[FieldType, Callable[[Field, Any], bool]]] = {
-    FieldType.TEXT: lambda _field, value: isinstance(value, str),
-    FieldType.CHOICE: lambda field, value: isinstance(value, str) and value in field.values,
-    FieldType.LEVEL: lambda field, value: isinstance(value, str) and value in field.values,
-    FieldType.NUMBER: lambda _field, value: is_number(value),
-    FieldType.BOOLEAN: lambda _field, value: isinstance(value, bool),
-    FieldType.TEXTS: lambda field, value: (
-        isinstance(value, list | tuple | set | frozenset)
-        and all(isinstance(item, str) and (not field.values or item in field.values) for item in value)
-    ),
-}
-
-LEVELS: Final = ("none", "low", "medium", "high", "critical")
-_ACCESS: Final = ("metadata", "read", "write", "send", "delete", "admin", "impersonate")
-
-_T, _C, _L = FieldType.TEXT, FieldType.CHOICE, FieldType.LEVEL
-_N, _B, _S = FieldType.NUMBER, FieldType.BOOLEAN, FieldType.TEXTS
-
-_FIELDS: Final = (
-    Field("app.id", _T, "Lantern's opaque id of the app"),
-    Field("app.name", _T, "Name the app shows on the consent page; anyone can choose it"),
-    Field("app.verdict", _C, "Whether the app is an AI tool", ("ai", "not_ai")),
-    Field("app.confidence", _N, "Confidence in the verdict, 0 to 1"),
-    Field("app.category", _T, "Catalog category, such as ai_assistant or ai_agent"),
-    Field("app.vendor", _T, "Catalog id of the vendor; empty when identified as belonging to none"),
-    Field("app.product", _T, "Catalog id of the product; empty when identified as belonging to none"),
-    Field("app.risk", _N, "Risk score, 0 to 100"),
-    Field("app.risk_level", _L, "Risk score as a level", LEVELS),
-    Field(
-        "app.status",
-        _C,
-        "The organisation's decision about the app or its product",
-        ("unreviewed", "under_review", "approved", "restricted", "not_allowed"),
-    ),
-    Field(
-        "app.lookalike_of", _T, "Known product whose name this app imitates; empty when compared and clear"
-    ),
-    Field("app.holders", _N, "How many principals hold a grant of the app now"),
-    Field("app.first_seen_days", _N, "Days since Lantern first saw the app in this organisation"),
-    Field("app.scope_severity", _L, "Most sensitive scope any holder granted the app", LEVELS),
-    Field("app.is_new", _B, "Whether the app appeared after the first complete inventory"),
-    Field("grant.id", _T, "Lantern's opaque id of the grant"),
-    Field("grant.scopes", _S, "Scopes granted, as the provider names them"),
-    Field("grant.scope_severity", _L, "Most sensitive scope of the grant", LEVELS),
-    Field("grant.data_classes", _S, "Kinds of data the scopes reach, such as mail or files"),
-    Field("grant.access", _S, "What the scopes allow", _ACCESS),
-    Field("grant.added_scopes", _S, "Scopes added to this grant recently; empty when none were"),
-    Field("grant.added_scope_severity", _L, "Most sensitive of the scopes added recently", LEVELS),
-    Field("grant.restricted_scopes", _S, "Scopes the provider itself labels restricted"),
-    Field("grant.granted_days", _N, "Days since consent was given, where the provider tells"),
-    Field("grant.first_seen_days", _N, "Days since Lantern first saw the grant"),
-    Field("activity.idle_days", _N, "Days without use: since the last use seen, else the window read whole"),
-    Field("activity.events_90d", _N, "Uses seen in the last 90 days"),
-    Field("principal.id", _T, "Lantern's opaque id of the account"),
-    Field("principal.status", _C, "State of the account", get_args(PrincipalStatus)),
-    Field("principal.admin", _B, "Whether the account has administrator rights"),
-    Field("principal.kind", _C, "Kind of account", get_args(PrincipalKind)),
-    Field("principal.departed", _B, "Whether this account is suspended, archived or deleted"),
-    Field("person.id", _T, "Lantern's opaque id of the person"),
-    Field(
-        "person.departed", _B, "Whether the person has left, by the directory believed most or all accounts"
-    ),
-    Field("person.admin", _B, "Whether any account of the person has administrator rights"),
-    Field("person.grants", _N, "How many grants the person's accounts hold"),
-    Field("person.ai_apps", _N, "How many AI apps the person's accounts use"),
-    Field("connection.id", _T, "Lantern's opaque id of the connection"),
-    Field("connection.provider", _C, "Provider of the connection", get_args(Provider)),
-    Field("connection.unread_principals", _N, "Principals the last run could not read"),
-    Field("connection.unread_percent", _N, "Share of principals the last run could not read, 0 to 100"),
-    Field(
-        "connection.status",
-        _C,
-        "State of the connection",
-        get_args(ConnectionStatus),
-    ),
-    Field("connection.sync_age_hours", _N, "Hours since the last complete run ended"),
-)
-
-FIELDS: Final[dict[str, Field]] = {field.name: field for field in _FIELDS}
 
 SUBJECTS: Final[dict[Subject, tuple[str, ...]]] = {
-    Subject.GRANT: ("app", "grant", "activity", "principal", "person", "connection"),
-    Subject.APP: ("app",),
+    Subject.GRANT: ("app", "vendor", "grant", "activity", "principal", "person", "connection"),
+    Subject.APP: ("app", "vendor"),
     Subject.PERSON: ("person",),
     Subject.CONNECTION: ("connection",),
+    Subject.ASSET: ("asset", "app", "vendor", "connection"),
 }
 """Which entities' facts are there when a rule of that subject is evaluated."""
 
@@ -195,8 +90,17 @@ GROUPS: Final[dict[Subject, tuple[GroupBy, ...]]] = {
     Subject.APP: (GroupBy.APP,),
     Subject.PERSON: (GroupBy.PERSON,),
     Subject.CONNECTION: (GroupBy.CONNECTION,),
+    Subject.ASSET: (GroupBy.ASSET, GroupBy.APP, GroupBy.CONNECTION),
 }
 """By what a rule of that subject may group; the first one is the default."""
+
+TITLED: Final[dict[GroupBy, tuple[str, ...]]] = {
+    GroupBy.APP: ("app", "vendor"),
+    GroupBy.PERSON: ("person",),
+    GroupBy.CONNECTION: ("connection",),
+    GroupBy.ASSET: ("asset", "app", "vendor", "connection"),
+}
+"""Entities whose facts everything in such a group shares, so that the title of a finding may name them."""
 
 TRIGGERS: Final[dict[str, str]] = {
     "grant.added": "a principal granted an app access",
@@ -208,6 +112,9 @@ TRIGGERS: Final[dict[str, str]] = {
     "activity.rolled": "a week of use was read completely",
     "principal.changed": "an account was suspended, archived, deleted, restored or made administrator",
     "connection.changed": "the state or coverage of a connection changed",
+    "asset.changed": "a credential, agent, server or extension was added or changed, or is gone",
+    "vendor.changed": "what is publicly known of a vendor changed",
+    "policy.changed": "the organisation changed its rules",
     "run.completed": "a full discovery run ended",
     "catalog.changed": "the catalog learned something",
     "daily": "once a day, whatever happened",
@@ -219,6 +126,11 @@ RESPONSES: Final[dict[str, str]] = {
     "nudge-then-revoke": "ask the holder whether the grant is still needed, then revoke it",
     "revoke": "revoke the affected grants, after approval",
     "offboard-person": "revoke everything the person still holds",
+    "rotate-credential": "ask whoever owns a credential to replace or end it",
+    "assign-owner": "find somebody who answers for it",
+    "remove-extension": "take an extension out of browsers, by the administrator's policy",
+    "reclaim-seat": "take back a licence that nobody uses",
+    "vendor-incident": "find out who is exposed and rotate what the vendor held",
     "restore-coverage": "tell an administrator what cannot be read and how to repair it",
 }
 
@@ -246,18 +158,5 @@ def problems_of_facts(facts: Mapping[str, Any]) -> list[str]:
         if field is None:
             problems.append(f"{name}: no such field")
         elif not field.accepts(value):
-            problems.append(f"{name}: {value!r} is not {describe_type(field)}")
+            problems.append(f"{name}: {shown(value)} is not {describe_type(field)}")
     return problems
-
-
-def describe_type(field: Field) -> str:
-    """The type of a field in words, naming its values where they are listed."""
-    words = {
-        FieldType.TEXT: "a text",
-        FieldType.CHOICE: "one of",
-        FieldType.LEVEL: "one of",
-        FieldType.NUMBER: "a number",
-        FieldType.BOOLEAN: "true or false",
-        FieldType.TEXTS: "a list of texts",
-    }[field.type]
-    return f"{words} {', '.join(field.values)}" if field.values else words

@@ -39,7 +39,7 @@ class QuietAnswer(Answer):
     weekends: bool
 
 
-class SettingsBody(Strict):
+class AlertSettingsBody(Strict):
     """Settings of alerts."""
 
     time_zone: str = Field("UTC", max_length=64, description='IANA name, such as "Europe/Berlin".')
@@ -148,7 +148,7 @@ def get_settings(call: Call[Any, None]) -> Reply:
     return _settings(call.store.alerts.settings())
 
 
-def set_settings(call: Call[Any, SettingsBody]) -> Reply:
+def set_settings(call: Call[Any, AlertSettingsBody]) -> Reply:
     """Set them."""
     before, asked = call.store.alerts.settings(), call.body
     call.check_revision(revision_etag(before.rev))
@@ -276,7 +276,7 @@ ROUTES = (
         description="Quiet hours hold for every channel; critical findings are told all the same.",
         handler=set_settings,
         scope="admin",
-        body=SettingsBody,
+        body=AlertSettingsBody,
         answer=SettingsAnswer,
         if_match=True,
         etag=True,

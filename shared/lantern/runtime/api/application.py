@@ -30,8 +30,10 @@ from lantern.runtime.api import (
     openapi,
     persons,
     playbooks,
+    policies,
     principals,
     risk,
+    rules,
     runs,
     tenant,
     vendor_reach,
@@ -62,6 +64,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *persons.ROUTES,
     *grants.ROUTES,
     *findings.ROUTES,
+    *rules.ROUTES,
+    *policies.ROUTES,
     *jobs.ROUTES,
     *playbooks.ROUTES,
     *incidents.ROUTES,
@@ -101,6 +105,13 @@ def _docs() -> PublicPage:
     return PublicPage(docs.render(document()), {"Content-Security-Policy": docs.policy()})
 
 
+@cache
+def _rule_schema() -> PublicPage:
+    from lantern.domain.rules.authoring import page_schema
+
+    return PublicPage(json.dumps(page_schema(), separators=(",", ":")))
+
+
 ROUTER: Final = Router(
     ROUTES,
     public=(
@@ -111,6 +122,17 @@ ROUTER: Final = Router(
             description="The OpenAPI 3.1 document of the API; needs no key.",
             media_type="application/json",
             render=_compact,
+        ),
+        PublicRoute(
+            path="/v1/rules.schema.json",
+            operation="getRuleSchema",
+            summary="What a rule may say",
+            description=(
+                "JSON Schema (2020-12) of a rule's page with every field, operator, trigger and response, "
+                "each with a sentence; for editors. Needs no key."
+            ),
+            media_type="application/json",
+            render=_rule_schema,
         ),
         PublicRoute(
             path="/docs",

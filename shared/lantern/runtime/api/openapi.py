@@ -55,6 +55,7 @@ TAGS: Final[Mapping[str, str]] = {
     "Principals": "Accounts and what they have granted.",
     "Grants": "One app's access to one principal's data, and its revocation.",
     "Findings": "What breaks a rule, grouped by app or person.",
+    "Rules": "What counts as a finding: shipped rules as the tenant set them, and its own.",
     "Jobs": "Work that acts on a provider: planned, approved, run and verified.",
     "Playbooks": "What is done about findings step by step, within brakes, and the runs of it.",
     "Incidents": "Incidents of vendors: who was exposed to what, since when, and the answer to it.",

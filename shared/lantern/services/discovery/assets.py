@@ -2,6 +2,7 @@
 
 import logging
 
+from lantern.domain.work import Work
 from lantern.services.discovery.context import Discovery
 
 log = logging.getLogger(__name__)
@@ -28,4 +29,6 @@ def read_assets(task: Discovery) -> int:
                 "gone": len(changes.gone),
             },
         )
+    if touched:
+        task.send(Work(task.store.tenant_id, "score.whole", cause="assets"), 0)
     return touched

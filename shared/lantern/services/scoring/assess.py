@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from lantern.domain.anomalies import LEAST_HISTORY
-from lantern.domain.apps import AppSummary, AppView
+from lantern.domain.apps import AppNotes, AppSummary, AppView
 from lantern.domain.facts import ScopeSetView
 from lantern.domain.granting import GRANTS, Way, by_scope
 from lantern.domain.identification import AppFacts, Identification, identify
@@ -110,14 +110,15 @@ def judge(
         scope_severity=severity if severity_rank(severity) or classes else None,
         status=decided.status if decided else None,
         product_evidence=joined,
+        noted=_notes(app, classes, trusted, whole, decided, view),
     )
     body = {
         "identification": identified,
         "look_alike": imitates,
         "abuse": trusted.abuse,
         "assessment": risk,
-        "data": sorted({one.data_class for one in classes if one.data_class}),
-        "access": sorted({one.access for one in classes if one.access}),
+        "data": _data(classes),
+        "access": _access(classes),
         "unused": _shown(trusted.unused),
         "use_change": trusted.use_change,
         "anomalies": _odd(whole),
@@ -129,6 +130,38 @@ def judge(
         "status": decided.status if decided else None,
     }
     return Judged(row, risk.fingerprint, msgspec.to_builtins(body))
+
+
+def _notes(
+    app: App,
+    classes: tuple[ScopeClass, ...],
+    trusted: RiskInput,
+    whole: StoredTally,
+    decided: Decision | None,
+    view: AppView,
+) -> AppNotes:
+    """What the rules read of an app beyond what its list shows."""
+    odd, override = _odd(whole), view.override
+    return AppNotes(
+        verified=app.verified_publisher,
+        data=_data(classes),
+        access=_access(classes),
+        anomalies=tuple(sorted({one.kind for one in whole.anomalies})) if odd else None,
+        odd_accounts=whole.odd_accounts if odd else None,
+        unused=None if trusted.unused is None else len(trusted.unused),
+        unused_severity=None if trusted.unused is None else (worst(trusted.unused) or "none"),
+        sent=whole.sent,
+        decided_at=decided.at if decided else None,
+        exception_until=override.until if override and override.score is not None else None,
+    )
+
+
+def _data(classes: tuple[ScopeClass, ...]) -> tuple[str, ...]:
+    return tuple(sorted({one.data_class for one in classes if one.data_class}))
+
+
+def _access(classes: tuple[ScopeClass, ...]) -> tuple[str, ...]:
+    return tuple(sorted({one.access for one in classes if one.access}))
 
 
 def decision_of(

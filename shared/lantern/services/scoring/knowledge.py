@@ -49,6 +49,7 @@ class Knowledge:
             data_classes=tuple(sorted({c.data_class for c in classes if c.data_class})),
             access=tuple(sorted({c.access for c in classes if c.access})),
             restricted=tuple(c.scope for c in classes if c.label == "restricted"),
+            severities={c.scope: c.severity for c in classes if c.known},
         )
 
 

@@ -20,6 +20,7 @@ from lantern.domain.people import Joined
 from lantern.domain.tally import SHARED
 from lantern.domain.tenancy import Connection
 from lantern.services.scoring.knowledge import Knowledge
+from lantern.services.scoring.whole import Counted, Person, count_account, count_people, tools_of
 from lantern.store.tenant import TenantStore
 
 
@@ -53,28 +54,32 @@ class _Counts:
     apps: dict[tuple[str, str], dict[str, _App]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(_App))
     )
+    people: dict[str, Counted] = field(default_factory=dict)
 
 
-def summarise(store: TenantStore, knowledge: Knowledge, joined: Joined, now: datetime) -> int:
-    """Compute and keep what each vendor reaches; returns how many parts were written.
+def summarise(store: TenantStore, knowledge: Knowledge, joined: Joined, now: datetime) -> tuple[Person, ...]:
+    """Compute and keep what each vendor reaches; returns everybody, as the same walk counted them.
 
     An app that imitates a product is not counted to the product's vendor.
 
     Raises:
         RevisionConflictError: another pass wrote meanwhile.
     """
-    vendors = {
-        row.app_id: row.vendor for row in store.apps.summary() if row.vendor and row.lookalike_of is None
-    }
+    rows = store.apps.summary()
+    vendors = {row.app_id: row.vendor for row in rows if row.vendor and row.lookalike_of is None}
+    tools = tools_of(rows)
     counts, seen = _Counts(), Seen()
     connections = store.connections.list()
     for connection in connections:
         for bundle in store.bundles.all(connection.id):
             _count(counts, seen, connection.id, bundle, vendors, joined)
+            person = joined.persons.get(bundle.principal.id, bundle.principal.person_id)
+            count_account(counts.people, bundle, person, tools)
     sets = {key for apps in counts.apps.values() for app in apps.values() for key in app.scope_sets}
     scope_sets = store.apps.scope_sets(sets)
-    rows = _rows(counts, connections, knowledge, scope_sets)
-    return store.reach.put_all(rows, ReachState(now, tuple(_read_states(store, connections))))
+    reached = _rows(counts, connections, knowledge, scope_sets)
+    store.reach.put_all(reached, ReachState(now, tuple(_read_states(store, connections))))
+    return count_people(joined.records, counts.people)
 
 
 def _count(

@@ -6,51 +6,36 @@ changed, a decision the slice of one app's holders. What lies outside the slice 
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
-from lantern.connectors.protocol import Clock
 from lantern.domain import ids
 from lantern.domain.anomalies import app_anomalies
 from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.errors import RevisionConflictError
-from lantern.domain.facts import (
-    ScopeSetView,
-    app_facts,
-    connection_facts,
-    grant_facts,
-    idle_of,
-    principal_facts,
-)
-from lantern.domain.findings import Finding, Group, finding_id
-from lantern.domain.granting import Way, way_of
-from lantern.domain.incidents import Notice
+from lantern.domain.facts import idle_of
 from lantern.domain.inventory import Bundle
 from lantern.domain.people import PersonRecord
 from lantern.domain.privilege import ApiUse, untouched
 from lantern.domain.products import same_product
-from lantern.domain.rules.sweep import Sweep
-from lantern.domain.rules.vocabulary import GroupBy
-from lantern.domain.tally import AppTally, StoredTally, UseView, stored
-from lantern.domain.tenancy import Connection, Run
+from lantern.domain.rules.policy import effective
+from lantern.domain.tally import AppTally, StoredTally, stored
+from lantern.domain.tenancy import Connection
 from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
 from lantern.services import incidents
-from lantern.services.catalog_layers import OperatorCatalog
-from lantern.services.playbooks.respond import Opened, opened, respond
 from lantern.services.playbooks.sweep import see_bundle
-from lantern.services.scoring import catalogs, people, reach, reading
+from lantern.services.scoring import catalogs, people, policies, preview, reach, reading
 from lantern.services.scoring.activity import look_at_accounts, note_looked
-from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies, views
-from lantern.services.scoring.knowledge import Knowledge
+from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies
+from lantern.services.scoring.following import ATTEMPTS, Slice, candidates, follow, slice_of
+from lantern.services.scoring.task import Scoring
 from lantern.services.scoring.trusting import personal
-from lantern.store.bundles import PackedBundles
-from lantern.store.tenant import TenantStore
+from lantern.services.scoring.whole import follow_whole
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS: Final = 4
 _AFTER_READING: Final = frozenset({"run_id", "import_id"})
 """What a message names that follows a reading of a whole organisation or file."""
 _APPS: Final = 20
@@ -59,43 +44,13 @@ _WEEKS: Final = 9
 """Weeks of use that tell whether it changed: two months and the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scoring:
-    """One message's tools: the tenant's store, the release's knowledge, time, the operators' entries.
-
-    Where `operators` is None there are none beside the tenant's own. `notices` reads the incidents of vendors
-    that operators raised for all tenants.
-    """
-
-    store: TenantStore
-    knowledge: Knowledge
-    clock: Clock
-    operators: OperatorCatalog | None = None
-    notices: Callable[[], tuple[Notice, ...]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """What is evaluated: these holders at one connection, and these apps (None: all of theirs).
-
-    Bundles are walked more than once, in the order of principal ids; those of a whole connection stay packed.
-    `persons` are those of their people who have several accounts, by person id.
-    """
-
-    connection: Connection
-    bundles: Sequence[Bundle] | PackedBundles
-    use: UseView
-    apps: frozenset[str] | None = None
-    run: Run | None = None
-    persons: Mapping[str, PersonRecord] = field(default_factory=dict)
-
-    def readable(self) -> frozenset[str]:
-        """Principals whose grants are known."""
-        return frozenset(b.principal.id for b in self.bundles if b.grants is not None)
-
-
 def handle(task: Scoring, work: Work) -> int:
-    """Do one message's work under the catalog as the tenant sees it; returns how many findings changed."""
+    """Do one message's work under the tenant's catalog and rules; returns how many findings changed."""
+    if work.kind == "policy.preview":
+        # It takes the rules as they would be.
+        preview.compute(_seen(task), work.body["preview_id"])
+        return 0
+    task = _ruled(task, consistent=work.kind == "score.policy")
     if work.kind == "score.catalog":
         changed = follow_catalog(task, int(work.body.get("operators", "0")))
         if changed:
@@ -111,6 +66,8 @@ def handle(task: Scoring, work: Work) -> int:
         "score.app": lambda: score_apps(under, _named(under, work)),
         "people.join": lambda: _join(under),
         "incident.follow": lambda: _incidents(under),
+        "score.policy": lambda: policies.follow_policy(under),
+        "score.whole": lambda: follow_whole(under),
     }
     changed = verbs[work.kind]()
     if work.kind == "score.run" and not _AFTER_READING.isdisjoint(work.body):
@@ -131,12 +88,25 @@ def tell(task: Scoring, work: Work) -> None:
     task.store.transact(task.clock.now()).outbox(told).commit()
 
 
+def _ruled(task: Scoring, *, consistent: bool) -> Scoring:
+    """The tools with the rules as the tenant has them."""
+    found = effective(task.knowledge.rules, task.store.policy.get(consistent=consistent))
+    if found.left_out:
+        log.warning("settings that fit no rule", extra={"left_out": found.left_out})
+    return replace(task, knowledge=replace(task.knowledge, rules=found.rules))
+
+
+def _seen(task: Scoring) -> Scoring:
+    """The tools with the catalog as the tenant sees it."""
+    return replace(task, knowledge=catalogs.view(task.store, task.knowledge, task.operators).knowledge)
+
+
 def _join(task: Scoring) -> int:
-    """Join people, then keep what each vendor reaches; changes no finding itself."""
+    """Join people, keep what each vendor reaches, then follow the rules about apps and people as wholes."""
     now = task.clock.now()
     found = people.join_people(task.store, task.knowledge.reference, now)
-    reach.summarise(task.store, task.knowledge, found.joined, now)
-    return 0
+    everybody = reach.summarise(task.store, task.knowledge, found.joined, now)
+    return follow_whole(task, people=everybody)
 
 
 def _incidents(task: Scoring) -> int:
@@ -161,12 +131,7 @@ def score_run(task: Scoring, connection_id: str) -> int:
     connection = store.connections.get(connection_id)
     if connection is None:
         return 0
-    bundles = store.bundles.packed(connection_id)
-    run = store.runs.get(connection_id, connection.last_full_run) if connection.last_full_run else None
-    persons = store.people.all_records()
-    part = Slice(
-        connection, bundles, reading.use(store, connection, range(connection.shards)), None, run, persons
-    )
+    part = slice_of(store, connection)
     tallies = _tally(task, part)
     _used(task, connection, tallies)
     looked = look_at_accounts(store, connection, tallies, _WEEKS)
@@ -175,11 +140,13 @@ def score_run(task: Scoring, connection_id: str) -> int:
         # An app that lost its last holder here is judged again too.
         if connection_id in stored_tallies(view.risk.body if view.risk else None):
             tallies.setdefault(app_id, AppTally())
-    judged = _judge(task, connection, {a: known[a] for a in tallies if a in known}, tallies, len(bundles))
+    judged = _judge(
+        task, connection, {a: known[a] for a in tallies if a in known}, tallies, len(part.bundles)
+    )
     if looked:
         note_looked(store, connection, looked, task.clock.now())
     existing = reading.all_findings(store)
-    return _follow(task, part, judged, existing)
+    return follow(task, part, judged, existing)
 
 
 def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: frozenset[str]) -> int:
@@ -210,8 +177,8 @@ def _score_bundle(
     use = reading.use(task.store, connection, [ids.shard_of(bundle.principal.id, connection.shards)])
     name = bundle.principal.person_id
     part = Slice(connection, (bundle,), use, concerned, persons={name: person} if person else {})
-    existing = task.store.findings.batch_get(_candidates(task.knowledge, concerned, {name})).values()
-    return _follow(task, part, judged, existing)
+    existing = task.store.findings.batch_get(candidates(task.knowledge, concerned, {name})).values()
+    return follow(task, part, judged, existing)
 
 
 def score_apps(task: Scoring, apps: frozenset[str]) -> int:
@@ -229,8 +196,8 @@ def score_apps(task: Scoring, apps: frozenset[str]) -> int:
         known = reading.persons(store, bundles)
         part = Slice(connection, bundles, reading.use(store, connection, shards), apps, persons=known)
         persons = {b.principal.person_id for b in bundles}
-        existing = store.findings.batch_get(_candidates(task.knowledge, apps, persons)).values()
-        changed += _follow(task, part, judged, existing)
+        existing = store.findings.batch_get(candidates(task.knowledge, apps, persons)).values()
+        changed += follow(task, part, judged, existing)
     return changed
 
 
@@ -249,7 +216,7 @@ def follow_catalog(task: Scoring, operators: int, *, again: bool = False) -> int
         RevisionConflictError: the catalog keeps changing; the message is delivered again.
     """
     changed = 0
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         seen = catalogs.view(task.store, task.knowledge, task.operators, least=operators, consistent=True)
         if seen.is_applied and not again:
             return changed
@@ -353,96 +320,6 @@ def _judge(
     ]
     save(store, judged)
     return {one.row.app_id: one.row for one in judged}
-
-
-# --- following rules --------------------------------------------------------------------------------
-
-
-def _follow(task: Scoring, part: Slice, rows: Mapping[str, AppSummary], existing: Iterable[Finding]) -> int:
-    """Evaluate the slice and write the findings that change; a finding that moved meanwhile is done again."""
-    pending = tuple(existing)
-    changed, fresh = 0, list[Opened]()
-    views_ = _views(task, part)
-    for _ in range(_ATTEMPTS):
-        sweep = _sweep(task, part, rows, views_, pending)
-        clashed = []
-        for change in sweep.results(task.clock.now()):
-            finding = change.finding
-            try:
-                task.store.findings.put(replace(finding, rev=finding.rev - 1))
-                changed += 1
-            except RevisionConflictError:
-                clashed.append(finding.id)
-                continue
-            if (new := opened(finding, change.events)) is not None:
-                fresh.append(new)
-        if not clashed:
-            _respond(task, part, fresh)
-            return changed
-        pending = tuple(task.store.findings.batch_get([f.id for f in pending] + clashed).values())
-    raise RevisionConflictError("findings keep changing; the slice is evaluated again later")
-
-
-def _respond(task: Scoring, part: Slice, fresh: Sequence[Opened]) -> None:
-    """Start or propose what the rules of findings that have just opened name."""
-    respond(
-        *(task.store, task.knowledge.books, task.knowledge.rules, fresh),
-        since=part.connection.connected_at,
-        now=task.clock.now(),
-        random=secrets.token_bytes,
-    )
-
-
-def _sweep(
-    task: Scoring,
-    part: Slice,
-    rows: Mapping[str, AppSummary],
-    scope_views: Mapping[tuple[str, Way], ScopeSetView],
-    existing: Iterable[Finding],
-) -> Sweep:
-    now = task.clock.now()
-    readable = part.readable()
-    sweep = Sweep(task.knowledge.rules, existing, covers=lambda grant: _covered(part, readable, grant))
-    for row in rows.values():
-        sweep.see_app(app_facts(row, part.connection.baseline_at, now))
-    for bundle in part.bundles:
-        holder = principal_facts(bundle, part.persons.get(bundle.principal.person_id))
-        last = part.use.last.get(bundle.principal.id)
-        for grant in bundle.grants or ():
-            if grant.app_id in rows and (part.apps is None or grant.app_id in part.apps):
-                facts = grant_facts(bundle, grant, scope_views, last, part.use.window, now)
-                sweep.see_grant(grant.app_id, facts["grant.id"], {**holder, **facts})
-    if part.apps is None:
-        sweep.see_connection(connection_facts(part.connection, part.run, now))
-    return sweep
-
-
-def _covered(part: Slice, readable: frozenset[str], grant_id: str) -> bool:
-    pair = ids.split_grant_id(grant_id)
-    return pair is not None and pair[0] in readable and (part.apps is None or pair[1] in part.apps)
-
-
-def _views(task: Scoring, part: Slice) -> dict[tuple[str, Way], ScopeSetView]:
-    held = {
-        (key, way_of(bundle.principal.kind, grant.source))
-        for bundle in part.bundles
-        for grant in bundle.grants or ()
-        if part.apps is None or grant.app_id in part.apps
-        for key in (grant.scope_set, grant.prior_scope_set)
-        if key
-    }
-    scope_sets = task.store.apps.scope_sets({key for key, _ in held})
-    return views(task.knowledge, part.connection.provider, held, scope_sets)
-
-
-def _candidates(knowledge: Knowledge, apps: Iterable[str], persons: Iterable[str]) -> list[str]:
-    """Ids of every finding that a slice of these apps and persons can touch."""
-    groups: Mapping[GroupBy, list[str]] = {GroupBy.APP: list(apps), GroupBy.PERSON: list(persons)}
-    return [
-        finding_id(rule.id, Group(rule.group_by, key))
-        for rule in knowledge.rules.rules
-        for key in groups.get(rule.group_by, [])
-    ]
 
 
 def _apps(work: Work) -> frozenset[str]:

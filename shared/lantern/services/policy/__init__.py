@@ -1,0 +1,1 @@
+"""Rules as a tenant has them: settings of shipped rules, own rules, previews of changes."""
