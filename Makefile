@@ -68,8 +68,9 @@ prove: .venv/.ready  ## the long proofs: 10,000 runs, every crash, every product
 	$(PY) -m pytest -n 2 -m prove
 
 .PHONY: bench
-bench: .venv/.ready  ## measure fetch, units, memory and cost beside the official Google client
+bench: .venv/.ready  ## measure fetch, pacing, units, memory and cost beside Google's client and fixed threads
 	$(PY) -m scripts.bench
+	$(PY) -m scripts.bench.pacing
 
 .PHONY: bench-catalog
 bench-catalog: .venv/.ready  ## measure catalog look-ups and identification with 175,000 rows
@@ -88,15 +89,15 @@ openapi: .venv/.ready  ## write openapi.json from the routes
 	$(PY) scripts/openapi.py
 
 .PHONY: up
-up: .venv/.ready  ## start the local cloud, deploy template.yaml and the Google simulator
+up: .venv/.ready  ## start the local cloud, deploy template.yaml and six simulated providers
 	@$(PY) -m scripts.local up
 
 .PHONY: down
-down: .venv/.ready  ## stop the local cloud; its state stays in build/local
+down: .venv/.ready  ## stop the local cloud and the simulators; its state stays in build/local
 	@$(PY) -m scripts.local down
 
 .PHONY: demo
-demo: .venv/.ready  ## the main job on a demo organisation: consent, discovery, findings, revoke, push
+demo: .venv/.ready  ## the main job on a demo organisation at six providers: consent, findings, revoke, push
 	@$(PY) -m scripts.demo
 
 .PHONY: build

@@ -1,7 +1,7 @@
 """Lantern on this machine: `python -m scripts.local up|down|status` (make up, make down).
 
-State is in build/local and survives `down`. Ports: LOCAL_CLOUD_PORT (4566) and GOOGLE_SIMULATOR_PORT
-(4567).
+State is in build/local and survives `down`. Ports: LOCAL_CLOUD_PORT (4566) and, for the simulated providers
+from 4567 on, GOOGLE_SIMULATOR_PORT, ENTRA_SIMULATOR_PORT and so on.
 """
 
 import os
@@ -15,9 +15,10 @@ from scripts.instance import instance as instances
 from scripts.instance import simulator as simulators
 from scripts.instance.instance import Instance
 from scripts.instance.progress import Progress, make_console
+from scripts.instance.providers import PROVIDERS
 from scripts.local_cloud import cloud as local_cloud
 
-GOOGLE_PORT: Final = local_cloud.DEFAULT_PORT + 1
+FIRST_SIMULATOR_PORT: Final = local_cloud.DEFAULT_PORT + 1
 
 
 def _port(variable: str, default: int) -> int:
@@ -37,7 +38,10 @@ def up() -> int:
         _directory(),
         Progress(make_console()),
         cloud_port=_port("LOCAL_CLOUD_PORT", local_cloud.DEFAULT_PORT),
-        google_port=_port("GOOGLE_SIMULATOR_PORT", GOOGLE_PORT),
+        ports={
+            one.key: _port(f"{one.key.upper()}_SIMULATOR_PORT", FIRST_SIMULATOR_PORT + number)
+            for number, one in enumerate(PROVIDERS)
+        },
     )
     print()
     _tell(instance)
@@ -46,14 +50,11 @@ def up() -> int:
 
 def down() -> int:
     """Stop everything; the state stays."""
-    cloud, simulator = instances.down(_directory())
-    if not (cloud or simulator):
+    stopped = instances.down(_directory())
+    if not stopped:
         print("Nothing was running.")
         return 0
-    stopped = " and ".join(
-        name for name, was in (("local cloud", cloud), ("Google simulator", simulator)) if was
-    )
-    print(f"Stopped: {stopped}. The state is kept in {_directory()}; make up finds it again.")
+    print(f"Stopped: {', '.join(stopped)}. The state is kept in {_directory()}; make up finds it again.")
     return 0
 
 
@@ -63,24 +64,40 @@ def status() -> int:
     if instance is not None:
         _tell(instance)
         return 0
-    cloud, simulator = local_cloud.status(_directory()), simulators.status(_directory(), "google")
-    print(f"local cloud       {cloud.endpoint if cloud else 'not running'}")
-    print(f"Google simulator  {simulator.base_url if simulator else 'not running'}")
-    if cloud and simulator:
-        print("template          not deployed")
+    cloud = local_cloud.status(_directory())
+    print(f"{'local cloud':<20}{cloud.endpoint if cloud else 'not running'}")
+    missing = cloud is None
+    for one in PROVIDERS:
+        simulator = simulators.status(_directory(), one.key)
+        missing = missing or simulator is None
+        print(f"{one.title:<20}{simulator.base_url if simulator else 'not running'}")
+    if not missing:
+        print(f"{'template':<20}not deployed")
     print("make up starts what is missing.")
     return 1
 
 
 def _tell(instance: Instance) -> None:
     admin = ".venv/bin/python scripts/admin.py"
-    print(f"API               {instance.api_url}")
-    print(f"  docs            {instance.api_url}/docs")
-    print(f"  connect         {instance.api_url}/connect/google  (open it in a browser)")
-    print(f"Google simulator  {instance.google.base_url}  (administrator {instance.google.admin})")
-    print(f"local cloud       {instance.cloud.endpoint}  (AWS CLI: python -m scripts.local_cloud.cloud env)")
-    print(f"operators         {admin} tenant list")
-    print(f"logs              {instance.cloud.log}")
+    print(f"{'API':<20}{instance.api_url}")
+    print(f"{'docs':<20}{instance.api_url}/docs")
+    print("\nConnect in a browser; whichever comes first makes a tenant and shows its admin key:")
+    for one in PROVIDERS:
+        print(f"  {one.title:<20}{instance.api_url}/connect/{one.key}")
+    print("\nMore for the same tenant by links that its key gets:")
+    print(f"  curl -s {instance.api_url}/v1/connections -H 'Authorization: Bearer KEY' \\")
+    print("""    -H "Idempotency-Key: $(uuidgen)" --json '{"provider": "slack"}'""")
+    print("Okta's form asks for what its simulator makes up (here an API token):")
+    okta = instance.simulators["okta"].base_url
+    print(f"""  curl -s {okta}/_control/form --json '{{"scopes": [], "token": true}}'""")
+    print("\nSimulators, and who administers there:")
+    for one in PROVIDERS:
+        simulator = instance.simulators[one.key]
+        print(f"  {one.title:<20}{simulator.base_url}  {simulator.admin}")
+    aws = "(AWS CLI: python -m scripts.local_cloud.cloud env)"
+    print(f"\n{'local cloud':<20}{instance.cloud.endpoint}  {aws}")
+    print(f"{'operators':<20}{admin} tenant list")
+    print(f"{'logs':<20}{_directory()}/*.log")
     print("Stop with make down.")
 
 

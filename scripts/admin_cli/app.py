@@ -4,7 +4,7 @@ from typing import Final
 
 import typer
 
-from scripts.admin_cli import audits, catalogs, connectors, identify, keys, queues, syncs, tenants
+from scripts.admin_cli import audits, catalogs, connectors, identify, incidents, keys, queues, syncs, tenants
 from scripts.admin_cli.assess import command
 
 _EPILOG: Final = (
@@ -27,6 +27,7 @@ app.add_typer(syncs.app, name="sync")
 app.add_typer(queues.app, name="queue")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(audits.app, name="audit")
+app.add_typer(incidents.app, name="incident")
 identify.register(catalogs.app)
 app.add_typer(catalogs.app, name="catalog")
 app.command("assess")(command.assess)

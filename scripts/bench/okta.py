@@ -83,21 +83,41 @@ def simulated(employees: int, apps: int, assigned: int, scale: float) -> Iterato
             process.terminate()
 
 
-def connected(there: Simulated, scale: float) -> tuple[Connector, FastTime]:
-    """A connector to it, as production makes it."""
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A client of ours at the organisation: its sealed secret, and whose it is."""
+
+    secret: str
+    organisation: str
+    scopes: frozenset[str]
+
+
+def registered(there: Simulated) -> Registered:
+    """Register a client with all permissions."""
     key = ec.generate_private_key(ec.SECP256R1())
     scopes = [need.scope for need in MANIFEST.scopes]
     public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     client = there.control("register_client", jwk=public, scopes=scopes)
+    secret = OrgSecret("harbourline.okta.com", client, json.dumps(ECAlgorithm.to_jwk(key, as_dict=True)))
+    organisation = there.control("organisation")["organisation_id"]
+    return Registered(secret.dump(), organisation, frozenset(scopes))
+
+
+def connector(client: Registered, io: registry.Io) -> Connector:
+    """A connector to it, as production makes it."""
+    credentials = registry.Credentials(
+        "t" * 20, "con_1", client.organisation, ClientRegistration("", ""), client.secret, client.scopes
+    )
+    return registry.connect("okta", credentials, io)
+
+
+def connected(there: Simulated, scale: float) -> tuple[Connector, FastTime]:
+    """A connector to it, on the simulator's time."""
+    client = registered(there)
     clock, rng = FastTime(there.control("now"), scale), random.Random(1)  # noqa: S311 - jitter
     limiters = Limiters(clock, rng.random)
     io = registry.Io(new_session(), clock, limiters, rng.random, {"organisation": there.base})
-    secret = OrgSecret("harbourline.okta.com", client, json.dumps(ECAlgorithm.to_jwk(key, as_dict=True)))
-    organisation = there.control("organisation")["organisation_id"]
-    credentials = registry.Credentials(
-        "t" * 20, "con_1", organisation, ClientRegistration("", ""), secret.dump(), frozenset(scopes)
-    )
-    return registry.connect("okta", credentials, io), clock
+    return connector(client, io), clock
 
 
 def read_all(connector: Connector, clock: FastTime) -> tuple[int, int]:
@@ -144,10 +164,10 @@ def main(
 ) -> None:
     """Read one organisation whole and compare with what the rate limits allow."""
     with simulated(employees, more_apps, assigned, scale) as there:
-        connector, clock = connected(there, scale)
+        reader, clock = connected(there, scale)
         there.control("reset_metrics")
         began = clock.monotonic()
-        read, unread = read_all(connector, clock)
+        read, unread = read_all(reader, clock)
         minutes = (clock.monotonic() - began) / 60
         metrics = there.control("metrics")
     calls = by_bucket(metrics)

@@ -65,6 +65,7 @@ def _revision() -> str:
     sources, code = Path(lantern.content.__file__).parent, ROOT / "shared" / "lantern"
     files = [*sources.rglob("*.yaml"), *sources.rglob("*.json"), *(ROOT / "scripts" / "build").glob("*.py")]
     files += [*(code / "domain").glob("*.py"), *(code / "services" / name for name in _SERVICES)]
+    files += (code / "domain" / "playbooks").glob("*.py")
     for path in sorted(files):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(ROOT)}:{len(content)}:".encode())

@@ -1,4 +1,4 @@
-"""`python -m scripts.demo` (make demo): the main job on an organisation of 250 people.
+"""`python -m scripts.demo` (make demo): the main job on an organisation of 250 people at six providers.
 
 Everything is fresh and has its own place (build/demo) and ports, so a running `make up` is left alone.
 Exits with 0 when it worked and standard output is no terminal; on a terminal it keeps serving until Ctrl-C.
@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from requests import RequestException
 from rich.console import Console
 
-from scripts.demo import report, story, units
+from scripts.demo import across, acting, consents, report, story, units
 from scripts.demo.api import Api
 from scripts.demo.waiting import tail
 from scripts.instance import instance as instances
@@ -26,6 +26,8 @@ from scripts.instance.progress import Progress, make_console
 from scripts.local_cloud import cloud as local_cloud
 
 _EXPECTED: Final = (RuntimeError, RequestException, ClientError, BotoCoreError)
+TELLER: Final = "slack"
+"""The provider, beside Google, whose push the demo shows."""
 DIRECTORY: Final = local_cloud.ROOT / "build" / "demo"
 
 
@@ -43,14 +45,20 @@ def play(directory: Path, console: Console, progress: Progress) -> tuple[Instanc
     instance = instances.up(directory, progress)
     setup = time.monotonic() - started
     begun = datetime.now(UTC)
-    api, given = story.consent(instance.api_url, progress)
+    api, given = consents.consent(instance, progress)
     found = story.watch(api, given, progress)
-    revoked, caught = story.act(api, instance.google, found, progress)
+    joined = across.look(api, found, progress)
+    past = story.remember(api, given, found, progress)
+    revoked, caught = acting.act(api, instance.simulators["google"], found, progress)
+    told = across.closed(api, joined, instance.simulators, TELLER, progress)
     with progress.step("the audit log proves it"):
-        entries = story.audit_is_sound(api)
+        entries = acting.audit_is_sound(api)
     cloudwatch, ended = instance.client("cloudwatch"), datetime.now(UTC)
     outcome = report.Outcome(
         found=found,
+        past=past,
+        joined=joined,
+        told=told,
         revoked=revoked,
         caught=caught,
         audit_entries=entries,
@@ -69,9 +77,11 @@ def play(directory: Path, console: Console, progress: Progress) -> tuple[Instanc
 
 def _failed(console: Console, directory: Path, error: Exception) -> None:
     console.print(f"\nThe demo failed: {error}", style="bold red", soft_wrap=True)
-    for log in (directory / "ministack.log", directory / "google.log"):
-        console.print(f"\n--- {log} ---", soft_wrap=True)
-        console.print(tail(log), soft_wrap=True)
+    for number, log in enumerate(instances.logs(directory)):
+        found = tail(log, 8 if number else 40) if log.exists() else ""
+        if found:
+            console.print(f"\n--- {log} ---", soft_wrap=True)
+            console.print(found, soft_wrap=True)
 
 
 def main() -> int:

@@ -1,33 +1,21 @@
-"""What the demo does, as a customer would: consent, watch, revoke with a second person, push."""
+"""What Lantern finds by itself after consent: accounts and grants, risks and findings, 180 days of use."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from scripts.demo import browser
 from scripts.demo.api import Api
+from scripts.demo.consents import Consent
 from scripts.demo.waiting import DemoFailedError, Patience
 from scripts.instance.progress import Progress
-from scripts.instance.simulator import Simulator
 
-READ_DEADLINE_S: Final = 150
-HISTORY_DEADLINE_S: Final = 150
-REVOKE_DEADLINE_S: Final = 120
-PUSH_DEADLINE_S: Final = 60
-CLOSE_DEADLINE_S: Final = 60
-NEW_APP: Final = "Manus"
-"""An AI tool of the catalog that nobody in the demo organisation holds yet."""
-NEW_SCOPES: Final = (
-    "openid",
-    "https://www.googleapis.com/auth/userinfo.email",
-    "https://www.googleapis.com/auth/drive.readonly",
-)
+READ_DEADLINE_S: Final = 240
+HISTORY_DEADLINE_S: Final = 240
 STALE_RULE: Final = "stale-grant"
 TOP: Final = 8
 """Apps whose risk is explained."""
-_FEWEST, _MOST = 5, 40
 _CALM_S: Final = 1.5
 """Between two looks at whole lists: looking costs the machine that does the work."""
 
@@ -35,112 +23,136 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """The first full reading of one connection; `seconds` are from its consent to the end of the reading."""
+
+    connection_id: str
+    provider: str
+    title: str
+    principals: int
+    grants: int
+    apps: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
-    """What Lantern found by itself after consent. Times are seconds after consent.
+    """What Lantern found by itself. Times are seconds after the first consent.
 
     `reasons` says of the riskiest AI apps why they are (app id → the API's words).
     """
 
-    connection_id: str
-    principals: int
-    grants: int
+    readings: tuple[Reading, ...]
     apps: tuple[Row, ...]
     ai_apps: tuple[Row, ...]
     findings: tuple[Row, ...]
     reasons: dict[str, str]
     inventory_s: float
     first_finding_s: float
-    last_finding_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """What the bulk revoke did; `refused` is the app whose revoke a brake forbade, with the brake.
-
-    `closed` counts the findings about the app that closed by themselves.
-    """
-
-    app: Row
-    plan: Row
-    job: Row
-    refused: tuple[str, str] | None
-    closed: int
-    seconds: float
 
     @property
-    def revoked(self) -> int:
-        """Grants that were taken away at the provider."""
-        counts = self.job["counts"]
-        return int(counts["applied"]) + int(counts["verified"])
+    def principals(self) -> int:
+        """Accounts at all connections."""
+        return sum(one.principals for one in self.readings)
+
+    @property
+    def grants(self) -> int:
+        """Grants at all connections."""
+        return sum(one.grants for one in self.readings)
 
 
 @dataclass(frozen=True, slots=True)
-class Caught:
-    """The consent that push caught."""
+class Past:
+    """All findings once the past is read; `seconds` are from the first consent to the last unused grant."""
 
-    email: str
-    finding: Row
+    findings: tuple[Row, ...]
     seconds: float
 
 
-def consent(api_url: str, progress: Progress) -> tuple[Api, datetime]:
-    """An administrator gives consent; returns the API with the key from the page, and when it was given."""
-    with progress.step("an administrator of Harbourline gives consent in a browser"):
-        given = datetime.now(UTC)
-        consented = browser.connect(f"{api_url}/connect/google")
-    return Api(api_url, consented.key), given
-
-
-def watch(api: Api, given: datetime, progress: Progress) -> Inventory:
-    """Wait until everything is read and judged: accounts and grants first, then 180 days of use."""
-    with progress.step("discovery: every account and every grant") as report:
+def watch(api: Api, consents: tuple[Consent, ...], progress: Progress) -> Inventory:
+    """Wait until everything is read and judged; the past is still to come."""
+    given = consents[0].given
+    with progress.step(f"discovery: every account and every grant of {len(consents)} connections") as report:
         patience = Patience(report)
-        connection = patience.until("a connection", 30, lambda: _connection(api))
-        run = patience.until(
-            "the first full run to be complete", READ_DEADLINE_S, lambda: _run(api, connection)
+        connections = patience.until("the connections", 30, lambda: _connections(api, len(consents)))
+        runs = patience.until(
+            "the first full runs to be complete", READ_DEADLINE_S, lambda: _runs(api, connections)
         )
     with progress.step("identification, risk, findings") as report:
-        Patience(report).until("apps and findings", READ_DEADLINE_S, lambda: _judged(api), pause_s=_CALM_S)
-    with progress.step("180 days of use, newest first; unused grants") as report:
         Patience(report).until(
-            "findings about unused grants", HISTORY_DEADLINE_S, _settled(api, STALE_RULE), pause_s=_CALM_S
+            "apps of every connection and findings",
+            READ_DEADLINE_S,
+            lambda: _judged(api, connections.values()),
+            pause_s=_CALM_S,
         )
-    findings = tuple(api.all("/v1/findings"))
-    seen = [_seconds(given, row["first_seen"]) for row in findings]
+    apps, findings = tuple(api.all("/v1/apps")), tuple(api.all("/v1/findings"))
     ai_apps = tuple(api.all("/v1/apps", verdict="ai", sort="-risk"))
+    seen = [_seconds(given, row["first_seen"]) for row in findings]
     return Inventory(
-        connection_id=connection,
-        principals=run["counts"]["principals"],
-        grants=run["counts"]["grants"],
-        apps=tuple(api.all("/v1/apps")),
+        readings=tuple(_readings(consents, connections, runs, apps)),
+        apps=apps,
         ai_apps=ai_apps,
         findings=findings,
         reasons={app["id"]: _reasons(api, app["id"]) for app in ai_apps[:TOP]},
-        inventory_s=_seconds(given, run["finished_at"]),
+        inventory_s=max(_seconds(given, run["finished_at"]) for run in runs.values()),
         first_finding_s=min(seen),
-        last_finding_s=max(seen),
     )
 
 
-def act(api: Api, google: Simulator, found: Inventory, progress: Progress) -> tuple[Revocation, Caught]:
-    """Revoke an app everywhere with a second person's approval; meanwhile somebody consents to a new one."""
-    clock = Patience(lambda _text: None).clock
-    with progress.step("dry run of a bulk revoke"):
-        app, plan, refused = _choose(api, found.ai_apps)
-    with progress.step(f"revoke {_short(app)} from {plan['targets']} people, approved by a second key"):
-        started = clock()
-        job_id = _request_and_approve(api, app)
-    with progress.step(f"meanwhile somebody lets {NEW_APP} in; push tells") as report:
-        caught = _catch(api, google, found, Patience(report))
-    with progress.step("every revocation verified at Google") as report:
-        job = Patience(report).until(
-            "the revoke job to be done", REVOKE_DEADLINE_S, lambda: _finished(api, job_id)
+def remember(api: Api, consents: tuple[Consent, ...], found: Inventory, progress: Progress) -> Past:
+    """Wait until the first connection's past is read and judged.
+
+    Each provider tells its past at a pace of its own (Okta's log alone takes a minute): the others go on.
+    """
+    first = found.readings[0]
+    with progress.step(f"180 days of use at {first.title}, newest first; unused grants") as report:
+        Patience(report).until(
+            "findings about unused grants",
+            HISTORY_DEADLINE_S,
+            _settled(api, first.connection_id),
+            pause_s=_CALM_S,
         )
-        took = clock() - started
-        _gone_at_google(api, google, app)
-    with progress.step(f"findings about {_short(app)} close by themselves") as report:
-        closed = Patience(report).until("its findings to close", CLOSE_DEADLINE_S, lambda: _closed(api, app))
-    return Revocation(app, plan, job, refused, closed, took), caught
+    findings = tuple(api.all("/v1/findings"))
+    late = [row["first_seen"] for row in findings if row["rule_id"] == STALE_RULE]
+    return Past(findings, _seconds(consents[0].given, max(late)))
+
+
+def _connections(api: Api, wanted: int) -> tuple[dict[str, str] | None, str]:
+    """Connection ids by provider, once there are as many as were consented to."""
+    found = {str(row["provider"]): str(row["id"]) for row in api.get("/v1/connections")["data"]}
+    return (found if len(found) == wanted else None), f"{len(found)} of {wanted} connected"
+
+
+def _runs(api: Api, connections: dict[str, str]) -> tuple[dict[str, Row] | None, str]:
+    """The first full run of each connection by provider, once all have ended."""
+    done: dict[str, Row] = {}
+    standing = []
+    for provider, connection in connections.items():
+        found = [r for r in api.get(f"/v1/connections/{connection}/runs")["data"] if r["kind"] == "full"]
+        if not found:
+            standing.append(f"{provider} waits")
+            continue
+        run, coverage = found[-1], found[-1]["coverage"]
+        if run["state"] == "failed":
+            raise DemoFailedError(f"the first run at {provider} failed: {run['error']} {run['remedy'] or ''}")
+        if run["state"] in ("complete", "partial"):
+            done[provider] = run
+        else:
+            standing.append(f"{provider} {coverage['read']} of {coverage['listed'] or '?'}")
+    whole = len(done) == len(connections)
+    return (done if whole else None), ", ".join([f"{len(done)} read", *sorted(standing)])
+
+
+def _readings(
+    consents: Iterable[Consent], connections: dict[str, str], runs: dict[str, Row], apps: tuple[Row, ...]
+) -> Iterable[Reading]:
+    held = Counter(connection for app in apps for connection in app["connections"])
+    for one in consents:
+        run, connection = runs[one.provider], connections[one.provider]
+        yield Reading(
+            connection, one.provider, one.title, run["counts"]["principals"], run["counts"]["grants"],
+            held[connection], _seconds(one.given, run["finished_at"]),
+        )  # fmt: skip
 
 
 def by_rule(findings: tuple[Row, ...]) -> Counter[tuple[str, str]]:
@@ -148,54 +160,28 @@ def by_rule(findings: tuple[Row, ...]) -> Counter[tuple[str, str]]:
     return Counter((row["rule_id"], row["severity"]) for row in findings)
 
 
-def audit_is_sound(api: Api) -> int:
-    """Have the whole audit log verified; returns the number of entries.
-
-    Raises:
-        DemoFailedError: an entry is not what was written.
-    """
-    cursor: str | None = None
-    while True:
-        answer = api.get("/v1/audit/verify", **({"cursor": cursor} if cursor else {}))
-        if not answer["sound"]:
-            raise DemoFailedError(f"the audit log breaks at entry {answer['first_bad_seq']}")
-        cursor = answer["next_cursor"]
-        if cursor is None:
-            return int(answer["verified_through"])
-
-
-def _connection(api: Api) -> tuple[str | None, str]:
-    rows = api.get("/v1/connections")["data"]
-    return (str(rows[0]["id"]) if rows else None), "connected" if rows else "not connected yet"
-
-
-def _run(api: Api, connection: str) -> tuple[Row | None, str]:
-    rows = [r for r in api.get(f"/v1/connections/{connection}/runs")["data"] if r["kind"] == "full"]
-    if not rows:
-        return None, "the first run has not started"
-    run, coverage = rows[-1], rows[-1]["coverage"]
-    standing = f"{coverage['read']} of {coverage['listed'] or '?'} accounts, {run['counts']['grants']} grants"
-    if run["state"] == "failed":
-        raise DemoFailedError(f"the first run failed: {run['error']} {run['remedy'] or ''}")
-    return (run if run["state"] in ("complete", "partial") else None), standing
-
-
-def _judged(api: Api) -> tuple[bool | None, str]:
-    apps = sum(1 for _ in api.all("/v1/apps"))
+def _judged(api: Api, connections: Collection[str]) -> tuple[bool | None, str]:
+    """Whether apps of every connection are identified, and there are findings."""
+    apps = list(api.all("/v1/apps"))
+    seen = {connection for app in apps for connection in app["connections"]}
     findings = sum(1 for _ in api.all("/v1/findings"))
-    return (True if apps and findings else None), f"{apps} apps, {findings} findings"
+    standing = f"{len(apps)} apps of {len(seen)} connections, {findings} findings"
+    return (True if findings and seen >= set(connections) else None), standing
 
 
-def _settled(api: Api, rule: str) -> Callable[[], tuple[bool | None, str]]:
-    """Looks whether findings of the last rule are there, and none came in the last looks."""
+def _settled(api: Api, connection: str) -> Callable[[], tuple[bool | None, str]]:
+    """Looks whether a connection's past is judged: the run after reading it is done, and findings rest."""
     counts: list[int] = []
 
     def look() -> tuple[bool | None, str]:
+        runs = api.get(f"/v1/connections/{connection}/runs")["data"]
+        read = any(run["cause"] == "activity" and run["finished_at"] for run in runs)
         findings = list(api.all("/v1/findings"))
-        late = sum(1 for row in findings if row["rule_id"] == rule)
-        counts.append(len(findings))
+        late = sum(1 for row in findings if row["rule_id"] == STALE_RULE)
+        counts.append(late)
         quiet = len(counts) > 2 and len(set(counts[-3:])) == 1
-        return (True if late and quiet else None), f"{len(findings)} findings, {late} about unused grants"
+        standing = f"{len(findings)} findings, {late} about unused grants"
+        return (True if read and late and quiet else None), standing
 
     return look
 
@@ -205,84 +191,6 @@ def _reasons(api: Api, app_id: str, most: int = 3) -> str:
     factors = api.get(f"/v1/apps/{app_id}/risk")["factors"]
     telling = sorted((f for f in factors if f["points"]), key=lambda f: -float(f["points"]))
     return "; ".join(str(f["evidence"]).partition(";")[0] for f in telling[:most])
-
-
-def _choose(api: Api, apps: tuple[Row, ...]) -> tuple[Row, Row, tuple[str, str] | None]:
-    """The riskiest AI app that the brakes let us revoke at once; and the first that they do not."""
-    refused: tuple[str, str] | None = None
-    for app in apps:
-        if app["holders"] < _FEWEST:
-            continue
-        body = {"app_id": app["id"], "dry_run": True, "reason": "Not approved for company data"}
-        plan = api.call("POST", "/v1/grants/revoke", body=body).body["plan"]
-        if plan["refused_by"]:
-            refused = refused or (_short(app), str(plan["refused_by"]))
-        elif plan["targets"] <= _MOST:
-            return app, plan, refused
-    raise DemoFailedError("no AI app has few enough holders to be revoked at once")
-
-
-def _request_and_approve(api: Api, app: Row) -> str:
-    body = {"app_id": app["id"], "dry_run": False, "reason": "Not approved for company data"}
-    job = api.call("POST", "/v1/grants/revoke", body=body).body
-    if job["state"] != "awaiting_approval":
-        raise DemoFailedError(f"the revoke should wait for a second person, but it is {job['state']}")
-    second = api.call("POST", "/v1/keys", body={"name": "second person", "scopes": ["remediate"]}).body["key"]
-    colleague = Api(api.base_url, second)
-    waiting = colleague.call("GET", f"/v1/jobs/{job['id']}")
-    colleague.call("POST", f"/v1/jobs/{job['id']}/approve", etag=waiting.etag)
-    return str(job["id"])
-
-
-def _finished(api: Api, job_id: str) -> tuple[Row | None, str]:
-    job = api.get(f"/v1/jobs/{job_id}")
-    counts = job["counts"]
-    standing = f"{job['state']}: {counts['applied']} revoked, {counts['verified']} verified"
-    if job["state"] in ("failed", "cancelled"):
-        raise DemoFailedError(f"the revoke job ended as {job['state']}: {job['error'] or counts}")
-    return (job if job["state"] == "done" else None), standing
-
-
-def _gone_at_google(api: Api, google: Simulator, app: Row) -> None:
-    """Ask the simulated Google itself, not Lantern, whether anybody still holds the app."""
-    client_id = api.get(f"/v1/apps/{app['id']}")["client_id"]
-    holders = [
-        person["email"] for person in google.control("truth").values() if client_id in person["grants"]
-    ]
-    if holders:
-        raise DemoFailedError(
-            f"Lantern says that {_short(app)} is gone, but {len(holders)} people still hold it"
-        )
-
-
-def _closed(api: Api, app: Row) -> tuple[int | None, str]:
-    about = [row for row in api.all("/v1/findings") if row["subject_id"] == app["id"]]
-    left = sum(1 for row in about if row["status"] == "open")
-    return (None if left else len(about)), f"{left} of {len(about)} open"
-
-
-def _catch(api: Api, google: Simulator, found: Inventory, patience: Patience) -> Caught:
-    known = {row["id"] for row in found.findings}
-    person = next(
-        user
-        for user in reversed(google.control("users"))
-        if user["state"] == "active" and not user["is_admin"]
-    )
-    started = patience.clock()
-    google.control("grant", user=person["email"], app=NEW_APP, scopes=list(NEW_SCOPES))
-
-    def look() -> tuple[Row | None, str]:
-        fresh = [
-            row for row in api.all("/v1/findings") if row["id"] not in known and NEW_APP in str(row["title"])
-        ]
-        return (fresh[0] if fresh else None), f"{patience.clock() - started:.0f} s"
-
-    finding = patience.until(f"a finding about {NEW_APP}", PUSH_DEADLINE_S, look)
-    return Caught(str(person["email"]), finding, patience.clock() - started)
-
-
-def _short(app: Row) -> str:
-    return str(app["name"])
 
 
 def _seconds(given: datetime, at: str) -> float:

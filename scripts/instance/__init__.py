@@ -1,1 +1,1 @@
-"""One Lantern on this machine: local cloud, deployed template, Google simulator; state in one directory."""
+"""One Lantern on this machine: local cloud, deployed template, simulated providers; one directory."""

@@ -1,7 +1,8 @@
-"""Bring one Lantern up and down: local cloud, Google simulator, template, OAuth client."""
+"""Bring one Lantern up and down: local cloud, simulated providers, template, registrations."""
 
 import json
-import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,22 +13,23 @@ from scripts.build.deploy import LOCAL_STAGE, deploy, local_clients
 from scripts.build.targets import HOST
 from scripts.instance import simulator as simulators
 from scripts.instance.progress import Progress
+from scripts.instance.providers import PROVIDERS, Provider, register
 from scripts.instance.simulator import Simulator
 from scripts.local_cloud import cloud as local_cloud
 
 ROOT: Final = local_cloud.ROOT
 STACK: Final = f"lantern-{LOCAL_STAGE}"
-CLIENT_ID: Final = "407400000001-lantern.apps.googleusercontent.com"
-EMPLOYEES: Final = 250
-_NOT_CONFIGURED: Final = "not-configured"
+WORKERS: Final = 6
+"""Messages worked on at once: workers mostly wait for a provider's pace, each connection for its own."""
+_CLOUD: Final = "local cloud"
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A Lantern that is running."""
+    """A Lantern that is running, and the simulator of each provider by its key."""
 
     cloud: local_cloud.LocalCloud
-    google: Simulator
+    simulators: Mapping[str, Simulator]
     outputs: dict[str, str]
 
     @property
@@ -35,35 +37,51 @@ class Instance:
         """Where the API is reached."""
         return self.cloud.rest_api_url(self.outputs["ApiId"], LOCAL_STAGE)
 
-    @property
-    def logs(self) -> tuple[Path, ...]:
-        """Where to look when something goes wrong."""
-        return (self.cloud.log, self.google.log)
-
     def client(self, service: str) -> Any:
         """An AWS client of the local cloud's root."""
         return _client(self.cloud, service)
 
 
-def up(directory: Path, progress: Progress, *, cloud_port: int = 0, google_port: int = 0) -> Instance:
+def logs(directory: Path) -> tuple[Path, ...]:
+    """Where to look when something goes wrong, most telling first."""
+    return (directory / "ministack.log", *(directory / f"{one.key}.log" for one in PROVIDERS))
+
+
+def up(
+    directory: Path,
+    progress: Progress,
+    *,
+    cloud_port: int = 0,
+    ports: Mapping[str, int] | None = None,
+    providers: tuple[Provider, ...] = PROVIDERS,
+) -> Instance:
     """Start everything of a directory and bring it to this checkout's template; what runs is kept running.
 
     Args:
         directory: holds all state.
         progress: told about every step.
         cloud_port: of the local cloud; 0 takes the last one, or any.
-        google_port: of the Google simulator; 0 takes the last one, or any.
+        ports: of the simulators by provider; one that is left out takes the last one, or any.
+        providers: which are simulated.
 
     Raises:
         LocalCloudError: the local cloud did not start.
-        SimulatorError: the simulator did not start.
+        SimulatorError: a simulator did not start.
         DeploymentError: the template could not be deployed.
         RuntimeError: the artifacts could not be built.
     """
-    with progress.step("local cloud"):
-        cloud = local_cloud.start(directory, port=cloud_port)
-    with progress.step("Google simulator"):
-        simulator = simulators.start(directory, "google", "--employees", str(EMPLOYEES), port=google_port)
+    fixed = ports or {}
+
+    def starter(one: Provider) -> Callable[[], Simulator]:
+        return lambda: simulators.start(directory, one.key, *one.options, port=fixed.get(one.key, 0))
+
+    cloud, *started = progress.together(
+        {
+            _CLOUD: lambda: local_cloud.start(directory, port=cloud_port),
+            **{f"simulated {one.title}": starter(one) for one in providers},
+        }
+    )
+    running = {one.key: simulator for one, simulator in zip(providers, started, strict=True)}
     with progress.step("build and deploy template.yaml") as report:
         deployment = deploy(
             local_clients(cloud),
@@ -72,49 +90,43 @@ def up(directory: Path, progress: Progress, *, cloud_port: int = 0, google_port:
             stack=STACK,
             parameters={
                 "Stage": LOCAL_STAGE,
-                "WorkerConcurrency": "2",
+                "WorkerConcurrency": str(WORKERS),
                 "InsecureCookies": "true",
-                "ProviderEndpoints": json.dumps({"google": simulator.base_url}),
+                "ProviderEndpoints": json.dumps({key: one.base_url for key, one in running.items()}),
             },
             report=report,
         )
-    instance = Instance(cloud, simulator, deployment.outputs)
-    with progress.step("OAuth client at the simulated Google"):
-        _register(instance)
+    instance = Instance(cloud, running, deployment.outputs)
+    with progress.step("Lantern's registrations at the simulated providers"):
+        store = instance.client("secretsmanager")
+        for one in providers:
+            register(one, running[one.key], store, instance.outputs, instance.api_url)
     return instance
 
 
-def down(directory: Path) -> tuple[bool, bool]:
-    """Stop everything of a directory; its state stays. Returns whether cloud and simulator were running."""
-    return local_cloud.stop(directory), simulators.stop(directory, "google")
+def down(directory: Path) -> tuple[str, ...]:
+    """Stop everything of a directory; its state stays. Returns what was running, by its name."""
+    stops: dict[str, Callable[[], bool]] = {_CLOUD: lambda: local_cloud.stop(directory)}
+    for one in PROVIDERS:
+        stops[f"simulated {one.title}"] = lambda key=one.key: simulators.stop(directory, key)  # type: ignore[misc]
+    with ThreadPoolExecutor(len(stops)) as pool:
+        was = list(pool.map(lambda stop: stop(), stops.values()))
+    return tuple(name for name, running in zip(stops, was, strict=True) if running)
 
 
 def running(directory: Path) -> Instance | None:
     """What is running in a directory; None unless all of it is, template included."""
-    cloud, simulator = local_cloud.status(directory), simulators.status(directory, "google")
-    if cloud is None or simulator is None:
+    cloud = local_cloud.status(directory)
+    found = {one.key: simulators.status(directory, one.key) for one in PROVIDERS}
+    alive = {key: simulator for key, simulator in found.items() if simulator is not None}
+    if cloud is None or len(alive) < len(found):
         return None
     stacks = _client(cloud, "cloudformation").list_stacks()["StackSummaries"]
     if not any(s["StackName"] == STACK and s["StackStatus"].endswith("E_COMPLETE") for s in stacks):
         return None
     described = _client(cloud, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     outputs = {item["OutputKey"]: item["OutputValue"] for item in described.get("Outputs", [])}
-    return Instance(cloud, simulator, outputs)
-
-
-def _register(instance: Instance) -> None:
-    """Make Lantern's OAuth client known on both sides, with the address that Google sends people back to."""
-    store, name = instance.client("secretsmanager"), instance.outputs["GoogleOAuthSecret"]
-    client = json.loads(store.get_secret_value(SecretId=name)["SecretString"])
-    if client["client_id"] == _NOT_CONFIGURED:
-        client = {"client_id": CLIENT_ID, "client_secret": f"GOCSPX-{secrets.token_urlsafe(21)}"}
-        store.put_secret_value(SecretId=name, SecretString=json.dumps(client))
-    instance.google.control(
-        "register_client",
-        client_id=client["client_id"],
-        client_secret=client["client_secret"],
-        redirect_uris=[f"{instance.api_url}/connect/google/callback"],
-    )
+    return Instance(cloud, alive, outputs)
 
 
 def _client(cloud: local_cloud.LocalCloud, service: str) -> Any:

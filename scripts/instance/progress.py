@@ -1,9 +1,11 @@
 """What a person sees while something takes a while: a line per finished step, on a terminal a spinner too."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -35,6 +37,27 @@ class Progress:
             self._line("✗", title, started, "red")
             raise
         self._line("✓", title, started, "green")
+
+    def together(self, tasks: Mapping[str, Callable[[], Any]]) -> list[Any]:
+        """Do several things at once, with a line for each when it is done; their results in order.
+
+        Raises:
+            Exception: that of the first in order that failed, after all have ended.
+        """
+        started = self.clock()
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            running = {pool.submit(task): title for title, task in tasks.items()}
+            waiting = self.console.status("") if self.console.is_terminal else nullcontext()
+            with waiting as spinner:
+                left = list(tasks)
+                for done in as_completed(running):
+                    left.remove(running[done])
+                    if spinner is not None:
+                        spinner.update(Text(", ".join(left)))
+                    failed = done.exception() is not None
+                    mark, style = ("✗", "red") if failed else ("✓", "green")
+                    self._line(mark, running[done], started, style)
+        return [one.result() for one in running]
 
     def _line(self, mark: str, title: str, started: float, style: str) -> None:
         took = f"{self.clock() - started:.1f} s"

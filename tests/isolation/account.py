@@ -39,6 +39,10 @@ FUNCTIONS = {
     if resource["Type"] == "AWS::Lambda::Function"
 }
 BUCKETS = ("AnchorsBucket", "DropsBucket")
+REGISTERED = ("google", "entra", "slack", "github", "salesforce")
+"""Providers at which Lantern has an app of its own."""
+SIGNING = ("slack", "github")
+"""Those that sign what they send to it."""
 _KEY = re.compile(r"lnt_[a-z0-9]+_[0-9a-z]+_[0-9A-Za-z]+")
 _KEPT_CACHES = {"logging_once", "document", "_compact", "_docs", "_style"}
 _CALL = BaseClient._make_api_call
@@ -88,12 +92,25 @@ class Account:
             if resource["Type"] == "AWS::SQS::Queue"
         }
         self.key_id = self.aws("kms").create_key()["KeyMetadata"]["KeyId"]
-        registration = json.dumps({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
+        known = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "slug": "lantern", "app_id": "1"}
+        registration = json.dumps(known)
         secrets = self.aws("secretsmanager")
         self.secrets = {
-            "GOOGLE_OAUTH_SECRET_ARN": secrets.create_secret(Name="google", SecretString=registration)["ARN"],
+            **{
+                f"{provider.upper()}_OAUTH_SECRET_ARN": secrets.create_secret(
+                    Name=f"oauth/{provider}", SecretString=registration
+                )["ARN"]
+                for provider in REGISTERED
+            },
+            **{
+                f"{provider.upper()}_PUSH_SECRET_ARN": secrets.create_secret(
+                    Name=f"push/{provider}", SecretString="p" * 64
+                )["ARN"]
+                for provider in SIGNING
+            },
             "CURSOR_SECRET_ID": secrets.create_secret(Name="signing", SecretString="s" * 64)["ARN"],
         }
+        self.aws("sesv2").create_email_identity(EmailIdentity=rendered.PARAMETERS["AlertDomain"])
         self.aws("scheduler").create_schedule_group(Name=rendered.physical_name("ScheduleGroup"))
         for bucket in BUCKETS:
             self.aws("s3").create_bucket(

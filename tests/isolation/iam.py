@@ -11,7 +11,7 @@ from tests.support import rendered
 
 TENANT, OTHER = "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbb"
 KEYS, TAG = "dynamodb:LeadingKeys", "aws:PrincipalTag/tenant"
-TENANT_ROLES = ("TenantDataRole", "TenantWorkerRole")
+TENANT_ROLES = ("TenantDataRole", "TenantWorkerRole", "TenantOutreachRole")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _other(call: Call) -> dict[str, Any]:
             known = tuple(sorted((k, TENANT if v == tenant else "con_any") for k, v in context.items()))
             return {"action": f"kms:{operation}", "resource": arn("TenantSecretsKey"), "context": known}
         case "secretsmanager", operation:
-            logical = "GoogleOAuthSecret" if "google" in params["SecretId"] else "SigningSecret"
+            logical = _secret(params["SecretId"])
             return {"action": f"secretsmanager:{operation}", "resource": arn(logical)}
         case "sts", operation:
             tags = tuple((f"aws:RequestTag/{t['Key']}", TENANT) for t in params["Tags"])
@@ -121,6 +121,14 @@ def _other(call: Call) -> dict[str, Any]:
         case "scheduler", operation:
             resource = f"arn:aws:scheduler:{region}:{account}:schedule/lantern-test/schedule"
             return {"action": f"scheduler:{operation}", "resource": resource}
+        case "sesv2", operation:
+            sender = params["FromEmailAddress"].rpartition("<")[2].rstrip(">")
+            resource = f"arn:aws:ses:{region}:{account}:identity/{sender.partition('@')[2]}"
+            return {
+                "action": f"ses:{operation}",
+                "resource": resource,
+                "context": (("ses:FromAddress", sender),),
+            }
         case "lambda", "Invoke":
             logical = params["FunctionName"].split("-")[-2]
             return {"action": "lambda:InvokeFunction", "resource": arn(logical)}
@@ -129,6 +137,15 @@ def _other(call: Call) -> dict[str, Any]:
             prefix = TENANT if bucket == "DropsBucket" else params["Key"].split("/")[0]
             return {"action": f"s3:{operation}", "resource": f"{arn(bucket)}/{prefix}/object"}
     raise AssertionError(f"{call.service} {call.operation} is not known here")
+
+
+def _secret(identifier: str) -> str:
+    """The logical id of a secret, by what the account named it (`oauth/google`, `push/slack`, `signing`)."""
+    kind, slash, rest = identifier.rpartition(":")[2].partition("/")
+    if not slash:
+        return "SigningSecret"
+    provider = {"github": "GitHub"}.get(name := rest.rsplit("-", 1)[0], name.capitalize())
+    return f"{provider}{'OAuth' if kind == 'oauth' else 'Push'}Secret"
 
 
 def _queue(url: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.overlay import OverlayEntry, Publication, Published
 from lantern.store.platform_catalog import OperatorCatalogStore
-from tests.isolation.account import Account, Customer
+from tests.isolation.account import REGISTERED, SIGNING, Account, Customer
 from tests.simulators.google.receiver import Receiver
 from tests.support import rendered
 
@@ -25,6 +25,8 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
         control.grant(person, client_id=client)
     acme, globex = account.customer(first["admin"]), account.customer(second["admin"])
     account.settle()
+    _alerts(acme)
+    account.settle()
     _push(account, hooks, people[4], client)
     _read(acme)
     _decide(account, acme)
@@ -36,6 +38,8 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
         account.settle()
     assert _app(acme)["category"] == PRODUCT["category"], "operators' entries reach the tenant by its poll"
     _repair(account, acme, first["admin"], connection)
+    _other_providers(account)
+    _people(account, acme, tenant)
     for queue in ("Hints", "Runs"):
         account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
@@ -47,6 +51,67 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     account.settle()
     assert globex.get(f"/v1/connections/{path}")["status"] == "disconnected"
     return [acme, globex]
+
+
+def _alerts(customer: Customer) -> None:
+    """Channels to people and systems: sealed by the API, opened and used by outreach alone."""
+    domain = customer.admin.partition("@")[2]
+    teams = customer(
+        "POST", "/v1/alerts/channels", {"kind": "teams", "name": "t", "url": "https://teams.example.com/w"}
+    )
+    mail = customer(
+        "POST", "/v1/alerts/channels", {"kind": "email", "name": "m", "to": [f"security@{domain}"]}
+    )
+    hook = customer("POST", "/v1/webhook-endpoints", {"url": "https://hooks.example.com/lantern"})
+    assert (teams.status, mail.status, hook.status) == (201, 201, 201), (teams.json, mail.json, hook.json)
+    for made in (teams, mail):
+        assert customer("POST", f"/v1/alerts/channels/{made.json['id']}/test").status == 202
+    path = f"/v1/webhook-endpoints/{hook.json['id']}"
+    assert customer("POST", f"{path}/test").status == 202
+    assert customer.decide("POST", f"{path}/rotate", path).status == 200
+    customer.get(f"{path}/deliveries")
+    customer.get("/v1/events/ocsf?limit=2")
+    customer.get("/v1/findings/statistics")
+
+
+def _people(account: Account, customer: Customer, tenant: str) -> None:
+    """Somebody opens a page that is nobody's, under the tenant's own name; settings and listings are read."""
+    for route in ("/n/{token}", "/my/{token}"):
+        token = f"{tenant}.{'x' * 43}"
+        event = {
+            "resource": route,
+            "path": route.format(token=token),
+            "httpMethod": "GET",
+            "pathParameters": {"token": token},
+            "requestContext": {"requestId": "page", "domainName": "api.example", "stage": "test"},
+        }
+        assert account.run("People", event)["statusCode"] == 404, route
+    for path in ("/v1/nudges", "/v1/requests", "/v1/campaigns", "/v1/exceptions", "/v1/directory"):
+        customer.get(path)
+
+
+def _other_providers(account: Account) -> None:
+    """Somebody is sent to each of the other providers, and something unsigned comes in for our apps there."""
+    for provider in REGISTERED:
+        away = account.browse("/connect/{provider}", {"provider": provider}, {}, None)
+        assert away["statusCode"] == 302, provider
+    for provider in SIGNING:
+        parameters = {"source": provider, "id": "events"}
+        headers = {
+            "x-slack-signature": ["v0=" + "0" * 64],
+            "x-slack-request-timestamp": [str(int(datetime.now(UTC).timestamp()))],
+            "x-hub-signature-256": ["sha256=" + "0" * 64],
+            "x-github-delivery": ["00000000-0000-0000-0000-000000000000"],
+            "x-github-event": ["ping"],
+        }
+        event = {
+            "path": f"/webhooks/{provider}/events",
+            "pathParameters": parameters,
+            "multiValueHeaders": headers,
+            "body": "{}",
+            "requestContext": {"requestId": "push"},
+        }
+        assert account.run("Webhooks", event)["statusCode"] == 401, provider
 
 
 def _hand_in(account: Account, customer: Customer) -> None:
@@ -147,7 +212,7 @@ def _decide(account: Account, acme: Customer) -> None:
     findings = [f["id"] for f in acme.get("/v1/findings?status=open&limit=10")["data"]]
     for finding, verb, body in zip(
         findings,
-        ("acknowledge", "resolve", "suppress"),
+        ("acknowledge", "resolve", "exception"),
         (
             {},
             {"resolution": "accepted", "reason": "known"},

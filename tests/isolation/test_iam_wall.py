@@ -72,6 +72,10 @@ def test_nothing_of_it_is_allowed_on_another_tenant(on_tenants: list[Access]):
     assert allowed(foreign) == []
 
 
+SENDER = f"arn:aws:ses:{rendered.REGION}:{rendered.ACCOUNT}:identity/mail.lantern.example"
+"""The identity that alerts are mailed from."""
+
+
 def attacks() -> list[Access]:
     """Requests of a tenant's session that no policy may let through."""
     table, found = arn("TenantTable"), []
@@ -100,6 +104,7 @@ def attacks() -> list[Access]:
     key = arn("TenantSecretsKey")
     context = (("kms:EncryptionContext:connection", "con_1"), ("kms:EncryptionContext:tenant", TENANT))
     opened = Access("TenantWorkerRole", "kms:Decrypt", key, None, TENANT, context)
+    opened_by_outreach = replace(opened, role="TenantOutreachRole")
     sealed = replace(opened, role="OnboardingFunctionRole", action="kms:Encrypt", tag=None)
     found += [
         opened.of(OTHER),
@@ -115,6 +120,20 @@ def attacks() -> list[Access]:
         replace(opened, role=STRANGER),
         replace(opened, role=STRANGER, tag=None),
         replace(sealed, role=STRANGER),
+        *(
+            replace(opened, role="TenantDataRole", action="kms:Encrypt", **weaker)
+            for weaker in ({"tag": None}, {"context": ()}, {"context": context[:1]}, {"context": context[1:]})
+        ),
+        replace(opened, role="TenantDataRole", action="kms:Encrypt").of(OTHER),
+        opened_by_outreach.of(OTHER),
+        replace(opened_by_outreach, tag=None),
+        replace(opened_by_outreach, action="kms:Encrypt"),
+        *(
+            Access(f"{name}FunctionRole", "ses:SendEmail", SENDER, context=(("ses:FromAddress", address),))
+            for name in FUNCTIONS
+            for address in ("alerts@mail.lantern.example", "ceo@mail.lantern.example")
+            if (name, address) != ("Outreach", "alerts@mail.lantern.example")
+        ),
         *(replace(opened, role=f"{name}FunctionRole", tag=None) for name in FUNCTIONS),
         *(replace(sealed, role=f"{name}FunctionRole") for name in FUNCTIONS if name != "Onboarding"),
     ]
@@ -167,8 +186,9 @@ def _publications() -> list[Access]:
 
 
 _MAY_ASSUME = {
-    "TenantDataRole": {"Api", "Onboarding", "Scoring", "Housekeeping"},
+    "TenantDataRole": {"Api", "Onboarding", "People", "Scoring", "Housekeeping"},
     "TenantWorkerRole": {"Discovery", "Remediation"},
+    "TenantOutreachRole": {"Outreach"},
 }
 
 
@@ -245,6 +265,13 @@ UNUSED_RESOURCES = {
     ): "messages the stream left behind are sent again",
     ("RouterFunctionRole", "sqs:SendMessage", "StreamDeadLetters"): "the mapping sends what it gives up",
     ("WebhooksFunctionRole", "sqs:SendMessage", "RunsQueue"): "a push that names no account reads the feed",
+    **{
+        (f"{worker}FunctionRole", "secretsmanager:GetSecretValue", f"{provider}OAuthSecret"): (
+            "the workers here read Google; one line reads the secret of whichever provider a connection is at"
+        )
+        for worker in ("Discovery", "Remediation")
+        for provider in ("Entra", "Slack", "GitHub", "Salesforce")
+    },
     ("HintsDispatcherFunctionRole", "lambda:InvokeFunction", "RemediationFunction"): (
         "both dispatchers are one function's code; jobs travel on the other queue"
     ),
@@ -404,6 +431,10 @@ MUTATIONS: dict[str, Weaken] = {
         for operator in ("ForAllValues:StringEquals", "Null")
     },
     "key: any context to open": _key_policy("Open", "StringEquals"),
+    "key: the API seals for any tenant": _key_policy("SealOwn", "StringEquals"),
+    "key: the API seals without a connection": _key_policy(
+        "SealOwn", "Null", "kms:EncryptionContext:connection"
+    ),
     "key: no connection to open": _key_policy("Open", "Null", "kms:EncryptionContext:connection"),
     "key: any principal to open": _any_principal,
     "key: any role to seal": _key_policy("Seal", "ArnLike"),

@@ -128,10 +128,31 @@ GOOD: dict[str, Any] = {
     "DecisionBody": {"status": "approved", "note": "n"},
     "RevokeMany": {"app_id": "app_0000000000000"},
     "RevokeOne": {"reason": "r"},
+    "UploadBody": {"kind": "export", "content_type": "text/csv", "size": 10, "sha256": "0" * 64},
     "JobRequest": {"kind": "revoke_grants", "app_id": "app_0000000000000"},
+    "AboutBody": {"app_id": "app_0000000000000", "reason": "r"},
+    "OffboardRequest": {"reason": "r"},
+    "IncidentRequest": {"vendor_id": "v", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
-    "Suppression": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "NudgeBody": {
+        "kind": "still_need",
+        "principal_id": "pri_0000000000000000",
+        "app_id": "app_0000000000000",
+    },
+    "RequestBody": {"person_id": "per_0000000000000000", "name": "n", "reason": "r"},
+    "DecisionOnRequest": {"decision": "approve"},
+    "CampaignBody": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
+    "RulingsBody": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "GuidanceBody": {"weekly_nudges": 2},
+    "Snooze": {"until": "2026-04-01T00:00:00Z"},
+    "ExceptionBody": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "Reopening": {"reason": "x"},
+    "Feedback": {"verdict": "benign"},
+    "SettingsBody": {"time_zone": "Europe/Berlin"},
+    "ChannelBody": {"kind": "teams", "name": "n", "url": "https://prod.example.com/w"},
+    "EndpointBody": {"url": "https://hooks.example.com/x"},
+    "EndpointChange": {"description": "d"},
     "KeyBody": {"name": "n", "scopes": ["read"]},
     "NewEntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "EntryBody": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
@@ -140,7 +161,11 @@ GOOD: dict[str, Any] = {
 }
 
 
-NEEDED = {"listGrants": ("app_id", "connection_id"), "findProducts": ("client_id",)}
+NEEDED = {
+    "listGrants": ("app_id", "connection_id"),
+    "findProducts": ("client_id",),
+    "listPrincipals": ("connection_id",),
+}
 """Parameters of which the schema can only say in words that some of them are needed."""
 
 
@@ -214,7 +239,7 @@ def _bodies(base: Sent, operation: Mapping[str, Any]) -> Iterator[Sent]:
     for name in schema["properties"]:
         for wrong in WRONG:
             body = {**base.body, name: wrong}
-            undated = name == "until" and wrong != WRONG[-1]
+            undated = name == "until" and wrong != WRONG[-1] and not (wrong is None and whole.is_valid(body))
             pointer = f"/{name}" if undated or not whole.is_valid(body) else None
             if wrong == LONE:  # no JSON at all: what is wrong is the whole body
                 pointer = ""
@@ -348,9 +373,9 @@ def test_a_number_is_no_date(fuzzed: tuple[World, Planted, Planted], number: str
     api = Client(world, own.tenant_id)
     asked = Sent("listApps", "GET", "/v1/apps", {"first_seen_from": number}, broken="first_seen_from")
     _judge(asked, _ask(api, asked))
-    path = f"/v1/findings/{own.finding_id}/suppress"
+    path = f"/v1/findings/{own.finding_id}/exception"
     body = {"reason": "r", "until": number}
-    told = Sent("suppressFinding", "POST", path, headers={"If-Match": "*"}, body=body, broken="/until")
+    told = Sent("exceptFinding", "POST", path, headers={"If-Match": "*"}, body=body, broken="/until")
     _judge(told, _ask(api, told))
 
 

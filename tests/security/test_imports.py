@@ -20,10 +20,12 @@ ALLOWED = {
     "dispatcher": _LIGHT,
     "router": _LIGHT,
     "api": _STORE | {"pydantic", "pydantic_core", "annotated_types", "typing_inspection"},
+    "people": _STORE | {"jinja2", "markupsafe"},
     "onboarding": _STORE | _HTTP | {"jinja2", "markupsafe"},
     "discovery": _STORE,
     "scoring": _STORE,
     "remediation": _STORE,
+    "outreach": _STORE,
     "housekeeping": _STORE,
 }
 LIGHT = ("authorizer", "webhooks", "dispatcher", "router")

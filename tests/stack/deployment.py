@@ -1,10 +1,10 @@
-"""The real template on a local cloud of its own, a simulated Google beside it, and customers of both."""
+"""The real template on a local cloud of its own, simulated providers beside it, and customers of both."""
 
 import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +13,14 @@ import requests
 
 from scripts.build.deploy import deploy, local_clients
 from scripts.build.targets import HOST
+from scripts.demo import browser as people
+from scripts.instance.providers import PROVIDERS, register
 from scripts.local_cloud import cloud as local_cloud
+from tests.simulators import okta as okta_simulated
+from tests.simulators import slack as slack_simulated
 from tests.simulators.google import GoogleSimulator, OrgSpec
+from tests.simulators.okta import OktaSimulator
+from tests.simulators.slack import SlackSimulator
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 STACK = "lantern-local"
@@ -36,12 +42,29 @@ def wait_for(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
     return found
 
 
+class InProcess:
+    """A simulator of this process, told things as one that runs by itself."""
+
+    def __init__(self, control: Any) -> None:
+        self._control = control
+        self.ready: dict[str, Any] = {}
+
+    def control(self, name: str, **arguments: Any) -> Any:
+        """Tell it something."""
+        return getattr(self._control, name)(**arguments)
+
+
 @dataclass
 class Deployment:
-    """A cloud with the stack on it, and the provider it talks to."""
+    """A cloud with the stack on it, and the providers it talks to.
+
+    Everybody is a customer of Google; Okta and Slack have one organisation, brightwater.example.
+    """
 
     directory: Path
     google: GoogleSimulator
+    okta: OktaSimulator
+    slack: SlackSimulator
     cloud: local_cloud.LocalCloud = field(init=False)
     outputs: dict[str, str] = field(default_factory=dict)
     base: str = ""
@@ -60,7 +83,9 @@ class Deployment:
             "Stage": "local",
             "WorkerConcurrency": "2",
             "InsecureCookies": "true",
-            "ProviderEndpoints": json.dumps({"google": self.google.base_url}),
+            "ProviderEndpoints": json.dumps(
+                {"google": self.google.base_url, "okta": self.okta.base_url, "slack": self.slack.base_url}
+            ),
         }
         self._apply(parameters)
         self.base = self.cloud.rest_api_url(self.outputs["ApiId"], "local")
@@ -71,6 +96,9 @@ class Deployment:
         )
         redirect = f"{self.base}/connect/google/callback"
         self.google.control.register_client(CLIENT_ID, CLIENT_SECRET, [redirect])
+        slack = next(one for one in PROVIDERS if one.key == "slack")
+        told: Any = InProcess(self.slack.control)
+        register(slack, told, self.aws("secretsmanager"), self.outputs, self.base)
 
     def _apply(self, parameters: Mapping[str, str]) -> None:
         done = deploy(
@@ -165,6 +193,14 @@ class Customer:
     customer_id: str
     admin: str
     connection_id: str = ""
+
+    def add(self, provider: str, entered: Mapping[str, str] | None = None) -> "Customer":
+        """Connect one more provider by a link, page by page; the same customer at the new connection."""
+        link = self.do("POST", "/v1/connections", {"provider": provider})["url"]
+        opened = people.connect(link, entered)
+        assert opened.key is None, "a customer that is known gets no key"
+        (made,) = [c for c in self.get("/v1/connections")["data"] if c["provider"] == provider]
+        return replace(self, customer_id=made["organisation_id"], connection_id=made["id"])
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         """One request to the API."""
@@ -264,8 +300,14 @@ class Customer:
 
 def make(directory: Path) -> Iterator[Deployment]:
     """A deployment for as long as somebody holds the iterator."""
-    with GoogleSimulator(OrgSpec(employees=10)) as google:
-        deployment = Deployment(directory, google)
+    with (
+        GoogleSimulator(OrgSpec(employees=10)) as google,
+        OktaSimulator(
+            okta_simulated.OrgSpec(8, domain="brightwater.example", subdomain="brightwater")
+        ) as okta,
+        SlackSimulator(slack_simulated.OrgSpec(6, domain="brightwater", name="Brightwater")) as slack,
+    ):
+        deployment = Deployment(directory, google, okta, slack)
         deployment.start()
         try:
             deployment.deploy()

@@ -25,6 +25,7 @@ from lantern.connectors.protocol import (
     Unread,
     Use,
 )
+from lantern.connectors.traffic import Traffic
 from lantern.domain import ids
 from lantern.domain.errors import ConnectorError
 from lantern.domain.inventory import App, Observation, ObservedGrant, Principal
@@ -60,6 +61,9 @@ class Event:
     client_id: str
     name: str
     api: str = ""
+    size: int | None = None
+    network: str | None = None
+    country: str | None = None
 
 
 class MemoryProvider:
@@ -95,10 +99,20 @@ class MemoryProvider:
         self.accounts[native_id].grants[client] = frozenset(scopes)
         self.events.append(Event(self.clock.now(), native_id, client, "authorize"))
 
-    def use(self, native_id: str, client: str, *, days_ago: float = 0, api: str = "") -> None:
-        """Record use, of one of the provider's APIs."""
+    def use(
+        self,
+        native_id: str,
+        client: str,
+        *,
+        days_ago: float = 0,
+        api: str = "",
+        size: int | None = None,
+        network: str | None = None,
+        country: str | None = None,
+    ) -> None:
+        """Record use, of one of the provider's APIs, of so many bytes and from there."""
         at = self.clock.now() - timedelta(days=days_ago)
-        self.events.append(Event(at, native_id, client, "activity", api))
+        self.events.append(Event(at, native_id, client, "activity", api, size, network, country))
 
     def principal_id(self, native_id: str) -> str:
         """The id of an account."""
@@ -205,7 +219,12 @@ class MemoryConnector:
             if e.name == "activity" and e.api:
                 apis.setdefault(e.client_id, set()).add(e.api)
         called = {client: frozenset(names) for client, names in apis.items()}
-        yield HistoryPage(uses, consents, (), len(events), last=True, apis=called)
+        traffic = Traffic()
+        for e in events:
+            if e.name == "activity":
+                traffic.add(e.client_id, e.at.date(), size=e.size, net=e.network, land=e.country)
+        sent, places = traffic.sent(), traffic.places()
+        yield HistoryPage(uses, consents, (), len(events), last=True, apis=called, sent=sent, places=places)
 
     def open_channel(self, request: ChannelRequest) -> Channel:
         self._guard()

@@ -18,7 +18,11 @@ from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT, REGION, STACK = "123456789012", "eu-central-1", "lantern-test"
-PARAMETERS = {"Stage": "test", "PublicBaseUrl": "https://lantern.example"}
+PARAMETERS = {
+    "Stage": "test",
+    "PublicBaseUrl": "https://lantern.example",
+    "AlertDomain": "mail.lantern.example",
+}
 
 _ARNS = {
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",

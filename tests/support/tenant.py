@@ -16,12 +16,19 @@ from lantern.services.discovery import handle as discovery
 from lantern.services.discovery.context import Discovery
 from lantern.services.imports.drops import DropBox
 from lantern.services.imports.run import Imports, read_import
+from lantern.services.outreach.handle import handle as reach_out
+from lantern.services.outreach.task import Outreach
+from lantern.services.people import handle as guiding
+from lantern.services.people.links import filled
+from lantern.services.playbooks.advance import Playing
+from lantern.services.playbooks.handle import play
 from lantern.services.remediation.run import Remediation, run_job
 from lantern.services.scoring import catalogs, score
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
+from tests.support.channels import Channels
 from tests.support.clock import FakeClock
 from tests.support.provider import ORGANISATION, MemoryProvider
 
@@ -45,6 +52,7 @@ class Bench:
     drops: DropBox | None = None
     wrap: Callable[[Connector], Any] = lambda connector: connector
     others: dict[str, MemoryProvider] = field(default_factory=dict)
+    channels: Channels = field(default_factory=Channels)
 
     @property
     def connection(self) -> Connection:
@@ -128,13 +136,43 @@ class Bench:
                     hop=work.hop,
                 )
                 discovery.handle(task, self.platform, lambda p, c: f"https://lantern.example/{p}/{c}", work)
+            case "scoring" if work.kind in guiding.KINDS:
+                guiding.handle(guiding.Guiding(self.store, self.knowledge.scopes, self.clock.now), work)
             case "scoring":
-                score.handle(score.Scoring(self.store, self.knowledge, self.clock, self.operators), work)
+                scoring = score.Scoring(
+                    *(self.store, self.knowledge, self.clock, self.operators), self.platform.notices.all
+                )
+                score.handle(scoring, work)
+            case "remediation" if work.kind != "job.run":
+                playing = Playing(self.store, self.clock, random.Random(self.messages).randbytes, message)
+                play(playing, work, self.knowledge.books, self.deadline())
             case "remediation":
                 run_job(
                     Remediation(self.store, self.connector, self.clock, self.deadline(), self.send, message),
                     work,
                 )
+            case "outreach":
+                reach_out(self.outreach(), work)
+
+    def outreach(self) -> Outreach:
+        """What the outreach function works with; its ways out keep what they are given."""
+        return Outreach(
+            store=self.store,
+            clock=self.clock,
+            deadline=self.deadline(),
+            send=self.send,
+            channel=lambda kind: getattr(self.channels, kind),
+            unseal=self.channels.secrets.get,
+            luck=lambda: 0.0,
+            link=lambda url: filled(
+                self.store,
+                "https://lantern.example/dev",
+                url,
+                now=self.clock.now(),
+                random=random.Random(self.messages).randbytes,
+            ),
+            site="https://lantern.example",
+        )
 
     def full(self, connection_id: str | None = None) -> None:
         """A full run of a connection with everything that follows."""

@@ -1,8 +1,9 @@
 """Do many calls at once: as many threads as pace times latency asks for (Little's law), no more."""
 
+import math
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Generic, TypeVar
 
 from lantern.connectors.halt import Halt
@@ -19,7 +20,7 @@ class _Crew(Generic[T, A, R]):
 
     def __init__(
         self,
-        items: Sequence[T],
+        items: Iterable[T],
         admit: Callable[[], A | None],
         work: Callable[[T, A], R],
         cap: int,
@@ -27,7 +28,8 @@ class _Crew(Generic[T, A, R]):
         backlog: int,
     ) -> None:
         self._items = iter(items)
-        self._left = len(items)
+        self._left = len(items) if isinstance(items, Sized) else math.inf
+        self._source = threading.Lock()
         self._admit = admit
         self._work = work
         self._cap = cap
@@ -86,11 +88,15 @@ class _Crew(Generic[T, A, R]):
                 self.results.put(None)
 
     def _take(self) -> tuple[T, A] | None:
-        with self._lock:
+        with self._source:  # an iterator serves one at a time, and may wait for what comes
             if not self._left or self._halt.passed():
                 return None
+            try:
+                item = next(self._items)
+            except StopIteration:
+                self._left = 0
+                return None
             self._left -= 1
-            item = next(self._items)
         admission = self._admit()
         return None if admission is None else (item, admission)
 
@@ -102,7 +108,7 @@ class _Crew(Generic[T, A, R]):
 
 
 def fan_out(
-    items: Sequence[T],
+    items: Iterable[T],
     admit: Callable[[], A | None],
     work: Callable[[T, A], R],
     *,
@@ -116,14 +122,14 @@ def fan_out(
     With a cap of 1, or a single item, all happens in the caller's thread, in order.
 
     Args:
-        items: what to do.
+        items: what to do; an iterator may wait for what comes, it is asked by one thread at a time.
         admit: waits for the right to do one more; None to stop.
         work: does one, with its admission.
         halt: stops the crew; it is called when the consumer goes away.
         cap: most threads at once.
         backlog: most results that wait for the consumer; threads pause beyond it.
     """
-    if cap <= 1 or len(items) <= 1:
+    if cap <= 1 or (isinstance(items, Sized) and len(items) <= 1):
         for item in items:
             admission = None if halt.passed() else admit()
             if admission is None:

@@ -4,7 +4,9 @@
 hands out one limiter per provider, tenant and quota, shared by everything in the process.
 """
 
+import math
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,14 +23,17 @@ _WHOLE = 1.0 - 1e-6  # a wait computed in floats may end a hair early, the more 
 class Tuning:
     """How a quota is approached; shares are of the quota, seconds are the provider's.
 
-    `share` is the steady rate and `burst` what may be caught up at once, so that no window of the
-    quota's length sees more than `share + burst` of it. A refusal cuts the rate by `cut` and pauses for
-    `pause_s`, doubled up to `pause_max_s` while single probes are refused too. Then the rate grows by
-    `fast` a second, but by `slow` within `near` of the rate that was refused last.
+    `share` is the steady rate and `burst` what may be caught up at once (`catch_up_s` of it, where that is
+    more). No window of the quota's length sees more than `share + burst` of it, not even one that is longer
+    by `jitter` of it: calls that were let go evenly may arrive bunched. A refusal cuts the rate by `cut` and
+    pauses for `pause_s`, doubled up to `pause_max_s` while single probes are refused too. Then the rate grows
+    by `fast` a second, but by `slow` within `near` of the rate that was refused last.
     """
 
     share: float = 0.96
     burst: float = 0.03
+    catch_up_s: float = 1.0
+    jitter: float = 0.03
     floor: float = 0.02
     cut: float = 0.7
     fast: float = 0.01
@@ -50,8 +55,11 @@ class Pace:
     def __init__(self, quota: Quota, tuning: Tuning | None = None) -> None:
         self._tuning = tuning or Tuning()
         self._full = quota.calls / quota.seconds
-        self._burst = max(1.0, self._tuning.burst * quota.calls)
-        self._tokens = self._burst
+        self._seconds = quota.seconds
+        self._tokens = max(1.0, self._tuning.burst * quota.calls)
+        self._burst = max(self._tokens, self._tuning.catch_up_s * self._full)
+        self._log: deque[tuple[float, int]] = deque()
+        self._spent = 0
         self._at: float | None = None
         self._ceiling: float | None = None
         self._paused_until = float("-inf")
@@ -78,8 +86,30 @@ class Pace:
         needed = min(float(cost), self._burst)
         if self._tokens < needed * _WHOLE:
             return (needed - self._tokens) / self.rate
+        full = self._until_window_has(now, cost)
+        if full > 0:
+            return full
+        self._log.append((now, cost))
+        self._spent += cost
         self._tokens = max(needed - cost, self._tokens - cost)
         self._probe_out = self._probing
+        return 0.0
+
+    def _until_window_has(self, now: float, cost: int) -> float:
+        """Seconds until so much may be sent without any window seeing too much."""
+        tuning, log = self._tuning, self._log
+        span = self._seconds * (1 + tuning.jitter)
+        while log and log[0][0] <= now - span:
+            self._spent -= log.popleft()[1]
+        # Of few calls, which are whole, the last may be sent too.
+        most = math.ceil((tuning.share + tuning.burst) * self._full * self._seconds)
+        over = self._spent + cost - most
+        for at, one in log:
+            if over <= 0:
+                break
+            over -= one
+            if over <= 0:
+                return at + span - now
         return 0.0
 
     def answered(self, now: float, sent_at: float) -> None:
@@ -122,8 +152,10 @@ class Pace:
         if full > 0 and full != self._full:
             self._advance(now)
             scale, self._full = full / self._full, full
+            owed = self._burst - self._tokens  # what was taken stays taken, whatever the quota is
             self._burst = max(1.0, self._burst * scale)
-            self._tokens = min(self._tokens, self._burst)
+            # After a refusal nothing is caught up at once.
+            self._tokens = min(self._tokens if self._probing else self._burst - owed, self._burst)
             self.rate = min(self._tuning.share * full, self.rate * scale)
             self._ceiling = None if self._ceiling is None else self._ceiling * scale
         if reset_s is not None:

@@ -6,12 +6,13 @@ from what it returns, never empty.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import ClassVar, Final, Literal, Protocol
 
 from lantern.domain.assets import AssetListing
 from lantern.domain.inventory import Observation, Principal, Provider
+from lantern.domain.use import PlaceKind
 
 Feature = Literal[
     "grants",
@@ -30,12 +31,13 @@ Feature = Literal[
     "sessions",
     "unassign",
     "agents",
+    "messages",
 ]
 """What a connector can do.
 
 `grants`, `applications`, `assignments`, `extensions`, `passwords`, `assets`: what it lists. `activity`,
 `changes`, `delegation`, `mail`: what it reads of the past. `push`: it is told. `revoke`, `unassign`, `apps`,
-`agents`, `sessions`: what it acts on.
+`agents`, `sessions`: what it acts on. `messages`: it lets our bot write to people.
 """
 ActionKind = Literal[
     "revoke_grant",
@@ -217,6 +219,29 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """Bytes that the provider handed to an app on one day (UTC)."""
+
+    client_id: str
+    day: date
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an app was used from, and the first day (UTC) of that; never a full address.
+
+    A network is an autonomous system (`AS64500`) or the front part of an address (`traffic.network`), a
+    country is called as the provider calls it.
+    """
+
+    client_id: str
+    kind: PlaceKind
+    name: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
 class Delegation:
     """A domain-wide delegation (or its removal) that an administrator made."""
 
@@ -247,7 +272,9 @@ class HistoryPage:
     """A part of a past window, folded: what was used, granted and delegated. Parts come in any order.
 
     `last` says that the whole window has been read; without it nothing may be concluded from silence.
-    `apis` are the provider's APIs that each client (by its id) called, where the provider names them.
+    `apis` are the provider's APIs that each client (by its id) called, where the provider names them. `sent`
+    and `places` tell bytes and places of use, where the provider counts and names those; of a client that was
+    used from many places it is enough to name as many as are kept (`domain.use.KEPT`).
     """
 
     uses: tuple[Use, ...]
@@ -256,6 +283,8 @@ class HistoryPage:
     events: int
     last: bool
     apis: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    sent: tuple[Sent, ...] = ()
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

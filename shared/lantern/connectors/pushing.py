@@ -67,8 +67,23 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What somebody of an organisation answered there to a question of ours; `said` are short texts.
+
+    It is a claim: who may answer is checked where the question is known. `message_id` is what repetitions are
+    known by.
+    """
+
+    organisation_id: str
+    message_id: str
+    said: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
-    """A believed message and what to answer; the body is sent as plain text or JSON, never as HTML.
+    """A believed message and what to answer.
+
+    The body is sent as plain text or JSON; as HTML only where it is a page of our own.
 
     `headers` are further ones that the provider's own protocol knows.
     """
@@ -78,6 +93,7 @@ class Receipt:
     content_type: str = "text/plain; charset=utf-8"
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    replies: tuple[Reply, ...] = ()
 
 
 Receive = Callable[[PushRequest, Known, datetime], Receipt]

@@ -6,6 +6,9 @@ and says nothing. Usual is the median, and how far weeks stray from it the media
 by the few odd weeks that a baseline may hold. A week stands out when it is above all that the past makes
 likely: six such deviations over the median, three times the median, and twice the highest week before (use
 that comes in bursts has a median and a deviation of nearly nothing).
+
+A network or a country is new only to an app that kept to few of them: people who travel and phones that roam
+bring new ones every week, which says nothing about the app.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +16,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final, Literal
 
-AnomalyKind = Literal["volume", "woke", "new_api", "consents"]
+from lantern.domain.use import KEPT, AppUse, PlaceKind
+
+AnomalyKind = Literal["volume", "bytes", "woke", "new_api", "network", "country", "consents"]
 Whose = Literal["app", "account"]
 
 LEAST_HISTORY: Final = 6
@@ -26,9 +31,16 @@ _APP_EVENTS: Final = 50
 _ACCOUNT_EVENTS: Final = 20
 """Fewer events are not worth a word, whatever they are compared with."""
 _CONSENTS: Final = 10
+_BYTES: Final = 10_000_000
 _APP_ASLEEP: Final = 4
 _ACCOUNT_ASLEEP: Final = 6
 _SHOWN: Final = 5
+_FEW: Final[Mapping[PlaceKind, int]] = {"network": 4, "country": 8}
+"""An app that was used from more places than these is used from anywhere."""
+_NEWCOMERS: Final = 1
+"""So many places may have come up in the last `LEAST_HISTORY` weeks before; with more, another is no news."""
+_USED_WEEKS: Final = 4
+"""In so many of the weeks before it must have been used, or the places it was used from are not yet known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +48,9 @@ class Anomaly:
     """One thing that stands out in the last whole week.
 
     `subject` is the id of the connection for an app as a whole, of the account for one person's use of it.
-    `observed`, `baseline` and `threshold` are events, consents or numbers of APIs a week, whatever `kind`
-    counts; more than `threshold` is what stands out. `weeks_of_history` is how many weeks the baseline rests
-    on.
+    `observed`, `baseline` and `threshold` are events, bytes, consents, or numbers of APIs or places a week,
+    whatever `kind` counts; more than `threshold` is what stands out. `weeks_of_history` is how many weeks the
+    baseline rests on.
     """
 
     kind: AnomalyKind
@@ -103,8 +115,7 @@ def slept(series: Sequence[float], asleep: int) -> int | None:
 def app_anomalies(
     connection_id: str,
     weeks: Sequence[str],
-    events: Sequence[int],
-    first_called: Mapping[str, str],
+    use: AppUse,
     consents: Sequence[int],
     *,
     given_before: bool = False,
@@ -114,17 +125,19 @@ def app_anomalies(
     Args:
         connection_id: where.
         weeks: names of the whole weeks that are known without a hole, oldest first.
-        events: events of each.
-        first_called: API → the week in which its first call was seen, as far as that is known.
-        consents: accesses given in each, as far as they are dated.
+        use: of the app by everybody there.
+        consents: accesses given in each week, as far as they are dated.
         given_before: whether some were given before these weeks.
     """
     if not weeks:
         return ()
-    whose: Whose = "app"
+    events = [use.weeks.get(week, 0) for week in weeks]
     found = [
-        _used(whose, connection_id, weeks[-1], events, _APP_EVENTS, _APP_ASLEEP),
-        _new_apis(connection_id, weeks, first_called),
+        _used("app", connection_id, weeks[-1], events, _APP_EVENTS, _APP_ASLEEP),
+        _sent(connection_id, weeks, use),
+        _new_apis(connection_id, weeks, use.first),
+        _new_places("network", connection_id, weeks, use, use.networks),
+        _new_places("country", connection_id, weeks, use, use.countries),
         _given(connection_id, weeks[-1], consents, older=given_before),
     ]
     return tuple(one for one in found if one is not None)
@@ -164,6 +177,60 @@ def _used(
     )
 
 
+def _sent(connection_id: str, weeks: Sequence[str], use: AppUse) -> Anomaly | None:
+    """Bytes that went to the app; a week in which it was used and nobody counted them is not known."""
+    last = weeks[-1]
+    went = use.sent.get(last, 0)
+    if went < _BYTES:
+        return None
+    broken = stands_out(
+        [use.sent.get(week, 0) for week in weeks if week in use.sent or not use.weeks.get(week)]
+    )
+    if broken is None:
+        return None
+    says = (
+        f"{_size(went)} went to it in {last}; usual is about {_size(broken.usual)} a week, and more "
+        f"than {_size(broken.threshold)} stands out ({broken.weeks} weeks known)"
+    )
+    usual, threshold = broken.usual, broken.threshold
+    return Anomaly("bytes", "app", connection_id, last, went, usual, threshold, broken.weeks, says)
+
+
+def _new_places(
+    kind: PlaceKind, connection_id: str, weeks: Sequence[str], use: AppUse, first: Mapping[str, str]
+) -> Anomaly | None:
+    """Places from which the app was used for the first time, if it kept to few for long enough."""
+    last = weeks[-1]
+    old = {name: week for name, week in first.items() if week < last}
+    told: dict[str, str] = {}
+    for name, week in old.items():
+        told[_form(name)] = min(week, told.get(_form(name), week))
+    new = sorted(name for name, week in first.items() if week == last and _form(name) in told)
+    if not new or len(old) > _FEW[kind] or len(first) >= KEPT[kind]:
+        return None
+    since = max(told[_form(name)] for name in new)
+    known = [week for week in weeks[:-1] if week >= since]
+    if len(known) < LEAST_HISTORY or sum(1 for week in known if use.weeks.get(week)) < _USED_WEEKS:
+        return None
+    if sum(1 for week in old.values() if week >= known[-LEAST_HISTORY] and week > since) > _NEWCOMERS:
+        return None
+    says = (
+        f"It was used from {_listed(new)} for the first time in {last}; in the {len(known)} weeks before it "
+        f"kept to {_listed(sorted(old))}"
+    )
+    return Anomaly(kind, "app", connection_id, last, float(len(new)), 0.0, 0.0, len(known), says)
+
+
+def _form(name: str) -> str:
+    """What a place's name can be compared with: what was never told in this form is not new in it.
+
+    A provider may begin to name autonomous systems, an app to use IPv6, and neither has moved.
+    """
+    if name.startswith("AS") and name[2:].isdigit():
+        return "system"
+    return "address, long" if ":" in name else "address" if "/" in name else "name"
+
+
 def _new_apis(connection_id: str, weeks: Sequence[str], first_called: Mapping[str, str]) -> Anomaly | None:
     last = weeks[-1]
     new = sorted(api for api, week in first_called.items() if week == last)
@@ -171,9 +238,8 @@ def _new_apis(connection_id: str, weeks: Sequence[str], first_called: Mapping[st
     known = sum(1 for week in weeks[:-1] if old and week >= old[0])
     if not new or known < LEAST_HISTORY:
         return None
-    shown = ", ".join(new[:_SHOWN]) + (f" and {len(new) - _SHOWN} more" if len(new) > _SHOWN else "")
     says = (
-        f"It called {shown} for the first time in {last}; in the {known} weeks before it kept to "
+        f"It called {_listed(new)} for the first time in {last}; in the {known} weeks before it kept to "
         f"{_counted(len(old), 'other API')}"
     )
     return Anomaly("new_api", "app", connection_id, last, float(len(new)), 0.0, 0.0, known, says)
@@ -198,6 +264,18 @@ def _given(connection_id: str, week: str, consents: Sequence[int], *, older: boo
         broken.weeks,
         says,
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _size(count: float) -> str:
+    """A number of bytes in words, in powers of a thousand."""
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= least:
+            return f"{count / least:,.1f} {unit}"
+    return f"{count:.0f} bytes"
 
 
 def _counted(number: int, noun: str) -> str:

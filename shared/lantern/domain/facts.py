@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lantern.domain import ids
 from lantern.domain.apps import AppSummary
+from lantern.domain.granting import Way, way_of
 from lantern.domain.inventory import Bundle, Grant
 from lantern.domain.people import PersonRecord
 from lantern.domain.tenancy import Connection, Run
@@ -67,7 +68,7 @@ def principal_facts(bundle: Bundle, person: PersonRecord | None = None) -> dict[
 def grant_facts(
     bundle: Bundle,
     grant: Grant,
-    views: Mapping[str, ScopeSetView],
+    views: Mapping[tuple[str, Way], ScopeSetView],
     last_use: Mapping[str, date] | None,
     window: UseWindow | None,
     now: datetime,
@@ -77,13 +78,15 @@ def grant_facts(
     Args:
         bundle: the holder.
         grant: one of its grants.
-        views: scope sets by id; one that is missing is unknown.
+        views: scope sets by id and the way they are held; one that is missing is unknown.
         last_use: last day of use by app id, for this holder.
         window: the window in which all use has been read.
         now: the current time.
     """
-    view = views.get(grant.scope_set)
-    added = _added(grant, views, now)
+    way = way_of(bundle.principal.kind, grant.source)
+    view = views.get((grant.scope_set, way))
+    before = views.get((grant.prior_scope_set, way)) if grant.prior_scope_set else None
+    added = _added(grant, before, view, now)
     return {
         "grant.id": ids.grant_id(bundle.principal.id, grant.app_id),
         "grant.scopes": view.scopes if view else None,
@@ -113,12 +116,13 @@ def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: date
     return min(idle, (now.date() - grant.granted_on).days)
 
 
-def _added(grant: Grant, views: Mapping[str, ScopeSetView], now: datetime) -> frozenset[str] | None:
+def _added(
+    grant: Grant, before: ScopeSetView | None, after: ScopeSetView | None, now: datetime
+) -> frozenset[str] | None:
     if grant.prior_scope_set is None or grant.expanded_on is None:
         return frozenset()
     if (now.date() - grant.expanded_on).days > EXPANSION_DAYS:
         return frozenset()
-    before, after = views.get(grant.prior_scope_set), views.get(grant.scope_set)
     return after.scopes - before.scopes if before and after else None
 
 

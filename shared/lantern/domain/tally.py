@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final
 
 from lantern.domain.anomalies import Anomaly
+from lantern.domain.granting import Way, way_of, widest
 from lantern.domain.inventory import Bundle, Grant, PrincipalKind
 from lantern.domain.use import UseWindow, iso_week
 
@@ -47,7 +48,7 @@ class AppTally:
     by the ISO week in which they were given, as far as that is known. `anomalies` stand out in the use of
     all, `accounts` in that of single accounts; the latter are None where they were not looked at now. `sent`
     and `received` are bytes that were seen going to the app and coming from it; None where nobody counts
-    them.
+    them. `wide` are the scope sets that are held for everyone or by the app itself, each in its widest way.
     """
 
     holders: int = 0
@@ -66,6 +67,7 @@ class AppTally:
     accounts: tuple[Anomaly, ...] | None = None
     sent: int | None = None
     received: int | None = None
+    wide: dict[str, Way] = field(default_factory=dict)
 
     def count(
         self,
@@ -98,6 +100,9 @@ class AppTally:
         self.groups[grant.scope_set, principal.admin, gone, stale, personal, grew] += 1
         self.holders += 1
         self.scope_sets.add(grant.scope_set)
+        way = way_of(principal.kind, grant.source)
+        if way != "person":
+            self.wide[grant.scope_set] = widest((way, self.wide.get(grant.scope_set, way)))
         self.departed += gone
         self.shared += principal.kind in SHARED
         if principal.admin is None or self.admins is None:
@@ -130,6 +135,7 @@ class StoredTally:
     odd_accounts: int = 0
     sent: int | None = None
     received: int | None = None
+    wide: Mapping[str, Way] = field(default_factory=dict)
 
 
 def stored(tally: AppTally, before: StoredTally | None = None) -> StoredTally:
@@ -160,6 +166,7 @@ def stored(tally: AppTally, before: StoredTally | None = None) -> StoredTally:
         odd,
         tally.sent,
         tally.received,
+        dict(sorted(tally.wide.items())),
     )
 
 
@@ -190,7 +197,16 @@ def total(tallies: Iterable[StoredTally]) -> StoredTally:
         odd_accounts=sum(t.odd_accounts for t in parts),
         sent=_known(t.sent for t in parts),
         received=_known(t.received for t in parts),
+        wide=_widest(parts),
     )
+
+
+def _widest(parts: Iterable[StoredTally]) -> dict[str, Way]:
+    found: dict[str, Way] = {}
+    for part in parts:
+        for key, way in part.wide.items():
+            found[key] = widest((way, found.get(key, way)))
+    return found
 
 
 def _known(values: Iterable[int | None]) -> int | None:

@@ -4,10 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Final, Literal
 
 from lantern.domain import ids
 
 _DAYS = 1 << 24
+
+PlaceKind = Literal["network", "country"]
+KEPT: Final[Mapping[PlaceKind, int]] = {"network": 8, "country": 16}
+"""So many places of a kind are kept of one app, those seen first. An app that has them all is used from
+anywhere, and a further place says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,9 @@ class AppUse:
     """Use of one app by everybody: events by ISO week, and the provider's APIs that it called.
 
     `first` is the ISO week in which the first call of an API was seen; of an API that is not named it is not
-    known. `sent` and `received` are bytes by ISO week, where something is known of them.
+    known. `sent` and `received` are bytes by ISO week, where something is known of them: a week that is not
+    there is one of which nobody counted them. `networks` and `countries` are where it was used from, each
+    with the ISO week in which that was first seen, at most `KEPT`.
     """
 
     weeks: Mapping[str, int] = field(default_factory=dict)
@@ -41,6 +49,8 @@ class AppUse:
     first: Mapping[str, str] = field(default_factory=dict)
     sent: Mapping[str, int] = field(default_factory=dict)
     received: Mapping[str, int] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
+    countries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,41 @@ class UseWindow:
         if complete_from > self.complete_until or complete_until < self.complete_from:
             return None
         return UseWindow(min(self.complete_from, complete_from), max(self.complete_until, complete_until))
+
+
+class Places:
+    """Where apps are used from: of each the first day, and no more places than are kept (`KEPT`).
+
+    Which ones are left out of too many is left to chance: having too many is what is told of them.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, PlaceKind], dict[str, date]] = {}
+
+    def add(self, app: str, kind: PlaceKind, name: str, day: date) -> None:
+        """An app was used from there on that day."""
+        known = self._first.setdefault((app, kind), {})
+        if name in known:
+            known[name] = min(known[name], day)
+        elif len(known) < KEPT[kind]:
+            known[name] = day
+
+    def all(self) -> Iterator[tuple[str, PlaceKind, str, date]]:
+        """Every app, kind and name, with the first day."""
+        for (app, kind), days in self._first.items():
+            for name, day in days.items():
+                yield app, kind, name, day
+
+    def weeks(self, app: str, kind: PlaceKind) -> dict[str, str]:
+        """Name → first ISO week of one app's places."""
+        return {name: iso_week(day) for name, day in self._first.get((app, kind), {}).items()}
+
+
+def first_places(old: Mapping[str, str], new: Mapping[str, str], kind: PlaceKind) -> dict[str, str]:
+    """Places with their first weeks from two times together; of too many those seen first."""
+    both = {name: min(old.get(name, week), week) for name, week in new.items()}
+    ordered = sorted({**old, **both}.items(), key=lambda item: (item[1], item[0]))
+    return dict(ordered[: KEPT[kind]])
 
 
 class UseTally:

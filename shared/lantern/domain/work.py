@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 Queue = Literal["hints", "runs"]
-Worker = Literal["discovery", "scoring", "remediation"]
+Worker = Literal["discovery", "scoring", "remediation", "outreach"]
 WorkKind = Literal[
     "connection.full",
     "connection.changes",
@@ -21,6 +21,19 @@ WorkKind = Literal[
     "score.catalog",
     "people.join",
     "job.run",
+    "playbook.run",
+    "playbook.due",
+    "incident.follow",
+    "people.due",
+    "nudge.follow",
+    "nudge.send",
+    "nudge.press",
+    "campaign.build",
+    "campaign.close",
+    "outreach.findings",
+    "outreach.due",
+    "outreach.deliver",
+    "outreach.unsubscribe",
 ]
 
 ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
@@ -38,6 +51,19 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "score.catalog": ("runs", "scoring"),
     "people.join": ("runs", "scoring"),
     "job.run": ("runs", "remediation"),
+    "playbook.run": ("runs", "remediation"),
+    "playbook.due": ("runs", "remediation"),
+    "incident.follow": ("runs", "scoring"),
+    "people.due": ("hints", "scoring"),
+    "nudge.follow": ("hints", "scoring"),
+    "nudge.send": ("hints", "scoring"),
+    "nudge.press": ("hints", "outreach"),
+    "campaign.build": ("runs", "scoring"),
+    "campaign.close": ("runs", "scoring"),
+    "outreach.findings": ("hints", "outreach"),
+    "outreach.due": ("hints", "outreach"),
+    "outreach.deliver": ("hints", "outreach"),
+    "outreach.unsubscribe": ("hints", "outreach"),
 }
 """Which queue carries a kind of work and which function does it: `hints` is at most 60 s of work."""
 

@@ -46,6 +46,7 @@ class Settings:
     push_secrets: Mapping[str, str] = field(default_factory=dict)
     worker_functions: Mapping[str, str] = field(default_factory=dict)
     worker_timeout_s: int = 870
+    alert_sender: str = ""
 
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
@@ -82,6 +83,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
         provider_endpoints=_addresses(source.get("PROVIDER_ENDPOINTS", "") or "{}"),
         worker_functions=_suffixed(source, "_FUNCTION"),
         worker_timeout_s=_number(source, "WORKER_TIMEOUT_S", 870),
+        alert_sender=source.get("ALERT_SENDER", ""),
     )
 
 

@@ -44,6 +44,14 @@ def _drop_box(tenant_id: str) -> "DropBox":
     return wiring_imports.drop_box(tenant_id)
 
 
+def _seal(tenant_id: str, secret_id: str, text: str) -> bytes:
+    from lantern.services import vault
+
+    chosen = wiring_platform.settings()
+    environment.need(chosen, "secrets_key_id")
+    return vault.seal(wiring.kms(tenant_id), chosen.secrets_key_id, tenant_id, secret_id, text)
+
+
 @cache
 def api_tools() -> Tools:
     """Everything the API's handlers work with."""
@@ -62,6 +70,7 @@ def api_tools() -> Tools:
         requests_per_minute=chosen.requests_per_minute,
         reference=Reference(wiring_platform.content_directory()),
         drops=_drop_box,
+        seal=_seal,
     )
 
 

@@ -79,6 +79,7 @@ def dispatcher() -> "Dispatcher":
             "discovery": chosen.worker_functions["discovery"],
             "scoring": chosen.worker_functions["scoring"],
             "remediation": chosen.worker_functions["remediation"],
+            "outreach": chosen.worker_functions["outreach"],
         },
         invoker=wiring_platform.client("lambda", patience),
         sqs=wiring_platform.client("sqs"),

@@ -9,7 +9,6 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final, Protocol
 
 from lantern.connectors.protocol import Connector, Deadline
@@ -105,7 +104,7 @@ class Providers:
         if sealed is None:
             raise ConnectorError("config", "There is no consent for this organisation any more.")
         key_id = wiring_platform.settings().secrets_key_id
-        token = vault.open_(_kms(self.tenant_id), key_id, self.tenant_id, connection.id, sealed)
+        token = vault.open_(wiring.kms(self.tenant_id), key_id, self.tenant_id, connection.id, sealed)
         credentials = Credentials(
             tenant=self.tenant_id,
             connection_id=connection.id,
@@ -115,20 +114,6 @@ class Providers:
             granted=connection.granted_scopes,
         )
         return connect(connection.provider, credentials, wiring_providers.provider_io(connection.provider))
-
-
-@cache
-def _kms(tenant_id: str) -> Any:
-    session = wiring.tenant_session(tenant_id)
-    if session.aws is None:
-        raise environment.SettingsError("tokens are unsealed on the tenant's own role only")
-    chosen = wiring_platform.settings()
-    return session.aws.create_client(
-        "kms",
-        region_name=chosen.region,
-        endpoint_url=chosen.endpoint_url,
-        config=wiring_platform.CLIENT_CONFIG,
-    )
 
 
 def webhook_address(provider: str, channel_id: str) -> str:
@@ -200,11 +185,17 @@ def discover(work: Work, context: Context) -> None:
 def score(work: Work, _context: Context) -> None:
     """What the scoring function does."""
     from lantern.runtime.wiring_catalog import operator_catalog
+    from lantern.services.people import handle as people
     from lantern.services.scoring.knowledge import load_knowledge
     from lantern.services.scoring.score import Scoring, handle
 
     knowledge = load_knowledge(wiring_platform.content_directory())
-    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog()), work)
+    if work.kind in people.KINDS:
+        guiding = people.Guiding(wiring.tenant_store(work.tenant_id), knowledge.scopes, CLOCK.now)
+        people.handle(guiding, work)
+        return
+    notices = wiring_platform.platform_store().notices.all
+    handle(Scoring(wiring.tenant_store(work.tenant_id), knowledge, CLOCK, operator_catalog(), notices), work)
 
 
 def remediate(work: Work, context: Context) -> None:
@@ -212,6 +203,23 @@ def remediate(work: Work, context: Context) -> None:
     from lantern.services.remediation.run import Remediation, run_job
 
     store = wiring.tenant_store(work.tenant_id)
+    until = deadline(context, work.queue)
+    if work.kind != "job.run":
+        from lantern.services.playbooks.advance import Playing
+        from lantern.services.playbooks.handle import play
+        from lantern.services.playbooks_shipped import books_in
+
+        books = books_in(wiring_platform.content_directory())
+        play(Playing(store, CLOCK, secrets.token_bytes, work.delivery), work, books, until)
+        return
     providers = Providers(work.tenant_id)
-    task = Remediation(store, providers.connect, CLOCK, deadline(context, work.queue), send, work.delivery)
+    task = Remediation(store, providers.connect, CLOCK, until, send, work.delivery)
     run_job(task, work)
+
+
+def reach_out(work: Work, context: Context) -> None:
+    """What the outreach function does."""
+    from lantern.runtime import wiring_outreach
+    from lantern.services.outreach.handle import handle
+
+    handle(wiring_outreach.outreach(work.tenant_id, deadline(context, work.queue)), work)

@@ -7,7 +7,7 @@ from datetime import datetime
 from lantern.domain import findings
 from lantern.domain.apps import AppDecision, AppStatus, AppView
 from lantern.domain.audit import AuditEvent
-from lantern.domain.findings import Finding, Resolution
+from lantern.domain.findings import Finding, Resolution, Verdict
 from lantern.domain.findings.records import Outcome
 from lantern.domain.products import ProductDecision
 from lantern.domain.work import Work
@@ -100,12 +100,39 @@ def resolve(
     )
 
 
-def suppress(
-    store: TenantStore, found: Finding, *, reason: str, until: datetime, by: str, now: datetime
+def snooze(
+    store: TenantStore, found: Finding, *, until: datetime, note: str, by: str, now: datetime
 ) -> Finding:
-    """Keep a finding quiet until a date; raises as `acknowledge`."""
+    """Keep a finding quiet for a while; raises as `acknowledge`."""
     return _decide(
-        store, found, lambda: findings.suppress(found, now, actor=by, reason=reason, until=until), by, now
+        store, found, lambda: findings.snooze(found, now, actor=by, until=until, note=note), by, now
+    )
+
+
+def except_(
+    store: TenantStore, found: Finding, *, reason: str, owner: str, until: datetime, by: str, now: datetime
+) -> Finding:
+    """Let what a finding says be until a date, for a reason, under an owner; raises as `acknowledge`."""
+    return _decide(
+        store,
+        found,
+        lambda: findings.except_(found, now, actor=by, reason=reason, owner=owner, until=until),
+        by,
+        now,
+    )
+
+
+def reopen(store: TenantStore, found: Finding, *, reason: str, by: str, now: datetime) -> Finding:
+    """Open a finding again; raises as `acknowledge`."""
+    return _decide(store, found, lambda: findings.reopen(found, now, actor=by, reason=reason), by, now)
+
+
+def feedback(
+    store: TenantStore, found: Finding, *, verdict: Verdict, note: str, by: str, now: datetime
+) -> Finding:
+    """Say whether a finding was right; raises as `acknowledge`."""
+    return _decide(
+        store, found, lambda: findings.feedback(found, now, actor=by, verdict=verdict, note=note), by, now
     )
 
 
@@ -118,5 +145,6 @@ def _decide(
     events = [AuditEvent(by, f"finding.{item.kind}", found.id, {"rule": found.rule_id}) for item in said]
     # The store counts revisions itself: it wants the one that was read.
     write = store.findings.op(replace(changed, rev=found.rev))
-    store.transact(now).put(write).audit(*events).commit()
+    told = Work(store.tenant_id, "outreach.findings", body={"finding_ids": found.id}, cause=by)
+    store.transact(now).put(write).audit(*events).outbox(told).commit()
     return replace(changed, rev=found.rev + 1)

@@ -26,11 +26,13 @@ from lantern.connectors.pushing import (
     Receipt,
     Receive,
     Refused,
+    Reply,
     Told,
 )
 from lantern.domain.errors import LanternError
 from lantern.domain.inventory import ConsentProvider
 from lantern.domain.work import Work
+from lantern.services import unsubscribing
 from lantern.services.web import WebRequest
 from lantern.store.platform import ChannelRoute, PlatformStore
 
@@ -73,6 +75,8 @@ def receive(receiver: Receiver, request: WebRequest, method: str = "POST") -> Re
     source, channel_id = request.parameters.get("source", ""), request.parameters.get("id", "")
     if len(request.body) > BODY_LIMIT:
         return Receipt(status=413)
+    if source == unsubscribing.SOURCE:
+        return unsubscribing.receive(receiver.platform, receiver.send, receiver.now(), channel_id, method)
     read = _module(source)
     if read is None:
         return Receipt(status=404)
@@ -93,6 +97,8 @@ def receive(receiver: Receiver, request: WebRequest, method: str = "POST") -> Re
         return Receipt(status=STATUSES[refused.reason])
     for told in receipt.told:
         _take(receiver, source, found[0] if found else None, told)
+    for reply in receipt.replies:
+        _reply(receiver, source, reply)
     return receipt
 
 
@@ -129,6 +135,18 @@ def _take(receiver: Receiver, source: str, channel: ChannelRoute | None, told: T
         seen = f"{route.connection_id}#{event}"
         if receiver.platform.first_sight(source, seen, SEEN_S, receiver.now()):
             receiver.send(work)
+
+
+def _reply(receiver: Receiver, source: str, reply: Reply) -> None:
+    """Hand an answer to the tenant whose organisation it came from; the same press is handed on once."""
+    owner = receiver.platform.get_org(source, reply.organisation_id)
+    tenant = receiver.platform.get_tenant(owner.tenant_id) if owner else None
+    if owner is None or tenant is None or tenant.status != "active":
+        log.info("answer dropped: organisation is not connected", extra={"source": source})
+        return
+    seen = f"{owner.connection_id}#{reply.message_id}"
+    if receiver.platform.first_sight(source, seen, SEEN_S, receiver.now()):
+        receiver.send(Work(owner.tenant_id, "nudge.press", owner.connection_id, reply.said, cause="press"))
 
 
 def _route(receiver: Receiver, source: str, channel: ChannelRoute | None, told: Told) -> _Route | None:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from lantern.connectors.manifests import manifest
 from lantern.domain import ids
 from lantern.domain.apps import AppSummary, AppView, StoredRisk
 from lantern.domain.blast import Chain, chains
@@ -138,7 +139,8 @@ def detail(store: TenantStore, reference: Reference, app_id: str) -> AppDetail:
     around = store.joined.app(reference.vendor_id(vendor) if vendor else None, product_id)
     rows = {row.app_id: row for row in around.rows}
     reach = around.reach
-    found = chains(reach.vendor, reach.connections, rows, {}) if reach else ()
+    names = {one.connection_id: manifest(one.provider).title for one in reach.connections} if reach else {}
+    found = chains(reach.vendor, reach.connections, rows, names) if reach else ()
     return AppDetail(
         view=view,
         product_id=product_id,

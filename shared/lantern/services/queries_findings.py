@@ -1,7 +1,7 @@
 """Read models of findings."""
 
 from lantern.domain.errors import NotFoundError
-from lantern.domain.findings import Finding, FindingStatus
+from lantern.domain.findings import Finding, FindingStatus, RuleRecord, tally
 from lantern.store.documents import Page
 from lantern.store.tenant import TenantStore
 
@@ -22,3 +22,8 @@ def listing(store: TenantStore, status: FindingStatus | None, after: str | None,
     """Findings: of a status the most severe first, else in the order of their ids."""
     page: Page[Finding] = store.findings.page(None if status is None else status.value, limit, after)
     return page
+
+
+def statistics(store: TenantStore) -> tuple[RuleRecord, ...]:
+    """What became of all findings, by rule; those with the most findings first."""
+    return tally(store.findings.all())

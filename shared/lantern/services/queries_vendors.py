@@ -1,9 +1,11 @@
 """Read models of vendors in one tenant: the blast radius, and the people in it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from lantern.connectors.manifests import manifest
 from lantern.domain.apps import AppSummary
 from lantern.domain.blast import (
     Chain,
@@ -34,6 +36,20 @@ class BlastRadius:
     exposure: str
 
 
+def called(connections: Iterable[Connection]) -> dict[str, str]:
+    """How sentences call connections, by id: by provider, as organisations are often named alike everywhere.
+
+    Of a provider with several the organisation's name is added.
+    """
+    known = list(connections)
+    many = Counter(one.provider for one in known)
+    titles = {provider: manifest(provider).title for provider in many}
+    return {
+        one.id: titles[one.provider] if many[one.provider] == 1 else f"{titles[one.provider]} ({one.name})"
+        for one in known
+    }
+
+
 def blast_radius(store: TenantStore, reference: Reference, vendor_id: str, now: datetime) -> BlastRadius:
     """What a vendor reaches over all connections, with the risks in effect at `now`. Two requests.
 
@@ -54,7 +70,7 @@ def blast_radius(store: TenantStore, reference: Reference, vendor_id: str, now: 
         around = store.joined.vendor(ids)
         rows = {row.app_id: row.at(now) for row in around.rows}
         connections = {one.id: one for one in around.connections}
-    names = {one.id: one.name for one in connections.values()}
+    names = called(connections.values())
     read = completeness(connections.values(), state)
     unread = [one.connection_id for one in read if not one.complete]
     return BlastRadius(

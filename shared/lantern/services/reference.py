@@ -10,8 +10,10 @@ import msgspec
 from lantern.domain import ids
 from lantern.domain.abuse import AbuseList, AbuseReport
 from lantern.domain.compliance import Framework
+from lantern.domain.playbooks.loading import Playbooks
 from lantern.domain.scopes import DataClass
 from lantern.domain.vendors import VendorProfile
+from lantern.services.playbooks_shipped import books_in
 from lantern.services.scopes import Scopes
 
 FORMAT_VERSION: Final = 1
@@ -64,6 +66,11 @@ class Reference:
     def abuse(self) -> AbuseList:
         """Apps that were reported."""
         return AbuseList(self.risk.abuse)
+
+    @cached_property
+    def books(self) -> Playbooks:
+        """The playbooks of this release."""
+        return books_in(self._directory)
 
     def vendor(self, name: str | None) -> VendorProfile | None:
         """The profile of a vendor by the name the catalog gives it; None where nothing is known."""

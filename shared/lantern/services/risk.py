@@ -13,6 +13,7 @@ from lantern.domain.audit import AuditEvent
 from lantern.domain.compliance import ComplianceFacts, FrameworkRelevance, relevance
 from lantern.domain.errors import InvalidInputError, NotFoundError
 from lantern.domain.facts import idle_of
+from lantern.domain.granting import GRANTS, way_of
 from lantern.domain.identification import Identification
 from lantern.domain.lookalike import LookAlike
 from lantern.domain.posture import Posture, PostureDay, kept, posture
@@ -238,7 +239,8 @@ def grant_risk(
     )
     held = None
     if around.scopes is not None:
-        held = tuple(reference.scopes.classify(facts.provider, one) for one in sorted(around.scopes))
+        way = GRANTS[way_of(bundle.principal.kind, grant.source)]
+        held = tuple(reference.scopes.classify(facts.provider, one, way) for one in sorted(around.scopes))
     never = body.get("unused")
     trusted = replace(
         trusted,

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.domain.errors import RevisionConflictError
-from lantern.domain.use import AppUse, UseWindow
+from lantern.domain.use import AppUse, UseWindow, first_places
 from lantern.store.apps import summary_part
 from lantern.store.documents import Documents
 from lantern.store.records import Records, Versioned
@@ -122,6 +122,8 @@ def _joined(old: AppUse | None, new: AppUse) -> AppUse:
         first,
         _added(old.sent, new.sent),
         _added(old.received, new.received),
+        first_places(old.networks, new.networks, "network"),
+        first_places(old.countries, new.countries, "country"),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from lantern.domain.access import DelegationRecord, StoredChannel
 from lantern.domain.tenancy import Connection, Run, Tenant
-from lantern.store.documents import Doc, Documents, Page, Put
+from lantern.store.documents import Delete, Doc, Documents, Page, Put
 from lantern.store.keys import ttl
 from lantern.store.records import Records, Versioned
 
@@ -93,6 +93,10 @@ class SecretRepository:
     def delete(self, cid: str) -> None:
         """Forget it; nothing there is done already."""
         self._documents.delete(self._documents.keys.secret(cid))
+
+    def gone_op(self, cid: str) -> Delete:
+        """The same, for a transaction."""
+        return Delete(self._documents.keys.secret(cid))
 
 
 class CursorRepository:

@@ -94,6 +94,10 @@ class FindingRepository(Generic[F]):
             if cursor is None:
                 return
 
+    def all(self) -> Iterator[F]:
+        """Every finding that is kept, in the order of ids, page by page as consumed."""
+        return self._records.all(self._keys.findings())
+
     def open_by_rule(self, rule_id: str) -> Iterator[F]:
         """The open findings of a rule."""
         return (finding for finding in self.with_status("open") if finding.rule_id == rule_id)

@@ -1,11 +1,13 @@
 """Jobs, with a worklist of open ones, and what became of each of their targets."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
 from lantern.domain.jobs import ActionRecord, Job
 from lantern.store.documents import Documents, Page, Put
 from lantern.store.keys import Key, ttl
+from lantern.store.nudges import worklist_key
 from lantern.store.records import Versioned
 
 JOB_DAYS: Final = 400
@@ -56,12 +58,26 @@ class JobRepository:
     def put_action(self, action: ActionRecord) -> ActionRecord:
         """Write on `action.rev`; raises `RevisionConflictError`."""
         key = self._keys.action(action.job_id, action.target_id)
-        return self._actions.put(key, action, ttl=ttl(action.at, JOB_DAYS))
+        return self._actions.put(key, action, index=self._left(action), ttl=ttl(action.at, JOB_DAYS))
 
     def action_op(self, action: ActionRecord) -> Put:
         """The same write for a transaction."""
         key = self._keys.action(action.job_id, action.target_id)
-        return self._actions.op(key, action, ttl=ttl(action.at, JOB_DAYS))
+        return self._actions.op(key, action, index=self._left(action), ttl=ttl(action.at, JOB_DAYS))
+
+    def left_to_people(self, before: datetime, limit: int = 50) -> tuple[ActionRecord, ...]:
+        """Actions left to an administrator that nobody looked at since `before`, longest ago first.
+
+        They come from the index, which may be behind: read one again before changing it.
+        """
+        page = self._actions.page(self._keys.manual_actions(), limit=limit, index=True)
+        return tuple(one for one in page.items if one.at <= before)
+
+    def _left(self, action: ActionRecord) -> Key | None:
+        if action.state != "manual":
+            return None
+        name = f"{worklist_key(action.at, action.job_id)}#{action.target_id}"
+        return Key(self._keys.manual_actions(), name)
 
     def plan_actions(self, actions: Iterable[ActionRecord]) -> None:
         """Write the targets of a job that nothing has been done for yet, 25 a call.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lantern.domain import ids
 from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.blast import VendorReach
+from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.inventory import App, Bundle, Principal
 from lantern.domain.people import PersonRecord
 from lantern.domain.products import ProductDecision
@@ -77,6 +78,15 @@ class AroundPerson:
     rows: tuple[AppSummary, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AroundTools:
+    """What stands around a person's tools: their facts, permissions, and what the person may keep, by app."""
+
+    apps: Mapping[str, App]
+    scope_sets: Mapping[str, frozenset[str]]
+    allowed: Mapping[str, AccessException]
+
+
 class JoinedReader:
     """Reads of one request each, over several kinds of item."""
 
@@ -90,6 +100,19 @@ class JoinedReader:
         found = self._store.documents.batch_get([wanted, at])
         bundle = self._store.bundles.decode(cid, found[wanted]) if wanted in found else None
         return bundle, self._store.connections.decode(found[at]) if at in found else None
+
+    def tools(self, person_id: str, app_ids: Iterable[str], scope_sets: Iterable[str]) -> AroundTools:
+        """What stands around these apps of a person."""
+        keys, apps = self._store.documents.keys, self._store.apps
+        facts = {keys.app(one, "FACTS"): one for one in app_ids}
+        sets = {keys.scope_set(one): one for one in scope_sets}
+        kept = {keys.exception(exception_id(person_id, one)): one for one in facts.values()}
+        found = self._store.documents.batch_get([*facts, *sets, *kept]) if facts else {}
+        return AroundTools(
+            {one: apps.decode_facts(found[key]) for key, one in facts.items() if key in found},
+            {one: apps.decode_scopes(found[key]) for key, one in sets.items() if key in found},
+            {one: self._store.exceptions.decode(found[key]) for key, one in kept.items() if key in found},
+        )
 
     def finding(self, finding_id: str, cid: str) -> tuple[Any, Connection | None]:
         """A finding and a connection."""

@@ -15,6 +15,7 @@ from lantern.domain.errors import ConflictError
 from lantern.domain.tenancy import TenantStatus
 from lantern.store.platform_calls import RefusedError, call
 from lantern.store.platform_catalog import OperatorCatalogStore
+from lantern.store.platform_notices import NoticeStore
 
 T = TypeVar("T")
 Attributes = Mapping[str, Any]
@@ -83,6 +84,7 @@ class PlatformStore:
 
     Attributes:
         catalog: the operators' catalog entries.
+        notices: incidents of vendors that they told all tenants.
 
     Every method raises `StorageError` where the table did not answer.
     """
@@ -91,6 +93,7 @@ class PlatformStore:
         self._client = client
         self._table = table
         self.catalog = OperatorCatalogStore(client, table)
+        self.notices = NoticeStore(client, table)
 
     # --- tenants --------------------------------------------------------------------------------
     def put_tenant(self, entry: TenantEntry) -> None:

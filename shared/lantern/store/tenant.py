@@ -8,10 +8,12 @@ from typing import Any
 
 from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
+from lantern.store.alerts import AlertRepository
 from lantern.store.app_use import AppUseRepository
 from lantern.store.apps import AppRepository
 from lantern.store.assets import AssetRepository
 from lantern.store.bundles import BundleRepository
+from lantern.store.campaigns import CampaignRepository
 from lantern.store.catalog import CatalogRepository
 from lantern.store.connections import (
     ChannelRepository,
@@ -22,6 +24,7 @@ from lantern.store.connections import (
     SecretRepository,
     TenantRepository,
 )
+from lantern.store.deliveries import DeliveryRepository
 from lantern.store.documents import Documents
 from lantern.store.findings import FindingRepository
 from lantern.store.footprints import FootprintRepository
@@ -31,8 +34,16 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.nudges import (
+    ExceptionRepository,
+    GuidanceRepository,
+    NudgeRepository,
+    PersonLinkRepository,
+)
 from lantern.store.people import PeopleRepository
+from lantern.store.playbooks import IncidentRepository, PlaybookRepository, WatchRepository
 from lantern.store.reach import ReachRepository
+from lantern.store.requests import RequestRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
 from lantern.store.trail import AuditRepository, OutboxRepository
@@ -84,6 +95,17 @@ class TenantStore:
         self.reach = ReachRepository(documents)
         self.risk = RiskRepository(documents)
         self.jobs = JobRepository(documents)
+        self.nudges = NudgeRepository(documents)
+        self.requests = RequestRepository(documents)
+        self.campaigns = CampaignRepository(documents)
+        self.person_links = PersonLinkRepository(documents)
+        self.exceptions = ExceptionRepository(documents)
+        self.guidance = GuidanceRepository(documents)
+        self.playbooks = PlaybookRepository(documents)
+        self.watches = WatchRepository(documents)
+        self.incidents = IncidentRepository(documents)
+        self.alerts = AlertRepository(documents)
+        self.deliveries = DeliveryRepository(documents)
         self.imports = ImportRepository(documents)
         self.audit = AuditRepository(documents)
         self.outbox = OutboxRepository(documents)

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from lantern.domain import ids
 from lantern.domain.errors import RevisionConflictError, StorageError
 from lantern.domain.history import ChangeEntry, entries_of
-from lantern.domain.use import AppUse, UseRow, UseTally, UseWindow, WeekUse, idle_days, iso_week, whole_weeks
+from lantern.domain.use import (
+    KEPT,
+    AppUse,
+    UseRow,
+    UseTally,
+    UseWindow,
+    WeekUse,
+    idle_days,
+    iso_week,
+    whole_weeks,
+)
 from lantern.store.footprints import ShardState
 from lantern.store.tenant import TenantStore
 from tests.contract.store.factories import CID, NOW, Organisation
@@ -389,6 +399,26 @@ def test_app_use_is_folded_once_and_adds_up(store: TenantStore) -> None:
         APPS[0]: AppUse({"2026-W01": 6, "2026-W02": 2}, ("drive", "gmail")),
         APPS[1]: AppUse({"2026-W02": 3}),
     }
+
+
+def test_places_of_use_are_kept_with_the_week_they_were_first_seen(store: TenantStore) -> None:
+    """The past is read last: an earlier week takes the place of a later one. The first of many are kept."""
+    window = UseWindow(NOW - timedelta(days=7), NOW)
+    late = {f"AS{number}": "2026-W09" for number in range(8)}
+    for batch, (networks, countries) in enumerate(
+        (({"AS1": "2026-W08"}, {"IE": "2026-W09"}), (late, {"IE": "2026-W07", "US": "2026-W08"}), ({}, {}))
+    ):
+        use = AppUse({"2026-W09": 1}, networks=networks, countries=countries)
+        store.app_use.fold(CID, {APPS[0]: use}, window, str(batch))
+    _, found = store.app_use.read(CID, APPS[:1])
+    assert found[APPS[0]].countries == {"IE": "2026-W07", "US": "2026-W08"}
+    assert found[APPS[0]].networks == late | {"AS1": "2026-W08"}
+
+    earlier = AppUse({"2026-W02": 1}, networks={"AS99": "2026-W02"})
+    store.app_use.fold(CID, {APPS[0]: earlier}, window, "earlier")
+    _, found = store.app_use.read(CID, APPS[:1])
+    assert list(found[APPS[0]].networks)[:2] == ["AS99", "AS1"]
+    assert len(found[APPS[0]].networks) == KEPT["network"]
 
 
 def test_a_hole_starts_the_window_of_app_use_anew(store: TenantStore) -> None:

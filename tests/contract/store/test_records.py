@@ -247,7 +247,7 @@ def test_findings_come_worst_and_latest_first_by_status(store: TenantStore) -> N
     assert "fnd_2" not in [f.id for f in store.findings.with_status("open")]
     assert set(store.findings.batch_get(["fnd_1", "fnd_9"])) == {"fnd_1"}
     with pytest.raises(RevisionConflictError):
-        store.findings.put(replace(stored["fnd_2"], status="suppressed"))
+        store.findings.put(replace(stored["fnd_2"], status="snoozed"))
 
 
 def test_jobs_are_newest_first_and_leave_the_worklist_when_closed(store: TenantStore) -> None:

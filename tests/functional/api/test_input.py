@@ -20,15 +20,47 @@ BODIES = {
     "previewRiskWeights": {"weights": {"reach": 50}},
     "revokeGrants": {"grant_ids": ["gr_0000000000000000.0000000000000"]},
     "revokeGrant": {"reason": "r"},
+    "openUpload": {"kind": "export", "content_type": "text/csv", "size": 10, "sha256": "0" * 64},
     "requestJob": {"kind": "revoke_grants", "grant_ids": ["gr_0000000000000000.0000000000000"]},
+    "startPlaybookRun": {"app_id": "app_0000000000000", "reason": "r"},
+    "offboardPerson": {"reason": "r"},
+    "raiseIncident": {"vendor_id": "openai", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
-    "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "createNudge": {
+        "kind": "still_need",
+        "principal_id": "pri_0000000000000000",
+        "app_id": "app_0000000000000",
+    },
+    "requestTool": {"person_id": "per_0000000000000000", "name": "n", "reason": "r"},
+    "decideRequest": {"decision": "approve"},
+    "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
+    "decideCampaignItems": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "setGuidance": {},
+    "snoozeFinding": {"until": "2026-04-01T00:00:00Z"},
+    "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "reopenFinding": {"reason": "x"},
+    "judgeFinding": {"verdict": "benign"},
+    "setAlertSettings": {"time_zone": "Europe/Berlin"},
+    "addAlertChannel": {"kind": "teams", "name": "n", "url": "https://prod.example.com/w"},
+    "setAlertChannel": {"kind": "teams", "name": "n"},
+    "addWebhookEndpoint": {"url": "https://hooks.example.com/x"},
+    "setWebhookEndpoint": {"description": "d"},
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
 }
-NUMBERS = {"score"}
+NUMBERS = {
+    "score",
+    "size",
+    "daily_cap",
+    "days",
+    "weekly_nudges",
+    "answer_days",
+    "review_days",
+    "request_hours",
+    "remind_days",
+}
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 
 
@@ -169,7 +201,7 @@ def test_a_bad_filter_is_named(api: Client, name: str, value: str) -> None:
 
 @pytest.mark.parametrize("until", ["tomorrow", "2026-04-01", "2026-04-01T00:00:00", 1775000000, None])
 def test_a_bad_date_is_named(planted: Planted, api: Client, until: Any) -> None:
-    path = f"/v1/findings/{planted.finding_id}/suppress"
+    path = f"/v1/findings/{planted.finding_id}/exception"
     answer = api("POST", path, {"reason": "r", "until": until}, headers={"If-Match": "*"})
     assert _named(answer) == {"/until"}
 

@@ -19,9 +19,26 @@ BODIES: dict[str, Any] = {
     "revokeGrants": {},
     "revokeGrant": {},
     "requestJob": {"kind": "revoke_grants"},
+    "startPlaybookRun": {},
+    "offboardPerson": {},
+    "raiseIncident": {"vendor_id": "openai", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
     "acknowledgeFinding": {},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
-    "suppressFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "createNudge": {"kind": "still_need"},
+    "requestTool": {"reason": "x"},
+    "decideRequest": {"decision": "approve"},
+    "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
+    "decideCampaignItems": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "setGuidance": {},
+    "snoozeFinding": {"until": "2026-04-01T00:00:00Z"},
+    "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
+    "reopenFinding": {"reason": "x"},
+    "judgeFinding": {"verdict": "benign"},
+    "setAlertSettings": {"time_zone": "Europe/Berlin"},
+    "addAlertChannel": {"kind": "teams", "name": "n", "url": "https://prod.example.com/w"},
+    "setAlertChannel": {"kind": "teams", "name": "n"},
+    "addWebhookEndpoint": {"url": "https://hooks.example.com/x"},
+    "setWebhookEndpoint": {"description": "d"},
     "issueKey": {"name": "n", "scopes": ["read"]},
     "addCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
     "setCatalogEntry": {"product": {"name": "Acme Notes", "category": "ai_meeting", "kind": "ai"}},
@@ -35,6 +52,9 @@ NEEDED = {
     "getGrantRisk": ("connection_id",),
     "listAssets": ("kind",),
 }
+
+BESIDE = {"createNudge": ("principal_id", "app_id"), "requestTool": ("person_id",)}
+"""What a body must name beside the id that is tried."""
 
 
 def _cases() -> list[tuple[str, str, str, str, str]]:
@@ -88,6 +108,11 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
     known = own.parameters()
     query = {needed: known[needed] for needed in NEEDED.get(operation, ())}
     body = dict(BODIES[operation]) if operation in BODIES else None
+    if operation == "startPlaybookRun" and body is not None:
+        if where == "path":
+            body["app_id"] = known["app_id"]
+        elif name == "asset_ids":
+            known = {**known, "playbook_id": "departed-employee"}
     if where == "path":
         known = {**known, name: value}
     elif where == "query":
@@ -104,12 +129,15 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
             body["kind"] = "delete_asset"
         if operation in ("revokeGrants", "requestJob") and name == "connection_id":
             body["app_id"] = known["app_id"]
+        body |= {field: known[field] for field in BESIDE.get(operation, ())}
+        if operation == "requestTool" and name != "app_id":
+            body["name"] = "n"
         body[name] = [value] if name.endswith("_ids") else value
     return api(method, path.format(**known), body, query=query, headers={"If-Match": "*"})
 
 
 FILTERS = {("listApps", "connection_id"), ("listAssets", "connection_id"), ("findProducts", "client_id")}
-KNOWLEDGE = {"vendor_id"}
+KNOWLEDGE = {"vendor_id", "playbook_id"}
 """Ids of what every tenant may know: the same for all, and never in a tenant's table."""
 
 
@@ -192,6 +220,12 @@ def test_fifty_tenants_through_one_warm_process_leak_no_canary(world: World) -> 
         "/v1/findings/{finding_id}",
         "/v1/jobs",
         "/v1/jobs/{job_id}/actions",
+        "/v1/playbook-runs/{playbook_run_id}",
+        "/v1/incidents/{incident_id}",
+        "/v1/evidence/{evidence_kind}/{subject_id}",
+        "/v1/nudges/{nudge_id}",
+        "/v1/requests/{request_id}",
+        "/v1/campaigns/{campaign_id}",
         "/v1/audit",
         "/v1/keys",
         "/v1/catalog/entries",

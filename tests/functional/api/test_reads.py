@@ -30,8 +30,9 @@ QUESTIONS = [
     ("getGrant", ("connection_id",)),
     ("listPrincipals", ("person_id",)),
 ]
-REQUESTS = {"listVendorPeople": 3}
-"""Who holds any of several apps takes one more: which apps, who holds them, the accounts of the page."""
+REQUESTS = {"listVendorPeople": 3, "listPersonTools": 3, "getEvidence": 12}
+"""Who holds any of several apps takes one more: which apps, who holds them, the accounts of the page. A
+person's tools take one for what stands around them."""
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ def test_a_vendor_in_one_record_is_the_tenants_own(world: World, planted: Plante
         "connection_id": planted.connection_id, "provider": "google", "status": "active", "complete": False,
         "unread": 1, "last_full_at": None,
     }  # fmt: skip
-    assert f"Org {planted.canary} could not be read completely" in body["exposure"]
+    assert "Google Workspace could not be read completely" in body["exposure"]
     assert other.canary not in repr(body)
     people = api("GET", "/v1/vendors/openai/people", query={"connection_id": planted.connection_id}).json
     assert [row["principal_id"] for row in people["data"]] == [planted.principal_id]

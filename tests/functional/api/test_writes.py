@@ -49,9 +49,16 @@ MUTABLE = [
     ("DELETE", "/v1/connections/{connection_id}", None),
     ("POST", "/v1/findings/{finding_id}/acknowledge", {}),
     ("POST", "/v1/findings/{finding_id}/resolve", {"resolution": "accepted", "reason": "r"}),
-    ("POST", "/v1/findings/{finding_id}/suppress", {"reason": "r", "until": "2026-04-01T00:00:00Z"}),
+    ("POST", "/v1/findings/{finding_id}/snooze", {"until": "2026-04-01T00:00:00Z"}),
+    ("POST", "/v1/findings/{finding_id}/exception", {"reason": "r", "until": "2026-04-01T00:00:00Z"}),
+    ("POST", "/v1/findings/{finding_id}/feedback", {"verdict": "false_positive"}),
     ("POST", "/v1/jobs/{job_id}/approve", None),
     ("POST", "/v1/jobs/{job_id}/cancel", None),
+    ("POST", "/v1/nudges/{nudge_id}/withdraw", None),
+    ("POST", "/v1/requests/{request_id}/decide", {"decision": "decline"}),
+    ("POST", "/v1/requests/{request_id}/withdraw", None),
+    ("POST", "/v1/campaigns/{campaign_id}/close", None),
+    ("POST", "/v1/campaigns/{campaign_id}/cancel", None),
     ("POST", "/v1/grants/{grant_id}/revoke", {}),
     ("DELETE", "/v1/catalog/entries/{entry_id}", None),
 ]
@@ -114,8 +121,8 @@ def test_acknowledging_twice_changes_nothing(world: World, planted: Planted, api
 
 
 @pytest.mark.parametrize("until", ["2026-02-28T00:00:00Z", "2028-01-01T00:00:00Z"])
-def test_a_suppression_ends_within_a_year(planted: Planted, api: Client, until: str) -> None:
-    path = f"/v1/findings/{planted.finding_id}/suppress"
+def test_an_exception_ends_within_a_year(planted: Planted, api: Client, until: str) -> None:
+    path = f"/v1/findings/{planted.finding_id}/exception"
     answer = api("POST", path, {"reason": "r", "until": until}, headers={"If-Match": "*"})
     assert (answer.status, answer.json["errors"][0]["pointer"]) == (400, "/until")
     assert answer.json["detail"].endswith(".")

@@ -5,7 +5,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,21 +18,30 @@ from botocore.session import Session
 
 from lantern.domain import ids, jobs
 from lantern.domain.access import ApiKeyInfo
+from lantern.domain.alerts import AlertChannel
 from lantern.domain.apps import AppSummary
 from lantern.domain.assets import Asset
 from lantern.domain.audit import AuditEvent
 from lantern.domain.blast import AppReach, ConnectionReach, ReachState, ReadState, VendorReach
+from lantern.domain.campaigns import Campaign, CampaignCounts, CampaignItem, CampaignScope
 from lantern.domain.catalog_schema import ProductEntry, listing_of
+from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
+from lantern.domain.incidents import Incident
 from lantern.domain.inventory import App, Bundle, Grant, Principal
+from lantern.domain.messages import Address, Delivery
+from lantern.domain.nudges import Ledger, Nudge, opened
 from lantern.domain.overlay import OverlayEntry, TenantCatalog
+from lantern.domain.playbooks.machine import About
+from lantern.domain.requests import AccessRequest
 from lantern.domain.tenancy import Connection, Coverage, Run, RunCounts, Tenant
+from lantern.domain.webhooks import Endpoint
 from lantern.domain.work import Work
 from lantern.runtime.api.application import handle
 from lantern.runtime.api.tools import Tools
 from lantern.runtime.cursors import CursorCodec
-from lantern.services import remediation
+from lantern.services import playbooks, remediation
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.imports.drops import DropBox
 from lantern.services.links import ConsentLinks, Site
@@ -41,7 +50,7 @@ from lantern.store.apps import summary_part
 from lantern.store.platform import PlatformStore
 from lantern.store.session import TenantSession
 from lantern.store.tenant import TenantStore
-from scripts.build import compile_risk, compile_scopes, compile_vendors
+from scripts.build import compile_playbooks, compile_risk, compile_scopes, compile_vendors
 from tests.support.catalogs import shipped
 
 NOW = datetime(2026, 3, 1, 12, 0, 15, tzinfo=UTC)
@@ -54,7 +63,7 @@ def release_facts() -> Reference:
     """What a release knows, compiled once."""
     out = Path(mkdtemp(prefix="lantern-reference-"))
     atexit.register(rmtree, out, ignore_errors=True)
-    for compiler in (compile_risk, compile_scopes, compile_vendors):
+    for compiler in (compile_playbooks, compile_risk, compile_scopes, compile_vendors):
         compiler.compile_to(out)
     return Reference(out)
 
@@ -141,6 +150,7 @@ class World:
             requests_per_minute=self.limit,
             reference=release_facts(),
             drops=self.drop_box,
+            seal=lambda tenant_id, secret_id, text: f"sealed:{tenant_id}:{secret_id}:{len(text)}".encode(),
         )
 
     def drop_box(self, tenant_id: str) -> DropBox:
@@ -246,6 +256,17 @@ class Planted:
     person_id: str
     upload_id: str
     asset_id: str
+    channel_id: str
+    endpoint_id: str
+    delivery_id: str
+    nudge_id: str
+    request_id: str
+    campaign_id: str
+    playbook_run_id: str
+    incident_id: str
+    subject_id: str
+    evidence_kind: str = "playbook-run"
+    playbook_id: str = "abused-app"
     vendor_id: str = "openai"
     provider: str = "google"
     kind: str = "api_key"
@@ -456,6 +477,61 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         facts={"hint": canary},
     )
     store.assets.reconcile(cid, "api_key", [asset], NOW)
+    channel = AlertChannel(
+        id=ids.new_id("chn", noise.randbytes), kind="teams", name=f"Team {canary}", created_at=NOW
+    )
+    endpoint = Endpoint(
+        id=ids.new_id("whe", noise.randbytes),
+        host=f"{canary}.example.com",
+        created_at=NOW,
+        created_by=f"key:{canary}",
+        description=canary,
+    )
+    delivery = Delivery(
+        id=ids.time_id("dlv", NOW, noise.randbytes),
+        target_id=endpoint.id,
+        address=Address("webhook", "", endpoint.id),
+        purpose="event",
+        created_at=NOW,
+        next_at=None,
+        event=json.dumps({"type": "lantern.test", "canary": canary}),
+        event_type="lantern.test",
+        subject_id=canary,
+        state="sent",
+    )
+    alerts = store.alerts
+    store.transact(NOW).put(alerts.channel_op(channel), alerts.endpoint_op(endpoint)).commit()
+    store.deliveries.put(delivery)
+    nudge, request, campaign = _guide(store, cid, pids[0], app.id, canary, noise.randbytes)
+    incident = Incident(
+        id=ids.time_id("inc", NOW, noise.randbytes),
+        vendor_id="openai",
+        vendor="OpenAI",
+        occurred_at=NOW,
+        summary=canary,
+        source="tenant",
+        raised_by="key:key_requester",
+        raised_at=NOW,
+        people=people,
+        grants=people,
+        data=("files",),
+        chains=(canary,),
+        exposed=(),
+    )
+    store.transact(NOW).put(store.incidents.op(incident)).commit()
+    asked = playbooks.start(
+        store,
+        release_facts().books.get("abused-app"),
+        about=About(app_id=app.id),
+        requested_by="key:key_requester",
+        reason=canary,
+        dry_run=True,
+        now=NOW,
+        random=noise.randbytes,
+    )
+    run_id = asked.run.id
+    store.playbooks.plan_targets(asked.targets)
+    store.transact(NOW).put(store.playbooks.op(replace(asked.run, state="running"))).commit()
     store.transact(NOW).audit(AuditEvent("operator", "tenant.created", tenant_id, {"by": canary})).commit()
     return Planted(
         tenant_id=tenant_id,
@@ -475,4 +551,75 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         person_id=ids.person_id(pids[0]),
         upload_id=upload.id,
         asset_id=asset.id,
+        channel_id=channel.id,
+        endpoint_id=endpoint.id,
+        delivery_id=delivery.id,
+        nudge_id=nudge,
+        request_id=request,
+        campaign_id=campaign,
+        playbook_run_id=run_id,
+        incident_id=incident.id,
+        subject_id=run_id,
     )
+
+
+def _guide(
+    store: TenantStore, cid: str, pid: str, app_id: str, canary: str, random: Callable[[int], bytes]
+) -> tuple[str, str, str]:
+    """A question, a request, an exception, and a review with one grant."""
+    due = NOW + timedelta(days=7)
+    person = ids.person_id(pid)
+    nudge = Nudge(
+        id=ids.time_id("ndg", NOW, random),
+        person_id=person,
+        principal_id=pid,
+        connection_id=cid,
+        app_id=app_id,
+        kind="what_for",
+        state="sent",
+        silence="escalate",
+        origin=f"key:{canary}",
+        created_at=NOW,
+        next_at=due,
+        days=7,
+        due=due,
+        note=canary,
+    )
+    request = AccessRequest(
+        id=ids.time_id("req", NOW, random),
+        person_id=person,
+        name=f"Tool {canary}",
+        reason=canary,
+        state="open",
+        asked_by="key:key_requester",
+        created_at=NOW,
+        due=due,
+        next_at=due,
+    )
+    campaign = Campaign(
+        id=ids.time_id("cam", NOW, random),
+        name=f"Review {canary}",
+        state="open",
+        scope=CampaignScope(app_ids=(app_id,)),
+        review_by="named",
+        reviewers=(person,),
+        silence="keep",
+        created_by=f"key:{canary}",
+        created_at=NOW,
+        due=due,
+        next_at=due,
+        counts=CampaignCounts(items=1),
+    )
+    item = CampaignItem(ids.grant_id(pid, app_id), campaign.id, cid, pid, person, app_id, "ss_0", (person,))
+    kept = AccessException(
+        exception_id(person, app_id), person, app_id, "nudge", nudge.id, canary, "key:k", NOW, due
+    )
+    store.transact(NOW).put(
+        store.nudges.op(nudge),
+        store.nudges.ledger_op(opened(Ledger(person), nudge), NOW),
+        store.requests.op(request),
+        store.campaigns.op(campaign),
+        store.campaigns.item_op(item, campaign),
+        store.exceptions.op(kept),
+    ).commit()
+    return nudge.id, request.id, campaign.id

@@ -53,6 +53,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
             "DISCOVERY_FUNCTION": "d",
             "SCORING_FUNCTION": "s",
             "REMEDIATION_FUNCTION": "r",
+            "OUTREACH_FUNCTION": "o",
             "POWERTOOLS_METRICS_NAMESPACE": "Lantern",
         }
         for name, value in variables.items():
@@ -206,7 +207,7 @@ def test_one_tenant_in_trouble_does_not_stop_the_others(
     assert [item["Key"].rpartition("/")[2] for item in listed] == [f"{'b' * 20}.json"]
 
 
-@pytest.mark.parametrize("name", ["onboarding", "webhooks", "dispatcher", "router", "housekeeping"])
+@pytest.mark.parametrize("name", ["onboarding", "people", "webhooks", "dispatcher", "router", "housekeeping"])
 def test_entries_are_short(name: str):
     source = importlib.import_module(f"functions.{name}.app").__file__
     assert source is not None

@@ -271,6 +271,8 @@ def test_the_past_counts_successful_sign_ins_once(rig: EntraRig):
     assert (use.native_id, use.events) == (user["id"], 2)
     assert abs(use.last_at - at - timedelta(minutes=5)) < timedelta(seconds=1)
     assert any("microsoft graph" in names for page in pages for names in page.apis.values())
+    places = {(p.kind, p.name, p.day) for page in pages for p in page.places if p.client_id == client}
+    assert places == {("network", "20.190.128.0/24", at.date()), ("country", "IE", at.date())}
     before = list(rig.again().history(at - timedelta(days=1), at, rig.deadline()))
     assert not [use for page in before for use in page.uses if use.client_id == client]
     assert MANIFEST.history_days == 30
@@ -546,6 +548,48 @@ def test_a_full_read_stays_within_the_units_and_is_not_refused():
         assert spent["refused"] == 0
         assert spent["units"] < 3 * len(people) + 60, spent
         assert took < 60, "simulated seconds"
+
+
+def test_accounts_are_listed_and_read_ahead_once_each_and_asked_again_anew():
+    """As a full run does it: page by page, in chunks, with an account in between that is asked for again."""
+    with entra(employees=420, in_flight=8, seed=8, grants_per_user=3) as rig:
+        control, truth, connector = rig.simulator.control, rig.truth(), rig.connector
+        began = rig.io.clock.now()
+        control.fault("status", path=rig.grants_path(rig.people()[200]), status=500, count=1)
+        found: dict[str, Any] = {}
+        cursor, pages = None, 0
+        while cursor is not None or not pages:
+            page = connector.principals(cursor)
+            for start in range(0, len(page.principals), 50):
+                chunk = page.principals[start : start + 50]
+                outcomes = list(connector.read(chunk, rig.deadline()))
+                assert {o.principal.id for o in outcomes} == {one.id for one in chunk}
+                found |= {o.principal.native_id: o for o in outcomes}
+            cursor, pages = page.cursor, pages + 1
+        assert pages > 4
+        assert set(found) == set(truth)
+        for native_id, outcome in found.items():
+            if outcome.principal.status != "deleted":
+                held = {g.app.client_id for g in outcome.grants}
+                assert held == set(truth[native_id]["grants"])
+        living = [o for o in found.values() if o.principal.kind != "organisation" and not o.gone]
+        assert sum(o.as_of is not None and began <= o.as_of <= rig.io.clock.now() for o in living) > 400
+        made = control.metrics()["methods"]
+        assert made["users.grants"]["calls"] == len(living) + 1
+        assert made["users.list"]["calls"] <= pages + 1, "a page is turned over once"
+
+        again = living[300].principal
+        control.revoke(again.email, next(iter(truth[again.native_id]["grants"])))
+        (anew,) = connector.read([again], rig.deadline())
+        assert anew.as_of is None
+        assert len(anew.grants) == len(found[again.native_id].grants) - 1
+
+
+def test_whoever_asks_in_another_order_is_not_kept_waiting():
+    with entra(employees=60, in_flight=4, seed=8) as rig:
+        people = [one for one in rig.everybody() if one.kind != "organisation"]
+        for chunk in (people[40:45], people[5:9], people[40:42], people[:2]):
+            assert {o.principal for o in rig.connector.read(chunk, rig.deadline())} == set(chunk)
 
 
 def test_refusals_are_waited_out_with_and_without_a_hint():

@@ -58,7 +58,7 @@ def test_an_account_that_changes_is_told_at_once(rig: GoogleRig, event: str) -> 
         if event == "admin":
             assert {(h.email or h.native_id) for h in hints} == {rig.truth()[victim]["email"], ORGANISATION}
         else:
-            assert [(h.native_id, h.about, h.event) for h in hints] == [(victim, "account", "update")]
+            assert [(h.native_id, h.account, h.event) for h in hints] == [(victim, True, "update")]
         # Each API closes its own channels only.
         rig.connector.close_channel(channel)
         rig.connector.close_channel(channel)

@@ -19,6 +19,7 @@ from lantern.connectors.pushing import Known, KnownChannel, PushRefusedError, Pu
 from lantern.domain.errors import ConnectorError
 from lantern.domain.inventory import Observation
 from tests.contract.connectors.google_rig import REGISTRATION, START, GoogleRig, consent, google
+from tests.simulators.google.activity import network_info
 from tests.simulators.google.receiver import Receiver
 
 
@@ -209,6 +210,12 @@ def test_history_tells_use_once_in_parts_read_side_by_side(rig: GoogleRig) -> No
     after = counted(rig, now - timedelta(days=2), now - timedelta(hours=2))
     after.subtract(before)
     assert {pair: n for pair, n in after.items() if n} == {(native_id, client_id): 1200}
+    pages = list(rig.connector.history(now - timedelta(days=2), now - timedelta(hours=2), rig.deadline()))
+    places = {p.kind: p.name for page in pages for p in page.places if p.client_id == client_id}
+    info = network_info({"parameters": [{"name": "client_id", "value": client_id}]})
+    assert places == {"network": f"AS{info['ipAsn'][0]}", "country": info["regionCode"]}
+    size = sum(s.size for page in pages for s in page.sent if s.client_id == client_id)
+    assert 1_000_000 < size < 1200 * 200_000, "calls of up to 200 kB each"
 
 
 def test_history_tells_when_grants_were_given(rig: GoogleRig) -> None:

@@ -346,6 +346,11 @@ def test_past_use_is_counted_where_sign_ins_succeeded() -> None:
                 seen[f"{use.native_id} {use.client_id}"] += use.events
         assert seen == control.uses(since.timestamp(), until.timestamp())
         assert sum(seen.values()) > 500
+        places = {(p.client_id, p.kind, p.name) for page in pages for p in page.places}
+        clients = {pair.split()[1] for pair in seen}
+        assert places == {(c, "network", "AS64512") for c in clients} | {
+            (c, "country", "Ireland") for c in clients
+        }
         later = list(rig.connector.history(until, until + timedelta(hours=2), rig.deadline()))
         assert [(c.native_id, c.client_id) for p in later for c in p.consents] == [
             (rig.people()[1], "late-1")

@@ -24,13 +24,15 @@ def to_monday(bench: Bench) -> None:
     bench.clock.forward(days=7 - now.weekday(), hours=6 - now.hour)
 
 
-def use_weeks(bench: Bench, weeks: int, daily: Mapping[str, int], api: str = "drive") -> None:
+def use_weeks(
+    bench: Bench, weeks: int, daily: Mapping[str, int], api: str = "drive", **more: int | str
+) -> None:
     """Live through whole weeks in which each account uses the app so often a day."""
     for _ in range(weeks * 7):
         bench.clock.forward(days=1)
         for native_id, times in daily.items():
             for _ in range(times):
-                bench.world.use(native_id, CHATGPT, days_ago=0.5, api=api)
+                bench.world.use(native_id, CHATGPT, days_ago=0.5, api=api, **more)
     bench.do(Work(bench.store.tenant_id, "connection.use", bench.connection_id))
     bench.settle()
 
@@ -47,14 +49,19 @@ def test_one_account_that_takes_everything_stands_out(bench: Bench) -> None:
         bench.world.add(native_id, CHATGPT)
     to_monday(bench)
     bench.full()
-    use_weeks(bench, 8, {"u001": 1, "u002": 1})
+    use_weeks(bench, 8, {"u001": 1, "u002": 1}, size=200_000, network="AS64512", country="IE")
     assert odd(bench) == {"app": [], "accounts": [], "odd_accounts": 0}
 
-    use_weeks(bench, 1, {"u001": 12, "u002": 1}, api="gmail")
+    use_weeks(bench, 1, {"u001": 12, "u002": 1}, "gmail", size=1_500_000, network="AS64999", country="SG")
 
     found = odd(bench)
     assert found is not None
-    volume, api = sorted(found["app"], key=lambda one: one["kind"], reverse=True)
+    by_kind = {one["kind"]: one for one in found["app"]}
+    assert sorted(by_kind) == ["bytes", "country", "network", "new_api", "volume"]
+    assert (by_kind["bytes"]["observed"], by_kind["bytes"]["baseline"]) == (91 * 1_500_000, 14 * 200_000)
+    assert "used from AS64999 for the first time" in by_kind["network"]["says"]
+    assert "kept to IE" in by_kind["country"]["says"]
+    volume, api = by_kind["volume"], by_kind["new_api"]
     assert (volume["kind"], volume["subject"]) == ("volume", bench.connection_id)
     assert (volume["observed"], volume["baseline"], volume["threshold"]) == (91, 14, 42)
     assert (api["kind"], "It called gmail for the first time" in api["says"]) == ("new_api", True)

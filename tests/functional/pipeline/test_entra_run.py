@@ -5,7 +5,7 @@ from dataclasses import replace
 from lantern.domain import ids
 from lantern.domain.jobs import Selector
 from lantern.domain.work import Work
-from lantern.services import remediation
+from lantern.services import remediation, risk
 from tests.contract.connectors.entra_rig import entra
 from tests.support.tenant import Bench
 
@@ -56,6 +56,7 @@ def test_a_tenant_is_read_followed_and_acted_on(bench: Bench) -> None:
         assert grant.granted_on == bench.clock.now().date()
         assert {pid: set(held) for pid, held in bench.stored().items()} == wanted()
 
+        _explained_as_held(bench, bundle.principal.id, grant.app_id, "high", "Read the person's e-mail")
         job = _revoke(bench, bundle.principal.id, grant.app_id)
         assert job.state == "approved"
         bench.settle()
@@ -63,7 +64,27 @@ def test_a_tenant_is_read_followed_and_acted_on(bench: Bench) -> None:
         assert {pid: set(held) for pid, held in bench.stored().items()} == wanted()
         # What is everybody's is not taken away without an approval of its own.
         everybody = ids.principal_id("entra", tenant.id, "AllPrincipals")
+        control.grant(None, client, ["User.Read", "Mail.Read"])
+        _poll(bench)
+        _explained_as_held(bench, everybody, grant.app_id, "critical", "Read everyone's e-mail")
         assert _revoke(bench, everybody, grant.app_id).state == "awaiting_approval"
+
+
+def _explained_as_held(bench: Bench, principal: str, app: str, reached: str, says: str) -> None:
+    """One person's consent reaches that person's mail, one for all reaches everyone's."""
+
+    def severity() -> str | None:
+        bench.do(Work(bench.store.tenant_id, "score.app", body={"app_id": app}))
+        return next(row.scope_severity for row in bench.store.apps.summary() if row.app_id == app)
+
+    def told() -> str:
+        grant, reference = ids.grant_id(principal, app), bench.knowledge.reference
+        found = risk.grant_risk(bench.store, reference, grant, bench.connection_id, bench.clock.now())
+        assert found.assessment is not None
+        return str(found.assessment.factors)
+
+    assert severity() == reached
+    assert says in told()
 
 
 def _revoke(bench: Bench, principal: str, app: str):

@@ -112,7 +112,7 @@ def test_a_push_about_an_account_asks_for_it_anew(lab: Lab) -> None:
     run(lab)
     lab.world.set_state(person, "suspended")
     hint = Hint(native_id=person.id, event="update", event_id="c#2", account=True)
-    work = push._work(push._Route(lab.store.tenant_id, lab.connection_id), hint)
+    work = push._work(push._Route(lab.store.tenant_id, lab.connection_id), hint, None)
     assert (work.kind, work.body["about"]) == ("bundle.read", "account")
     lab.do(Work(work.tenant_id, "bundle.read", lab.connection_id, {"native_id": person.id}))
     assert bundle(lab, person.id).principal.status == "active", "a hint about grants asks for grants alone"

@@ -224,6 +224,7 @@ def test_one_vendor_is_one_record(company: Company) -> None:
     (chain,) = found.chains
     assert (chain.kind, [link.connection_id for link in chain.links]) == ("product", [SLACK, HUB])
     assert chain.sentence.startswith("Otter.ai reaches ")
+    assert "at Slack and code at GitHub: what is read" in chain.sentence, "called by provider"
     assert found.exposure.startswith(f"2 people hold 3 apps of {row.vendor} at 3 connections.")
     assert "1 holder is an administrator." in found.exposure
     assert all(one.complete for one in found.read)

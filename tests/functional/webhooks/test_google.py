@@ -315,6 +315,7 @@ def test_functions_at_the_edge_import_nothing_heavy(function: str):
         "DISCOVERY_FUNCTION": "d",
         "SCORING_FUNCTION": "s",
         "REMEDIATION_FUNCTION": "r",
+        "OUTREACH_FUNCTION": "o",
     }
     done = subprocess.run(
         [sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment

@@ -18,6 +18,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--domain", default="harbourline.example")
     parser.add_argument("--organisation", default="Harbourline", help="the tenant's name")
+    parser.add_argument(
+        "--people", choices=("own", "shared"), default="own", help="shared: see common.people"
+    )
     parser.add_argument("--tenant-id", default=None)
     parser.add_argument("--grants-per-user", type=int, default=None)
     parser.add_argument("--no-p1", action="store_true", help="the tenant has no licence for sign-ins")
@@ -39,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     spec = TenantSpec(
         options.employees, options.seed, options.domain, options.organisation, options.tenant_id,
         grants_per_user=options.grants_per_user, p1=not options.no_p1,
+        shared=options.people == "shared",
     )  # fmt: skip
     apps = []
     if options.client_id:

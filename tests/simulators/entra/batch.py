@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tests.simulators.google.server import Dispatcher, DroppedError
 from tests.simulators.google.wire import Request, Response, json_response
 
+from .gate import Gate
 from .wire import bad
 
 MOST = 20
@@ -15,7 +16,8 @@ MOST = 20
 class Batch:
     """Runs the requests one after the other, with all that may happen to them; a dropped one is missing."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
         self.dispatcher: Dispatcher | None = None
 
     def handle(self, request: Request) -> Response:
@@ -25,7 +27,8 @@ class Batch:
             raise bad(f"The batch must hold 1 to {MOST} requests.", "BadRequest")
         if len({str(one.get("id")) for one in wanted}) != len(wanted):
             raise bad("The ids of a batch must be unique.", "BadRequest")
-        answers = [answer for one in wanted if (answer := self._one(request, one)) is not None]
+        with self._gate.batch():
+            answers = [answer for one in wanted if (answer := self._one(request, one)) is not None]
         answers.reverse()  # they come in any order
         return json_response({"responses": answers})
 

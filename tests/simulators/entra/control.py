@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .generator import service_principal
 from .login import Decision
-from .model import GLOBAL_ADMIN, GRAPH_APP, NO_ROLE, ROLE_NAMES, Json, Tenant, guid
+from .model import GLOBAL_ADMIN, GRAPH_APP, NO_ROLE, ROLE_NAMES, AppRegistration, Json, Tenant, guid
 from .subscriptions import as_json
 from .world import TenantSpec, role_id
 
@@ -223,6 +223,11 @@ class Control:
 
     # -- sign-in and consent --------------------------------------------------------------------------
 
+    def register_client(self, client_id: str, client_secret: str, redirect_uris: Sequence[str]) -> None:
+        """Register (or replace) the product's own app."""
+        app = AppRegistration(client_id, client_secret, tuple(redirect_uris))
+        self._sim.login.apps[client_id] = app
+
     def auto_consent(
         self, email: str | None = None, roles: Sequence[str] | None = None, deny: bool = False,
         by: str | None = None, off: bool = False,
@@ -301,6 +306,10 @@ class Control:
         if settings:
             self._sim.quotas.reset()
         return asdict(self._sim.quotas.settings)
+
+    def service_time(self, low_s: float, high_s: float | None = None) -> None:
+        """How long a served call takes."""
+        self._sim.gate.service_time = (low_s, low_s if high_s is None else high_s)
 
     def spent(self) -> Json:
         """Resource units spent and calls refused since the last reset."""

@@ -1,5 +1,9 @@
 """Who calls, for which tenant, with which permissions; what it costs is spent here."""
 
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.simulators.google.wire import Request
@@ -29,6 +33,23 @@ class Gate:
         self.world = world
         self.quotas = quotas
         self._tokens = tokens
+        self._rng = random.Random(1)
+        self._inside = threading.local()
+        self.service_time = (0.0, 0.0)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Requests of a batch are served side by side: together they take as long as one."""
+        self._serve()
+        self._inside.batch = True
+        try:
+            yield
+        finally:
+            self._inside.batch = False
+
+    def _serve(self) -> None:
+        if not getattr(self._inside, "batch", False):
+            self.world.clock.sleep(self._rng.uniform(*self.service_time))
 
     def enter(self, request: Request, name: str, *any_of: str, report: bool = False) -> Caller:
         """Let a call in: a live token, one of these permissions, and quota left."""
@@ -47,6 +68,7 @@ class Gate:
             self.quotas.spend((*key, "writes"), 1, WRITES, WRITES_S)
         if any_of and not token.roles & set(any_of):
             raise denied()
+        self._serve()
         return Caller(tenant, token.client_id, token.roles)
 
 

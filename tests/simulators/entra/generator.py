@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from random import Random
 
+from tests.simulators.common.people import EMPLOYEES, MACHINES, accounts
 from tests.simulators.google.generator import generate as google_organisation
 from tests.simulators.google.organisation import OrgSpec
 
@@ -47,7 +48,10 @@ AUTOMATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class TenantSpec:
-    """What to generate; `anchor` is the epoch seconds that "today" means."""
+    """What to generate; `anchor` is the epoch seconds that "today" means.
+
+    `shared`: the people are `employees` of those of `tests.simulators.common.people`.
+    """
 
     employees: int = 60
     seed: int = 7
@@ -58,6 +62,7 @@ class TenantSpec:
     grants_per_user: int | None = None
     p1: bool = True
     agents: int = 4
+    shared: bool = False
 
 
 def iso(at: float) -> str:
@@ -74,9 +79,15 @@ def generate(spec: TenantSpec, now: float) -> Tenant:
     )
     tenant.p1 = spec.p1
     org = google_organisation(
-        OrgSpec(spec.employees, spec.seed, spec.domain, anchor=anchor, grants_per_user=spec.grants_per_user),
+        OrgSpec(
+            EMPLOYEES if spec.shared else spec.employees, spec.seed, spec.domain, anchor=anchor,
+            grants_per_user=spec.grants_per_user, machines=MACHINES if spec.shared else 0,
+        ),
         now,
-    )
+    )  # fmt: skip
+    if spec.shared:
+        chosen = accounts(spec.employees, domain=spec.domain, seed=spec.seed, machines=MACHINES)
+        org.users = [org.by_email[account.person.email] for account in chosen]
     people = {user.email: _user(tenant, user, spec) for user in org.users}
     apis = {row[0]: _api(tenant, *row) for row in MICROSOFT_APIS}
     own = _own_api(tenant)
@@ -109,7 +120,7 @@ def _user(tenant: Tenant, user: object, spec: TenantSpec) -> Json:
         "accountEnabled": user.suspended_at is None and user.archived_at is None,
         "userType": "Member",
         "department": user.department,
-        "isResourceAccount": None,
+        "isResourceAccount": True if spec.shared and not user.title else None,
         "identityParentId": None,
         "createdDateTime": iso(user.created_at),
         "signInSessionsValidFromDateTime": iso(user.created_at),
@@ -118,7 +129,7 @@ def _user(tenant: Tenant, user: object, spec: TenantSpec) -> Json:
             "lastNonInteractiveSignInDateTime": None,
         },
     }
-    if user.index % 19 == 7 and not user.is_admin:
+    if user.index % 19 == 7 and not user.is_admin and not spec.shared:
         # A guest: the sign-in name is made up by the tenant.
         outside = f"{user.given}.{user.family}@partner.example".lower()
         made_up = f"{outside.replace('@', '_')}#EXT#@{spec.domain}"

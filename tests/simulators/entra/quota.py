@@ -29,13 +29,15 @@ REPORTS = 5
 class QuotaSettings:
     """`time_scale` divides the windows so that tests run faster; `units` None follows the tenant's size.
 
-    Every `silent`th refusal has no Retry-After.
+    Every `silent`th refusal has no Retry-After. `other_share` is what other calls of the same app take of
+    every window, evenly and always served first.
     """
 
     enabled: bool = True
     time_scale: float = 1.0
     units: int | None = None
     silent: int = 3
+    other_share: float = 0.0
 
 
 class Quotas:
@@ -76,7 +78,7 @@ class Quotas:
             while calls and calls[0][0] <= now - span:
                 self._sums[key] -= calls.popleft()[1]
             used = self._sums.get(key, 0)
-            if used + cost > limit:
+            if used + cost > limit * (1 - self.settings.other_share):
                 self.refused += 1
                 wait = max(1, round((calls[0][0] + span - now) * self.settings.time_scale)) if calls else 1
                 silent = self.refused % self.settings.silent == 0

@@ -64,7 +64,7 @@ class EntraSimulator:
         self.control = Control(self)
         if self._keeper is not None:
             self.world.touched.append(self._keeper.touched)
-        batch = Batch()
+        batch = Batch(self.gate)
         dispatcher = Dispatcher(self._router(batch), self.faults, self.counters, self.clock)
         batch.dispatcher = dispatcher
         self.server = Server(port, dispatcher)

@@ -272,6 +272,8 @@ class World:
             "appId": app["appId"],
             "appDisplayName": app["displayName"],
             "clientAppUsed": "Browser",
+            "ipAddress": "20.190.128.7",
+            "location": {"city": "Dublin", "state": "Dublin", "countryOrRegion": "IE"},
             "isInteractive": True,
             "resourceDisplayName": "Microsoft Graph",
             "status": {"errorCode": 50126 if failed else 0, "failureReason": "", "additionalDetails": None},

@@ -19,6 +19,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--organisation", default="harbourline")
     parser.add_argument("--employees", type=int, default=60)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--people", choices=("own", "shared"), default="own", help="shared: see common.people"
+    )
     parser.add_argument("--no-ghec", action="store_true", help="a plan without audit log and single sign-on")
     parser.add_argument("--no-copilot", action="store_true")
     parser.add_argument("--redirect-uri", default=APP.redirect_uri)
@@ -40,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.organisation,
         ghec=not options.no_ghec,
         copilot=not options.no_copilot,
+        shared=options.people == "shared",
     )
     app = AppSpec(redirect_uri=options.redirect_uri)
     with GithubSimulator(spec, app=app, port=options.port, state=options.state) as simulator:

@@ -38,6 +38,7 @@ class OurApp:
         self._world = world
         self._access = access
         self._spec = spec
+        self.redirect_uri: str = spec.redirect_uri
         self._codes: dict[str, tuple[int, float]] = {}
         self.decision: Decision | None = None
 
@@ -129,7 +130,7 @@ class OurApp:
             query |= {"code": self.code(person), "installation_id": str(named)}
         if state:
             query["state"] = state
-        return redirect(f"{self._spec.redirect_uri}?{urlencode(query)}")
+        return redirect(f"{self.redirect_uri}?{urlencode(query)}")
 
     def code(self, user_id: int) -> str:
         """A code that a person's browser carries back."""

@@ -154,6 +154,10 @@ class Control:
         """Every access token is expired at once."""
         self._sim.tokens.access.clear()
 
+    def redirect(self, uri: str) -> None:
+        """Where our app sends people back to from now on."""
+        self._sim.ours.redirect_uri = uri
+
     # -- web hooks -------------------------------------------------------------------------------
 
     def webhook(self, address: str = "", secret: str = "", lose: bool = False) -> None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.simulators.common.people import Person, accounts
+
 DAY = 86_400
+_BUILDERS = ("Engineering", "Product", "IT and Security")
 FIRST = ("ada", "ben", "cleo", "dan", "eva", "finn", "gus", "hana", "ivo", "jo", "kim", "lou", "mia", "ned")
 LAST = ("north", "frost", "hale", "kirk", "lane", "moss", "pine", "reed", "shaw", "vale", "west")
 
@@ -155,13 +158,17 @@ class Org:
 
 @dataclass(frozen=True, slots=True)
 class OrgSpec:
-    """An organisation to make up: so many members, from a seed, with or without the paid parts."""
+    """An organisation to make up: so many members, from a seed, with or without the paid parts.
+
+    `shared`: the members are people of `tests.simulators.common.people`.
+    """
 
     employees: int = 60
     seed: int = 7
     login: str = "harbourline"
     ghec: bool = True
     copilot: bool = True
+    shared: bool = False
 
 
 def _foreign(number: int, slug: str, name: str, owner: str, home: str, held: str) -> App:
@@ -191,11 +198,18 @@ def make_up(org: Org, people: dict[int, User], spec: OrgSpec, now: float) -> Non
     """Fill an organisation: two owners, members, some outsiders, seats, credentials, tokens."""
     rng = random.Random(spec.seed)
     outsiders = max(1, spec.employees // 20)
+    shared = _members(spec) if spec.shared else []
     for position in range(spec.employees + outsiders):
         first, last = FIRST[position % len(FIRST)], LAST[position // len(FIRST) % len(LAST)]
         user = User(org.id * 10_000 + position + 1, f"{first}-{last}-{position}", f"{first} {last}".title())
         user.emails = [f"{first}@mail.example", f"{first.title()}.{last}{position}@{spec.login}.example"]
         people[user.id] = user
+        if shared and position < len(shared):
+            user.login, user.name, user.emails = (
+                _login(shared[position]),
+                shared[position].name,
+                [shared[position].email],
+            )
         if position >= spec.employees:
             org.outside.append(user.id)
             continue
@@ -210,6 +224,20 @@ def make_up(org: Org, people: dict[int, User], spec: OrgSpec, now: float) -> Non
             identifier = org.id * 1000 + len(org.pats) + 1
             held = {"repository": {"metadata": "read", "contents": rng.choice(["read", "write"])}}
             org.pats[identifier] = Pat(identifier, user.id, f"{first}'s script", since, held, now - 3 * DAY)
+
+
+def _members(spec: OrgSpec) -> list[Person]:
+    """People with an account here. Who left is no member any more, but for three who were forgotten."""
+    domain = f"{spec.login}.example"
+    chosen = accounts(
+        spec.employees * 2, domain=domain, seed=spec.seed, departments=_BUILDERS, forgotten=3, machines=1
+    )
+    return [account.person for account in chosen if account.active][: spec.employees]
+
+
+def _login(person: Person) -> str:
+    """Nobody can tell the person from it."""
+    return f"{person.family}-{person.given[0]}{person.index}".lower()
 
 
 def _authorise(org: Org, user: User, rng: random.Random, since: float, now: float) -> None:

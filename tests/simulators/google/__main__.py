@@ -21,6 +21,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--grants-per-user", type=int, default=None, help="exactly so many; about 14 when absent"
     )
     parser.add_argument("--events-per-user-day", type=float, default=4.0)
+    parser.add_argument("--machines", type=int, default=0, help="of them, nobody's own: shared mailboxes")
     parser.add_argument("--hostile", action="store_true", help="add apps with hostile names")
     parser.add_argument("--state", type=Path, default=None, help="file that keeps the state over restarts")
     parser.add_argument("--client-id", default="")
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     spec = OrgSpec(
         options.employees, options.seed, options.domain,
         grants_per_user=options.grants_per_user, events_per_user_day=options.events_per_user_day,
-        hostile=options.hostile,
+        hostile=options.hostile, machines=options.machines,
     )  # fmt: skip
     clients = []
     if options.client_id:

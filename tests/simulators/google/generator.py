@@ -45,6 +45,11 @@ def generate(spec: OrgSpec, now: float) -> Organisation:
     return org
 
 
+def people_of(spec: OrgSpec, anchor: float) -> list[User]:
+    """The people alone that `generate` makes of a spec; `anchor` moves their dates only."""
+    return _users(Maker(spec, anchor, Random(mix(spec.seed, 1))))
+
+
 def _apps(spec: OrgSpec) -> list[App]:
     apps = [*known_apps(), *look_alikes()]
     if spec.hostile:
@@ -71,6 +76,7 @@ def _users(maker: Maker) -> list[User]:
         user.last_login_at = max(created, anchor - rng.expovariate(1 / (2 * DAY)))
         users.append(user)
     _administrators(users)
+    _machines(users, spec)
     _leavers(maker, users)
     if spec.hostile and len(users) > 5:
         users[-1].given, users[-1].family = "<b>Robert</b>", '");DROP TABLE users;--'
@@ -107,9 +113,27 @@ def _administrators(users: list[User]) -> None:
         user.privileges = frozenset({"users", "reports"})
 
 
+MACHINES = (
+    ("support", "Support", "Inbox"),
+    ("invoices", "Invoices", "Inbox"),
+    ("svc-backup", "Backup", "Service"),
+    ("svc-reporting", "Reporting", "Service"),
+)
+
+
+def _machines(users: list[User], spec: OrgSpec) -> None:
+    """The last accounts are nobody's own: mailboxes of several people, and service accounts."""
+    if not spec.machines:
+        return
+    for user, (local, given, family) in zip(reversed(users), MACHINES[: spec.machines], strict=False):
+        user.email, user.given, user.family = f"{local}@{spec.domain}", given, family
+        user.org_unit, user.department, user.title, user.manager = "/Shared", "", "", None
+
+
 def _leavers(maker: Maker, users: list[User]) -> None:
     rng, anchor = maker.rng, maker.anchor
-    candidates = [u for u in users[1:] if not u.is_admin and not u.privileges and u.title not in HEADS]
+    eligible = [u for u in users[1:] if not u.is_admin and not u.privileges and u.title not in HEADS]
+    candidates = [u for u in eligible if u.title]
     rng.shuffle(candidates)
     for state, share in (("suspended_at", 0.04), ("archived_at", 0.02), ("deleted_at", 0.015)):
         wanted = max(1, round(len(users) * share)) if len(users) >= 10 else 0

@@ -28,6 +28,7 @@ class OrgSpec:
         events_per_user_day: `activity` events offered a day and user; 100 with 10,000 people is a million.
         long_tail: so many small unknown apps besides the 147 known ones.
         hostile: adds apps and a person with hostile names.
+        machines: so many of the last accounts are shared mailboxes and service accounts, at most 4.
     """
 
     employees: int = 250
@@ -39,6 +40,7 @@ class OrgSpec:
     events_per_user_day: float = 4.0
     long_tail: int = 0
     hostile: bool = False
+    machines: int = 0
 
 
 class Organisation:

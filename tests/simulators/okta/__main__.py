@@ -19,6 +19,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--employees", type=int, default=250)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--domain", default="harbourline.example")
+    parser.add_argument(
+        "--people", choices=("own", "shared"), default="own", help="shared: see common.people"
+    )
     parser.add_argument("--more-apps", type=int, default=0, help="apps beside the known ones")
     parser.add_argument("--assigned", type=int, default=4, help="apps that everybody has")
     parser.add_argument("--time-scale", type=float, default=1.0, help="so much faster does time pass")
@@ -39,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.organisation,
         options.more_apps,
         options.assigned,
+        shared=options.people == "shared",
     )
     clock = ScaledClock(options.time_scale)
     with OktaSimulator(

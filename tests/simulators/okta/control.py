@@ -251,6 +251,11 @@ class Control:
         self._sim.quotas.reset()
         return {**settings.limits, "at_once": settings.at_once}
 
+    def other_tool(self, share: float) -> None:
+        """Another tool takes this share of every bucket; past calls are forgotten."""
+        self._sim.quotas.settings.other_share = share
+        self._sim.quotas.reset()
+
     def service_time(self, low_s: float, high_s: float | None = None) -> None:
         """How long a served call takes."""
         self._sim.service_time = (low_s, low_s if high_s is None else high_s)

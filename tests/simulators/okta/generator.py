@@ -4,12 +4,15 @@ import random
 from pathlib import Path
 from typing import Any
 
+from tests.simulators.common.people import accounts
+
 from .model import App, Grant, OrgSpec, State, User
 
 _NAMES = Path(__file__).parent.parent / "google" / "data" / "people.txt"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 DEPARTMENTS = ("Engineering", "Sales", "Marketing", "Finance", "People", "Support")
 EVERYONE = "Everyone"
+_DEPARTMENT = {"Customer Success": "Support", "Product": "Engineering", "IT and Security": "Engineering"}
 # Name in the catalogue, label, sign-on mode, where it sends people back to, who has it.
 KNOWN: tuple[tuple[str, str, str, str, str], ...] = (
     ("slack", "Slack", "SAML_2_0", "", EVERYONE),
@@ -60,7 +63,29 @@ def ident(rng: random.Random, prefix: str) -> str:
     return prefix + "".join(rng.choices(_LETTERS, k=20 - len(prefix)))
 
 
+def _shared(state: State, rng: random.Random) -> None:
+    """The people of the organisation; whoever left is deactivated here, as single sign-on ends first."""
+    spec = state.spec
+    for account in accounts(spec.employees, domain=spec.domain, seed=spec.seed):
+        person = account.person
+        user = User(
+            ident(rng, "00u"),
+            person.email,
+            person.given,
+            person.family,
+            _DEPARTMENT.get(person.department, person.department),
+            created=state.anchor - 86_400 * rng.uniform(200, 900),
+            last_login=state.anchor - 86_400 * ((person.left_days or 0) + rng.uniform(0, 10)),
+        )
+        user.role = "SUPER_ADMIN" if person.admin else None
+        user.status = "ACTIVE" if account.active else "DEPROVISIONED"
+        state.users[user.id] = user
+
+
 def _people(state: State, rng: random.Random) -> None:
+    if state.spec.shared:
+        _shared(state, rng)
+        return
     lines = dict(line.split(": ", 1) for line in _NAMES.read_text("utf-8").splitlines() if ": " in line)
     given, family = lines["given"].split(), lines["family"].split()
     for number in range(state.spec.employees):

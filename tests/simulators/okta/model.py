@@ -17,6 +17,7 @@ class OrgSpec:
         assigned: apps that everybody has beside their department's.
         agents: whether the organisation has bought Okta for AI Agents.
         events_per_user_day: sign-ins to apps, in the generated past.
+        shared: the people are those of `tests.simulators.common.people`.
     """
 
     employees: int = 250
@@ -27,6 +28,7 @@ class OrgSpec:
     assigned: int = 4
     agents: bool = True
     events_per_user_day: float = 1.0
+    shared: bool = False
 
 
 @dataclass(slots=True)

@@ -27,10 +27,14 @@ LIMITS = {"app": 500, "apps": 100, "users": 600, "user": 2000, "grants": 1200, "
 
 @dataclass(slots=True)
 class QuotaSettings:
-    """`limits` a minute by bucket (what is absent is not limited); `at_once` calls in flight."""
+    """`limits` a minute by bucket (what is absent is not limited); `at_once` calls in flight.
+
+    `other_share` is what another tool takes of each bucket, evenly and always served first.
+    """
 
     limits: dict[str, int] = field(default_factory=lambda: dict(LIMITS))
     at_once: int = 75
+    other_share: float = 0.0
     enabled: bool = True
 
 
@@ -64,13 +68,14 @@ class Quotas:
             began, used = self._windows.get(name, (now, 0))
             if now >= began + 60:
                 began, used = now, 0
+            others = int(self.settings.other_share * limit * (now - began) / 60)
             headers = {
                 "X-Rate-Limit-Limit": str(limit),
-                "X-Rate-Limit-Remaining": str(max(0, limit - used - 1)),
+                "X-Rate-Limit-Remaining": str(max(0, limit - used - others - 1)),
                 "X-Rate-Limit-Reset": str(math.ceil(began + 60)),
             }
             self._windows[name] = (began, used + 1)
-            if used >= limit:
+            if used + others >= limit:
                 raise OktaError(429, "E0000047", headers=headers)
             self.in_flight += 1
             return headers

@@ -19,6 +19,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--domain", default="harbourline.example")
     parser.add_argument("--organisation", default="Harbourline Ltd", help="its name")
+    parser.add_argument(
+        "--people", choices=("own", "shared"), default="own", help="shared: see common.people"
+    )
     parser.add_argument("--client-id", default="")
     parser.add_argument("--client-secret", default="")
     parser.add_argument("--redirect-uri", action="append", default=[])
@@ -32,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    spec = OrgSpec(options.employees, options.seed, options.domain, options.organisation)
+    shared = options.people == "shared"
+    spec = OrgSpec(options.employees, options.seed, options.domain, options.organisation, shared)
     clients: tuple[ConnectedClient, ...] = ()
     if options.client_id:
         clients = (ConnectedClient(options.client_id, options.client_secret, tuple(options.redirect_uri)),)

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.simulators.common.people import Account, accounts
 from tests.simulators.google.clock import Clock
 
 DAY = 86_400
@@ -26,18 +27,20 @@ APPS = (
     ("Mailchimp", False, False, 3),
     ("My Ticket Portal", False, False, 1),
 )
+SELLERS = ("Sales", "Customer Success", "Marketing", "Finance")
 GIVEN = ("Ana", "Bruno", "Carla", "Deniz", "Elif", "Femi", "Grete", "Hugo", "Ines", "Jonas", "Kaito", "Lena")
 FAMILY = ("Silva", "Okafor", "Weber", "Kaya", "Novak", "Rossi", "Haddad", "Berg", "Lopez", "Tanaka")
 
 
 @dataclass(frozen=True, slots=True)
 class OrgSpec:
-    """What to generate."""
+    """What to generate. `shared`: the people are those of `tests.simulators.common.people`."""
 
     employees: int = 60
     seed: int = 1
     domain: str = "harbourline.example"
     name: str = "Harbourline Ltd"
+    shared: bool = False
 
 
 @dataclass(slots=True)
@@ -132,13 +135,14 @@ class World:
             menu = self.new_id("0DS") if installed else None
             made = now - rng.randint(100, 900) * DAY
             self.apps[name] = ConnectedApp(name, self.new_id("0H4"), menu, approved, made)
+        shared = self._accounts()
         for index in range(self.spec.employees):
-            self._person(index, now)
+            self._person(index, now, account=shared[index] if shared else None)
         self._person(
             -1, now, user_type="CloudIntegrationUser", name="Integration", licence="Salesforce Integration"
         )
         self._person(-2, now, user_type="CustomerSuccess", name="A Customer", licence="Customer Community")
-        boss = self._person(-3, now, name="Adele Admin")
+        boss = next(iter(self.people.values())) if shared else self._person(-3, now, name="Adele Admin")
         boss.permissions = ["CustomizeApplication", "ManageUsers"]
         machine = next(p for p in self.people.values() if p.user_type == "CloudIntegrationUser")
         kinds = (
@@ -150,11 +154,21 @@ class World:
                 Agent(self.new_id("0Xx"), label, kind, agent_type, machine.id, active, now - 40 * DAY)
             )
 
+    def _accounts(self) -> tuple[Account, ...]:
+        """The people of the organisation who have an account here, the sellers first."""
+        spec = self.spec
+        if not spec.shared:
+            return ()
+        return accounts(
+            spec.employees, domain=spec.domain, seed=spec.seed, departments=SELLERS, forgotten=1, machines=1
+        )
+
     def _person(
         self,
         index: int,
         now: float,
         *,
+        account: Account | None = None,
         user_type: str = "Standard",
         name: str = "",
         licence: str = "Salesforce",
@@ -163,8 +177,12 @@ class World:
         shown = name or f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}"
         local = f"{shown.lower().replace(' ', '.')}{'' if index < 0 else index}"
         person = Person(self.new_id("005"), f"{local}@{self.spec.domain}", shown, user_type, licence)
+        if account is not None:
+            person.email, person.name = account.person.email, account.person.name
+            person.department = account.person.department
         person.modified = now - rng.randint(30, 400) * DAY
         person.active = index < 5 or rng.random() > 0.05
+        person.active = account.active if account else person.active
         person.last_login = now - rng.random() * 20 * DAY if person.active else None
         if rng.random() < 0.3:
             person.federation = f"{local}@sso.{self.spec.domain}"

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -106,7 +107,12 @@ class Sessions:
         if not query.get("code_challenge") or query.get("code_challenge_method", "S256") != "S256":
             return redirect(f"{back}?{urlencode({'error': 'invalid_request', **state})}")
         if decision is None:
-            return html_response("<h1>Allow access?</h1>")
+            return html_response(self._form(client, query))
+        return self._decided(client, query, decision)
+
+    def _decided(self, client: ConnectedClient, query: dict[str, str], decision: Decision) -> Response:
+        back = query["redirect_uri"]
+        state = {"state": query["state"]} if "state" in query else {}
         if decision.deny:
             answer = {"error": "access_denied", "error_description": "end-user denied authorization", **state}
             return redirect(f"{back}?{urlencode(answer)}")
@@ -114,17 +120,46 @@ class Sessions:
         allowed = asked if decision.scopes is None else [s for s in asked if s in decision.scopes]
         if not set(asked) <= KNOWN_SCOPES:
             return redirect(f"{back}?{urlencode({'error': 'invalid_scope', **state})}")
-        return redirect(f"{back}?{urlencode({'code': self._code(client, back, allowed, query), **state})}")
+        return redirect(
+            f"{back}?{urlencode({'code': self._code(client, decision, allowed, query), **state})}"
+        )
 
-    def _code(self, client: ConnectedClient, back: str, scopes: list[str], query: dict[str, str]) -> str:
+    def decide(self, request: Request) -> Response:
+        """A person pressed a button of the page."""
+        form = request.form()
+        query = {name: value for name, value in form.items() if name not in {"account", "decision"}}
+        client, back = self.clients.get(query.get("client_id", "")), query.get("redirect_uri", "")
+        if client is None or back not in client.redirect_uris:
+            return html_response("error=redirect_uri_mismatch", 400)
+        chosen = Decision(form.get("account"), deny=form.get("decision") != "allow")
+        return self._decided(client, query, chosen)
+
+    def _form(self, client: ConnectedClient, query: dict[str, str]) -> str:
+        admin = next(p for p in self._world.people.values() if p.permissions)
+        kept = "".join(
+            f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in query.items()
+        )
+        asks = "".join(f"<li>{escape(scope)}</li>" for scope in query.get("scope", "full").split())
+        return f"""<!doctype html><html lang="en"><meta charset="utf-8">
+<title>Allow Access? - simulated Salesforce</title>
+<style>body{{font:16px system-ui;max-width:34rem;margin:4rem auto;padding:0 1rem}}
+input[name=account]{{width:100%;padding:.5rem}}button{{padding:.6rem 1.4rem;margin:1rem .5rem 0 0}}</style>
+<h1>Allow Access?</h1><p>{escape(client.name)} is asking to:</p><ul>{asks}</ul>
+<form method="post" action="/_login/decide">{kept}
+<label>Account <input name="account" value="{escape(admin.email)}" required></label>
+<button name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button>
+</form></html>"""
+
+    def _code(
+        self, client: ConnectedClient, decision: Decision, scopes: list[str], query: dict[str, str]
+    ) -> str:
         with self._world.lock:
-            decision = self.decision or Decision()
             admins = [p for p in self._world.people.values() if p.permissions]
             person = self._world.person(decision.email) if decision.email else admins[0]
             code = f"aPrx{secrets.token_urlsafe(24)}"
             expiry = self._world.clock.now() + CODE_S
             self.codes[code] = Code(
-                person.id, client.client_id, back, scopes, query["code_challenge"], expiry
+                person.id, client.client_id, query["redirect_uri"], scopes, query["code_challenge"], expiry
             )
             return code
 

@@ -68,6 +68,7 @@ class SalesforceSimulator:
         add("GET", "/services/data/{version}/query/{locator}", "rest.more", self.rest.more)
         add("GET", "/id/{organisation}/{user}", "rest.identity", self.rest.identity)
         add("GET", "/services/oauth2/authorize", "oauth.authorize", self.sessions.authorize)
+        add("POST", "/_login/decide", "oauth.decide", self.sessions.decide)
         add("POST", "/services/oauth2/token", "oauth.token", self.sessions.token)
         add("POST", "/services/oauth2/revoke", "oauth.revoke", self.sessions.revoke)
         control = http_control(cast("GoogleControl", self.control))

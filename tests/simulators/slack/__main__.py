@@ -18,6 +18,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--plan", choices=("free", "pro", "enterprise"), default="enterprise")
     parser.add_argument("--employees", type=int, default=60)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--people", choices=("own", "shared"), default="own", help="shared: see common.people"
+    )
     parser.add_argument("--state", type=Path, default=None, help="file that keeps the state over restarts")
     parser.add_argument("--client-id", default="")
     parser.add_argument("--client-secret", default="")
@@ -35,7 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     name = options.organisation.capitalize()
-    spec = OrgSpec(options.employees, options.seed, options.plan, options.organisation, name)
+    spec = OrgSpec(
+        options.employees,
+        options.seed,
+        options.plan,
+        options.organisation,
+        name,
+        shared=options.people == "shared",
+    )
     clients = []
     if options.client_id:
         uris = tuple(options.redirect_uri)

@@ -164,6 +164,20 @@ class Control:
         self._sim.events.pump()
         return self._sim.events.settle(timeout_s)
 
+    # -- messages ---------------------------------------------------------------------------------
+
+    def messages(self, user: str = "") -> list[dict[str, Any]]:
+        """What apps wrote to people, the oldest first."""
+        who = self._world.member(user).id if user else ""
+        return [asdict(one) for one in self._sim.chat.posted if who in ("", one.user)]
+
+    def press(self, user: str, action: str, address: str, by: str = "") -> dict[str, Any]:
+        """Somebody presses a button of the last message to them; see `Chat.press`."""
+        who = self._world.member(user).id
+        other = self._world.member(by).id if by else ""
+        status, text = self._sim.chat.press(who, action, address, by=other)
+        return {"status": status, "text": text}
+
     # -- misbehaviour -----------------------------------------------------------------------------
 
     def fault(self, kind: str, **rule: Any) -> int:

@@ -3,6 +3,8 @@
 import random
 from dataclasses import dataclass
 
+from tests.simulators.common.people import accounts
+
 from .model import App, Ask, Function, McpServer, Member, Policy, Team, Workflow, identifier
 from .world import World
 
@@ -35,7 +37,10 @@ APPS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class OrgSpec:
-    """What to generate. `plan` is free, pro or enterprise; an enterprise has `teams` workspaces."""
+    """What to generate. `plan` is free, pro or enterprise; an enterprise has `teams` workspaces.
+
+    `shared`: the people are those of `tests.simulators.common.people`.
+    """
 
     employees: int = 60
     seed: int = 7
@@ -43,6 +48,7 @@ class OrgSpec:
     domain: str = "harbourline"
     name: str = "Harbourline"
     teams: int = 2
+    shared: bool = False
 
 
 def generate(world: World, spec: OrgSpec) -> None:
@@ -55,7 +61,9 @@ def generate(world: World, spec: OrgSpec) -> None:
         world.teams[team.id] = team
     world.plan, world.name = spec.plan, spec.name
     world.enterprise_id = identifier("E", spec.domain) if spec.plan == "enterprise" else ""
-    _people(world, spec, rng)
+    _staff(world, spec, rng) if spec.shared else _people(world, spec, rng)
+    bot = Member("USLACKBOT", "slackbot", "Slackbot", "", set(world.teams), api_app_id="")
+    world.members[bot.id] = bot
     for name, homepage, bot, user in APPS:
         app = App(
             identifier("A", name), name, bot, user, homepage, internal=not homepage, listed=bool(homepage)
@@ -91,8 +99,31 @@ def _people(world: World, spec: OrgSpec, rng: random.Random) -> None:
         if index >= 4 and not member.deleted and rng.random() < 0.08:
             member.guest = rng.choice(("multi", "single"))
         world.members[member.id] = member
-    bot = Member("USLACKBOT", "slackbot", "Slackbot", "", set(teams), api_app_id="")
-    world.members[bot.id] = bot
+
+
+def _staff(world: World, spec: OrgSpec, rng: random.Random) -> None:
+    """The people of the organisation; of those who left, two were never deactivated."""
+    teams, now = list(world.teams), world.clock.now()
+    chosen = accounts(
+        spec.employees, domain=f"{spec.domain}.example", seed=spec.seed, forgotten=2, machines=1
+    )
+    for index, account in enumerate(chosen):
+        person = account.person
+        member = Member(
+            identifier("U", spec.domain, index),
+            person.email.partition("@")[0],
+            person.name,
+            person.email,
+            {teams[index % len(teams)], *(teams if person.admin else ())},
+            admin=person.admin,
+            owner=person.admin,
+            primary=index == 0,
+            org_admin=person.admin and spec.plan == "enterprise",
+            org_owner=index == 0 and spec.plan == "enterprise",
+            deleted=not account.active,
+            updated=now - ((person.left_days or 0) + rng.random() * 100) * DAY,
+        )
+        world.members[member.id] = member
 
 
 def _installs(world: World, rng: random.Random) -> None:

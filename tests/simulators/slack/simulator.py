@@ -14,6 +14,7 @@ from tests.simulators.google.wire import Request, Response
 
 from . import persist
 from .access import Gate
+from .chat import Chat
 from .control import Control
 from .events import Events
 from .generator import OrgSpec, generate
@@ -63,6 +64,7 @@ class SlackSimulator:
         self.gate = Gate(self.world, self.tokens, self.tiers)
         self.oauth = OAuth(self.world, self.tokens)
         self.api = WebApi(self.gate)
+        self.chat = Chat(self.gate)
         self.events = Events(self.world, self.tokens)
         self.control = Control(self)
         self.world.listeners.append(self._dirty.set)
@@ -75,6 +77,8 @@ class SlackSimulator:
         for method, handler in self.api.methods().items():
             for verb in ("GET", "POST"):
                 router.add(verb, f"/api/{method}", method, handler)
+        router.add("POST", "/api/chat.postMessage", "chat.postMessage", self.chat.post)
+        router.add("POST", "/api/conversations.open", "conversations.open", self.chat.open)
         router.add("POST", "/api/oauth.v2.access", "oauth.v2.access", self.oauth.access)
         router.add("GET", "/audit/v1/logs", "audit", self.api.audit)
         router.add("GET", "/oauth/v2/authorize", "oauth.authorize", self.oauth.show)

@@ -21,6 +21,7 @@ METHODS = {
     "admin.apps.approved.list": 2, "admin.apps.restricted.list": 2, "admin.apps.requests.list": 2,
     "admin.apps.approve": 2, "admin.apps.restrict": 2, "admin.apps.uninstall": 2,
     "admin.apps.mcp.servers.list": 3, "admin.apps.mcp.servers.permissions.list": 3,
+    "chat.postMessage": 4, "conversations.open": 3,
     "admin.functions.list": 2, "admin.workflows.search": 2, "audit": 3,
 }  # fmt: skip
 

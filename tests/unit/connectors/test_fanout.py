@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -113,6 +114,24 @@ def test_small_work_is_done_in_order_without_threads(items: range, cap: int) -> 
         fan_out(items, lambda: "go", lambda i, _: (i, threading.get_ident()), halt=Halt(Wall()), cap=cap)
     )
     assert results == [(i, here) for i in items]
+
+
+def test_an_iterator_is_asked_as_work_goes_on_and_may_wait() -> None:
+    """What comes next need not be there when the work begins."""
+    came = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        assert came.wait(5), "the first result was not seen before the second item came"
+        yield 2
+        yield 3
+
+    found = []
+    for result in fan_out(items(), lambda: True, lambda item, _: item * 10, halt=Halt(Wall()), cap=4):
+        found.append(result)
+        came.set()
+    assert sorted(found) == [10, 20, 30]
+    assert list(fan_out(iter([1, 2]), lambda: True, lambda item, _: item, halt=Halt(Wall()), cap=1)) == [1, 2]
 
 
 def test_stopped_before_it_began() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lantern.connectors.google import normalize
 from lantern.connectors.google.normalize import MalformedError
+from lantern.connectors.protocol import Sent
 from lantern.domain import ids
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -161,6 +162,33 @@ def test_uses_are_counted_per_account_and_client() -> None:
     count.add([event("activity", who=None, client_id="a"), event("activity"), event("revoke", client_id="a")])
     uses = {u.client_id: (u.events, u.last_at) for u in count.all()}
     assert uses == {"a": (3, AT.replace(minute=9)), "b": (1, AT.replace(minute=2))}
+
+
+def test_bytes_and_places_are_counted_per_client_and_odd_ones_left_out() -> None:
+    count = normalize.UseCount()
+    for size in ("1000", "24", "-5", "many", "٣", "9" * 16):
+        count.add([event("activity", client_id="a", num_response_bytes=size)])
+    count.add([event("activity", client_id="b"), event("authorize", client_id="b", num_response_bytes="7")])
+    assert count.traffic.sent() == (Sent("a", AT.date(), 1024),)
+    assert count.traffic.places() == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "network", "country"),
+    [
+        ({"ipAddress": "20.190.128.7"}, "20.190.128.0/24", None),
+        ({"ipAddress": "20.190.128.7", "networkInfo": {"ipAsn": [8075], "regionCode": "IE"}}, "AS8075", "IE"),
+        ({"ipAddress": "20.190.128.7", "networkInfo": {"ipAsn": []}}, "20.190.128.0/24", None),
+        ({"ipAddress": 7, "networkInfo": {"ipAsn": 8075, "regionCode": 4}}, None, None),
+        ({"networkInfo": "odd"}, None, None),
+    ],
+)
+def test_events_tell_the_network_and_never_the_address(told: Any, network: str | None, country: str) -> None:
+    head = {"time": "2026-11-23T10:00:00.000Z", "uniqueQualifier": "1", "applicationName": "token"}
+    row = {"name": "activity", "parameters": [{"name": "client_id", "value": "a"}]}
+    found = normalize.events({"id": head, "actor": {"profileId": "1"}, "events": [row]} | told)
+    assert (found[0].network, found[0].country) == (network, country)
+    assert "20.190.128.7" not in repr(found)
 
 
 @pytest.mark.parametrize("scopes", [["s1", "s2"], "s1,s2", "s1 s2"])

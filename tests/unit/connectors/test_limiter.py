@@ -225,6 +225,51 @@ def test_the_provider_s_own_word_sets_the_rate_in_both_directions() -> None:
     assert pace.rate == pytest.approx(96.0)
 
 
+def test_a_larger_quota_than_thought_may_be_begun_with_its_own_burst() -> None:
+    """The first answer tells it; what was sent before counts, and nothing is caught up after a refusal."""
+
+    def begun(pace: Pace) -> int:
+        sent = 0
+        while pace.take(0.0) == 0.0:
+            sent += 1
+        return sent
+
+    small, large = Pace(Quota("small", 300, 60.0)), Pace(Quota("large", 1200, 60.0))
+    some = begun(small)
+    small.told(0.0, 20.0)
+    assert some + begun(small) == begun(large) == 36
+    refused = Pace(Quota("small", 300, 60.0))
+    refused.take(0.0)
+    refused.refused(0.0, 0.0, jitter=0.5)
+    refused.told(0.0, 20.0)
+    assert refused.take(1.0) == 0.0
+    refused.answered(1.0, 1.0)
+    assert refused.take(1.0) > 0.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whoever_stalls_catches_up_and_no_window_sees_too_much(seed: int) -> None:
+    """Batches of 20 in windows of ten seconds, sent by a process that now and then stands still."""
+    pace, rng, now = Pace(Quota("units", 3500, 10.0)), random.Random(seed), 0.0
+    sent: list[float] = []
+    while now < 60.0:
+        wait = pace.take(now, 20)
+        if wait == 0.0:
+            sent.append(now)
+        now += wait or rng.choice([0.0] * 150 + [0.9])
+    for at in sent:
+        assert 20 * sum(at <= other < at + 10.3 for other in sent) <= 0.99 * 3500
+    assert 20 * len(sent) >= 0.94 * 350 * 60, "what a stall left over is not lost"
+    few = Pace(Quota("reports", 5, 10.0))
+    now, told = 0.0, []
+    while now < 100.0:
+        wait = few.take(now)
+        told += [now] if wait == 0.0 else []
+        now += wait
+    assert len(told) >= 45, "the last of few may be sent too"
+    assert all(sum(at <= other < at + 10.0 for other in told) <= 5 for at in told)
+
+
 def test_nothing_is_sent_while_none_are_left_and_a_probe_that_says_so_is_no_dead_end() -> None:
     pace = Pace(QUOTA)
     assert pace.take(0.0) == 0.0

@@ -55,7 +55,12 @@ def _dispatcher(
 
     return Dispatcher(
         tenant=tenant,
-        functions={"discovery": "fn-discovery", "scoring": "fn-scoring", "remediation": "fn-remediation"},
+        functions={
+            "discovery": "fn-discovery",
+            "scoring": "fn-scoring",
+            "remediation": "fn-remediation",
+            "outreach": "fn-outreach",
+        },
         invoker=invoker,
         sqs=sqs,
         queue_urls={"runs": "https://sqs/runs"},

@@ -119,3 +119,17 @@ def test_names_are_cut_to_one_inert_line():
     assert pages.inert("x" * 100) == "x" * 79 + "…"
     assert pages.inert("\u202eabc\u200b") == "abc"
     assert pages.inert("東京 Grüße 🚀") == "東京 Grüße 🚀"
+
+
+def test_a_page_promises_only_what_the_provider_can_keep():
+    told = {
+        provider: _see(
+            pages.connected(provider, "Nordwind", key=None, new=True, lost=(), api="https://x", reference="r")
+        ).text
+        for provider in ("google", "slack", "salesforce")
+    }
+    assert "what Slack tells of its own accord is seen within seconds" in told["slack"]
+    assert "within seconds" in told["google"]
+    assert "within seconds" not in told["salesforce"], "it tells nothing of its own accord"
+    assert "every change is seen at the latest after 15 minutes" in told["salesforce"]
+    assert not any("key below" in text for text in told.values()), "there is none to save"

@@ -8,21 +8,26 @@ import pytest
 
 from lantern.domain.errors import ConflictError, InvalidInputError
 from lantern.domain.findings import (
+    QUIET,
     EventKind,
     FindingError,
     FindingStatus,
     GrantState,
     Group,
     Resolution,
+    Verdict,
     acknowledge,
     apply_delta,
     assign,
+    except_,
     expire,
+    feedback,
     finding_id,
     reconcile,
+    reopen,
     resolve,
-    suppress,
-    unsuppress,
+    snooze,
+    tally,
 )
 from lantern.domain.findings.recording import KEEP_RESOLVED, MAX_HISTORY
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity
@@ -247,29 +252,48 @@ def test_resolving_is_refused_where_it_means_nothing():
         resolve(opened(), NOW, actor="k", resolution=Resolution.CLEARED, reason="x")
 
 
-def quiet(**kw):
-    finding, _ = suppress(opened(**kw), NOW, actor="key1", reason="migration", until=UNTIL)
-    return finding
+def quiet(status=FindingStatus.EXCEPTION, **kw):
+    if status is FindingStatus.SNOOZED:
+        return snooze(opened(**kw), NOW, actor="key1", note="migration", until=UNTIL)[0]
+    return except_(opened(**kw), NOW, actor="key1", reason="migration", owner="per_1", until=UNTIL)[0]
 
 
-def test_a_suppressed_finding_is_silent_but_current():
-    finding, events = reconcile(quiet(), desired("g3", level=Severity.CRITICAL), LATER)
+ENDED = {
+    FindingStatus.SNOOZED: EventKind.SNOOZE_ENDED,
+    FindingStatus.EXCEPTION: EventKind.EXCEPTION_ENDED,
+}
 
-    assert (finding.status, finding.open_grants, events) == (FindingStatus.SUPPRESSED, {"g3"}, ())
-    assert finding.severity is Severity.CRITICAL
+
+@pytest.mark.parametrize("status", sorted(QUIET))
+def test_a_quiet_finding_is_silent_but_current(status):
+    finding, events = reconcile(quiet(status), desired("g3"), LATER)
+
+    assert (finding.status, finding.open_grants, events) == (status, {"g3"}, ())
     none, events = reconcile(finding, None, LATER)
-    assert (none.status, none.holds, events) == (FindingStatus.SUPPRESSED, False, ())
+    assert (none.status, none.holds, events) == (status, False, ())
     again, events = reconcile(none, desired("g1"), LATER)
-    assert (again.status, events) == (FindingStatus.SUPPRESSED, ())
+    assert (again.status, events) == (status, ())
 
 
-def test_a_suppression_ends_by_time():
-    finding = quiet()
+@pytest.mark.parametrize("status", sorted(QUIET))
+def test_what_gets_worse_is_quiet_no_longer(status):
+    before = quiet(status)
+    finding, events = reconcile(before, desired("g3", level=Severity.CRITICAL), LATER)
+
+    assert (finding.status, finding.severity) == (FindingStatus.OPEN, Severity.CRITICAL)
+    assert kinds(events)[0] is ENDED[status]
+    assert EventKind.SEVERITY_CHANGED in kinds(events)
+    assert (finding.quiet_until, finding.quiet_owner) == (None, None)
+
+
+@pytest.mark.parametrize("status", sorted(QUIET))
+def test_quiet_ends_by_time(status):
+    finding = quiet(status)
     assert expire(finding, UNTIL - timedelta(seconds=1)) == (finding, ())
 
     still, events = expire(finding, UNTIL)
-    assert (still.status, still.suppress_until, still.suppress_reason) == (FindingStatus.OPEN, None, None)
-    assert kinds(events) == [EventKind.UNSUPPRESSED]
+    assert (still.status, still.quiet_until, still.quiet_reason) == (FindingStatus.OPEN, None, "")
+    assert kinds(events) == [ENDED[status]]
     absent, _ = reconcile(finding, None, LATER)
     over, events = expire(absent, UNTIL)
     assert (over.status, over.resolution, kinds(events)) == (
@@ -279,16 +303,16 @@ def test_a_suppression_ends_by_time():
     )
 
 
-def test_an_evaluation_after_the_end_of_a_suppression_says_both():
+def test_an_evaluation_after_the_end_of_an_exception_says_both():
     finding, events = reconcile(quiet(), desired("g1", "g2", "g3"), UNTIL)
     assert finding.status is FindingStatus.OPEN
-    assert kinds(events) == [EventKind.UNSUPPRESSED, EventKind.GRANTS_ADDED]
+    assert kinds(events) == [EventKind.EXCEPTION_ENDED, EventKind.GRANTS_ADDED]
 
     gone, events = reconcile(quiet(), None, UNTIL)
     assert (gone.status, kinds(events)) == (FindingStatus.RESOLVED, [EventKind.RESOLVED])
     assert events[0].grants == ("g1", "g2")
     held, events = reconcile(quiet(), None, UNTIL, unknown={"g1", "g2"})
-    assert (held.status, kinds(events)) == (FindingStatus.OPEN, [EventKind.UNSUPPRESSED])
+    assert (held.status, kinds(events)) == (FindingStatus.OPEN, [EventKind.EXCEPTION_ENDED])
 
 
 @pytest.mark.parametrize(
@@ -298,34 +322,84 @@ def test_an_evaluation_after_the_end_of_a_suppression_says_both():
         ({"until": NOW + timedelta(days=367)}, "within the next 366 days"),
         ({"until": datetime(2026, 4, 1)}, "time zone"),  # noqa: DTZ001 (what is being refused)
         ({"reason": " "}, "needs a reason"),
+        ({"owner": ""}, "who answers"),
         ({"reason": "x" * 1001}, "at most 1000"),
     ],
 )
-def test_suppressing_is_checked(changes, words):
+def test_an_exception_is_checked(changes, words):
     with pytest.raises(FindingError, match=words):
-        suppress(opened(), NOW, **{"actor": "k", "reason": "r", "until": UNTIL, **changes})
+        except_(opened(), NOW, **{"actor": "k", "reason": "r", "owner": "o", "until": UNTIL, **changes})
 
 
-def test_suppressing_again_replaces_and_resolved_ones_refuse():
-    finding, _ = suppress(quiet(), NOW, actor="k", reason="longer", until=UNTIL + timedelta(days=9))
-    assert (finding.suppress_reason, finding.suppress_until) == ("longer", UNTIL + timedelta(days=9))
-    with pytest.raises(FindingError, match="resolved finding cannot be suppressed"):
-        suppress(accepted(), NOW, actor="k", reason="r", until=UNTIL)
+def test_an_exception_again_replaces_and_resolved_ones_refuse():
+    until = UNTIL + timedelta(days=9)
+    finding, _ = except_(quiet(), NOW, actor="k", reason="longer", owner="per_2", until=until)
+    assert (finding.quiet_reason, finding.quiet_owner, finding.quiet_until) == ("longer", "per_2", until)
+    with pytest.raises(FindingError, match="needs no exception"):
+        except_(accepted(), NOW, actor="k", reason="r", owner="o", until=UNTIL)
 
 
-def test_a_person_ends_a_suppression():
-    finding, events = unsuppress(quiet(), LATER, actor="key2")
+def test_snoozing_is_for_what_is_open_and_for_at_most_90_days():
+    acknowledged, _ = acknowledge(opened(), NOW, actor="k")
+    assert snooze(acknowledged, NOW, actor="k", until=UNTIL)[0].status is FindingStatus.SNOOZED
+    for finding, until in (
+        (accepted(), UNTIL),
+        (quiet(), UNTIL),
+        (opened(), NOW),
+        (opened(), NOW + timedelta(days=91)),
+    ):
+        with pytest.raises(FindingError):
+            snooze(finding, NOW, actor="k", until=until)
 
-    assert finding.status is FindingStatus.OPEN
-    assert events[0].actor == "key2"
-    with pytest.raises(FindingError, match="not suppressed"):
-        unsuppress(finding, LATER, actor="key2")
+
+@pytest.mark.parametrize("status", sorted(QUIET))
+def test_a_person_reopens_what_is_quiet(status):
+    finding, events = reopen(quiet(status), LATER, actor="key2", reason="changed my mind")
+
+    assert (finding.status, kinds(events)) == (FindingStatus.OPEN, [ENDED[status]])
+    assert (events[0].actor, events[0].note) == ("key2", "changed my mind")
+    with pytest.raises(FindingError, match="open already"):
+        reopen(finding, LATER, actor="key2")
 
 
-def test_resolving_a_suppressed_finding_forgets_the_suppression():
+def test_a_person_reopens_what_was_resolved_while_its_cause_is_there():
+    finding, events = reopen(accepted(), LATER, actor="k")
+    assert (finding.status, finding.reopened_count, kinds(events)) == (
+        FindingStatus.OPEN,
+        1,
+        [EventKind.REOPENED],
+    )
+    assert finding.resolution is None
+    cleared, _ = reconcile(opened(), None, LATER)
+    with pytest.raises(FindingError, match="cause is gone"):
+        reopen(cleared, LATER, actor="k")
+
+
+def test_resolving_forgets_the_exception():
     finding, _ = resolve(quiet(), LATER, actor="k", resolution=Resolution.BENIGN, reason="ours")
 
-    assert (finding.suppress_reason, finding.suppress_until) == (None, None)
+    assert (finding.quiet_reason, finding.quiet_until, finding.quiet_owner) == ("", None, None)
+
+
+def test_feedback_is_counted_by_rule_and_closing_gives_some():
+    wrong, events = feedback(opened(), NOW, actor="k", verdict=Verdict.FALSE_POSITIVE, note="a test app")
+    assert (wrong.status, kinds(events)) == (FindingStatus.OPEN, [EventKind.FEEDBACK])
+    assert feedback(wrong, LATER, actor="k", verdict=Verdict.FALSE_POSITIVE) == (wrong, ())
+    fixed, _ = resolve(wrong, LATER, actor="k", resolution=Resolution.FIXED, reason="r")
+    assert fixed.feedback is Verdict.FALSE_POSITIVE, "what was said on purpose stays"
+    right, _ = resolve(opened(), LATER, actor="k", resolution=Resolution.FIXED, reason="r")
+    benign, _ = resolve(wrong, LATER, actor="k", resolution=Resolution.BENIGN, reason="r")
+    (row,) = tally([wrong, right, benign, opened()])
+
+    assert row.feedback == {"true_positive": 1, "false_positive": 1, "benign": 1}
+    assert (row.findings, row.precision) == (4, 0.333)
+    assert row.by_status == {"open": 2, "acknowledged": 0, "snoozed": 0, "exception": 0, "resolved": 2}
+    assert tally([opened()])[0].precision is None
+
+
+def test_history_says_which_revision_each_line_came_with():
+    finding, _ = reconcile(quiet(), desired("g1", level=Severity.CRITICAL), LATER)
+    assert [line.rev for line in finding.history] == [1, 2, 3, 3, 3]
 
 
 def test_assigning():
@@ -364,9 +438,9 @@ def test_a_clock_that_goes_back_does_not_move_last_seen_back():
 
 def test_a_refusal_tells_a_wrong_state_from_a_wrong_value():
     with pytest.raises(ConflictError):
-        unsuppress(opened(), NOW, actor="k")
+        reopen(opened(), NOW, actor="k")
     with pytest.raises(InvalidInputError) as error:
-        suppress(opened(), NOW, actor="k", reason="r", until=NOW)
+        except_(opened(), NOW, actor="k", reason="r", owner="o", until=NOW)
     assert (error.value.field, error.value.remedy) == ("until", "must lie within the next 366 days")
 
 

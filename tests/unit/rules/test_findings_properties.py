@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lantern.domain.findings import (
+    QUIET,
     EventKind,
     FindingError,
     FindingStatus,
@@ -16,10 +17,11 @@ from lantern.domain.findings import (
     Resolution,
     acknowledge,
     apply_delta,
+    except_,
     reconcile,
+    reopen,
     resolve,
-    suppress,
-    unsuppress,
+    snooze,
 )
 from lantern.domain.rules.vocabulary import Grade, Severity
 from tests.unit.rules.support import NOW, desired
@@ -30,8 +32,9 @@ WANTED = st.none() | st.dictionaries(IDS, GRADES, max_size=5).map(lambda grants:
 DECISIONS = {
     "acknowledge": lambda f, now: acknowledge(f, now, actor="k"),
     "resolve": lambda f, now: resolve(f, now, actor="k", resolution=Resolution.ACCEPTED, reason="r"),
-    "suppress": lambda f, now: suppress(f, now, actor="k", reason="r", until=now + timedelta(days=3)),
-    "unsuppress": lambda f, now: unsuppress(f, now, actor="k"),
+    "except": lambda f, now: except_(f, now, actor="k", reason="r", owner="o", until=now + timedelta(days=3)),
+    "snooze": lambda f, now: snooze(f, now, actor="k", until=now + timedelta(days=2)),
+    "reopen": lambda f, now: reopen(f, now, actor="k"),
 }
 STEPS = st.lists(
     st.one_of(
@@ -82,7 +85,10 @@ def test_the_record_is_sound_after_every_step(steps):
         assert ids == sorted(set(ids))
         assert finding.holds == bool(finding.open_grants)
         assert (finding.resolution is not None) == (finding.status is FindingStatus.RESOLVED)
-        assert (finding.suppress_until is not None) == (finding.status is FindingStatus.SUPPRESSED)
+        assert (finding.quiet_until is not None) == (finding.status in QUIET)
+        assert (finding.quiet_owner is not None) == (finding.status is FindingStatus.EXCEPTION)
+        if finding.status in QUIET and finding.holds:
+            assert finding.severity.rank <= finding.quiet_severity.rank, "nothing that got worse is quiet"
         assert all((item.resolved_at is None) == (item.state is GrantState.OPEN) for item in finding.affected)
         if finding.status in (FindingStatus.OPEN, FindingStatus.ACKNOWLEDGED):
             assert finding.holds
@@ -101,11 +107,17 @@ def test_the_record_is_sound_after_every_step(steps):
 
 
 @given(STEPS)
-def test_every_change_of_status_is_told_and_suppression_is_silent(steps):
+def test_every_change_of_status_is_told_and_quiet_is_silent(steps):
     telling = {
-        FindingStatus.OPEN: {EventKind.OPENED, EventKind.REOPENED, EventKind.UNSUPPRESSED},
+        FindingStatus.OPEN: {
+            EventKind.OPENED,
+            EventKind.REOPENED,
+            EventKind.SNOOZE_ENDED,
+            EventKind.EXCEPTION_ENDED,
+        },
         FindingStatus.ACKNOWLEDGED: {EventKind.ACKNOWLEDGED},
-        FindingStatus.SUPPRESSED: {EventKind.SUPPRESSED},
+        FindingStatus.SNOOZED: {EventKind.SNOOZED},
+        FindingStatus.EXCEPTION: {EventKind.EXCEPTED},
         FindingStatus.RESOLVED: {EventKind.RESOLVED},
     }
 
@@ -116,8 +128,8 @@ def test_every_change_of_status_is_told_and_suppression_is_silent(steps):
         kinds = {event.kind for event in events}
         if finding.status is not old:
             assert kinds & telling[finding.status]
-        elif finding.status is FindingStatus.SUPPRESSED:
-            assert kinds <= {EventKind.SUPPRESSED}
+        elif finding.status in QUIET:
+            assert kinds <= telling[finding.status]
         elif finding.status is FindingStatus.RESOLVED:
             assert not kinds
 
@@ -140,7 +152,7 @@ def test_an_unknown_grant_keeps_its_state(steps, wanted, unknown):
 @given(STEPS)
 def test_when_all_is_unknown_only_time_acts(steps):
     finding, now = play(steps)
-    if finding is None or finding.status is FindingStatus.SUPPRESSED:
+    if finding is None or finding.status in QUIET:
         return
 
     assert reconcile(finding, None, now, unknown=finding.open_grants) == (finding, ())
@@ -182,7 +194,7 @@ def test_deltas_in_any_order_reach_the_state_of_a_whole_evaluation(changes, step
 
 
 @given(STEPS)
-def test_nothing_but_the_passing_of_evaluations_reopens(steps):
+def test_reopening_is_counted(steps):
     reopened = []
 
     def count(before, finding, events, _now):

@@ -11,9 +11,11 @@ from moto import mock_aws
 from rich.console import Console
 
 from scripts.demo import __main__ as demo
-from scripts.demo import report, story, units
+from scripts.demo import across, acting, report, story, units
+from scripts.demo.across import Across, Told
+from scripts.demo.acting import Caught, Revocation
 from scripts.demo.browser import Form
-from scripts.demo.story import Caught, Inventory, Revocation
+from scripts.demo.story import Inventory, Past, Reading
 from scripts.demo.waiting import DemoFailedError, Patience, tail
 from scripts.instance.progress import Progress
 from tests.simulators.google import GoogleSimulator, OAuthClient, OrgSpec
@@ -78,6 +80,16 @@ def test_unticked_boxes_are_not_sent() -> None:
     assert (form.action, form.fields) == ("/x", [("b", "2")])
 
 
+def test_lists_send_what_is_selected_and_the_first_button_is_pressed() -> None:
+    form = Form()
+    form.feed(
+        "<form><select name=a><option value=1>x</option><option value=2 selected>y</option></select>"
+        "<select name=b><option>first</option><option>second</option></select>"
+        "<textarea name=c></textarea><button name=d value=yes>Go</button><button name=d value=no>No</button>"
+    )
+    assert (form.action, form.fields) == ("", [("a", "2"), ("b", "first"), ("c", ""), ("d", "yes")])
+
+
 def test_units_are_summed_over_functions() -> None:
     with mock_aws():
         cloudwatch = boto3.client(
@@ -101,7 +113,17 @@ def test_units_are_summed_over_functions() -> None:
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:
-    return {"id": f"app_{number}", "name": f"App {number}", "risk": 90 - number, "holders": 9, **more}
+    base = {"id": f"app_{number}", "name": f"App {number}", "risk": 90 - number, "holders": 9}
+    return {**base, "provider": "google", "vendor": None, "lookalike_of": None, "connections": [], **more}
+
+
+def person(email: str, departed: bool = True, **accounts: str) -> dict[str, Any]:
+    held = [
+        {"connection_id": f"con_{p[0]}", "provider": p, "status": s, "grants": 1, "principal_id": f"pri_{p}",
+         "email": email}
+        for p, s in accounts.items()
+    ]  # fmt: skip
+    return {"id": f"per_{email}", "email": email, "departed": departed, "accounts": held}
 
 
 def outcome(metered: bool = True) -> report.Outcome:
@@ -111,10 +133,25 @@ def outcome(metered: bool = True) -> report.Outcome:
     )
     counts = {"planned": 0, "applied": 1, "verified": 8, "failed": 0, "already_gone": 0, "skipped": 0}
     apps = (row(1, name="Evil\x1b[2J\u202e"), row(2))
+    readings = (
+        Reading("con_g", "google", "Google Workspace", 250, 3400, 2, 7.5),
+        Reading("con_s", "slack", "Slack", 60, 36, 1, 2.0),
+    )
+    part = {"connection_id": "con_s", "people": 1, "departed": 0, "data": ["chat"]}
+    vendor = {
+        "vendor_id": "openai", "vendor": "OpenAI", "people": 9, "departed": 1, "chains": [],
+        "connections": [{**part, "apps": [{"name": "Evil\x1b[2J", "everyone": True}]}],
+    }  # fmt: skip
     return report.Outcome(
-        found=Inventory(
-            "con", 250, 3400, apps, apps, findings, {a["id"]: "because" for a in apps}, 9, 12, 28
+        found=Inventory(readings, apps, apps, findings, {a["id"]: "because" for a in apps}, 9, 12),
+        past=Past(findings, 28),
+        joined=Across(
+            vendor,
+            person("a@example.com", google="archived", slack="active"),
+            ("a@example.com",),
+            {"con_g": "Google Workspace", "con_s": "Slack"},
         ),
+        told=Told("Slack", "a@example.com", 0.5),
         revoked=Revocation(
             row(2),
             {"targets": 9, "principals": 9},
@@ -142,6 +179,9 @@ def test_the_summary_holds_what_was_promised(tmp_path: Path) -> None:
     assert set(promised.split()) <= set(written)
     assert (written["revoked"], written["verified"], written["findings"]) == (9, 8, 4)
     assert (written["read_units"], written["write_units"]) == (12.0, 1.0)
+    assert (written["principals"], written["grants"]) == (310, 3436)
+    assert written["connections"]["slack"]["consent_to_inventory_seconds"] == 2.0
+    assert written["vendor"] == {"id": "openai", "connections": 1, "people": 9, "departed": 1}
     assert written["findings_by_rule"]["stale-grant"] == {"low": 3}
 
 
@@ -152,6 +192,9 @@ def test_tables_are_inert_and_say_what_was_not_measured(capsys: pytest.CaptureFi
     assert "\u202e" not in out
     assert "not metered" in out
     assert "App 1: max_percent" in out
+    assert "OpenAI across 1 connections: 9 people, 1 of them left" in out
+    assert "1 + all" in out
+    assert "a@example.com left (1 people who left have open accounts)" in out
 
 
 class Answers:
@@ -173,10 +216,95 @@ def test_the_riskiest_app_that_no_brake_protects_is_chosen() -> None:
         "app_3": {"targets": 9, "principals": 9, "refused_by": None},
     }
     apps = (row(1), row(2, holders=2), row(3))
-    app, plan, refused = story._choose(Answers(plans), apps)  # type: ignore[arg-type]
+    app, plan, refused = acting._choose(Answers(plans), apps)  # type: ignore[arg-type]
     assert (app["id"], plan["targets"], refused) == ("app_3", 9, ("App 1", "max_percent"))
     with pytest.raises(DemoFailedError, match="few enough"):
-        story._choose(Answers(plans), apps[:2])  # type: ignore[arg-type]
+        acting._choose(Answers(plans), apps[:2])  # type: ignore[arg-type]
+
+
+class Reads:
+    """An API that answers reads as told, by path."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.answers = answers
+
+    def get(self, path: str, **_: Any) -> Any:
+        return self.answers[path]
+
+    def all(self, path: str, *, connection_id: str) -> Any:
+        return iter(self.answers[f"{path} {connection_id}"])
+
+
+def test_the_vendor_at_most_connections_is_shown() -> None:
+    apps = [
+        row(1, vendor="OpenAI", connections=["g", "s"], holders=5),
+        row(2, vendor="OpenAI", connections=["o"], holders=5),
+        row(3, vendor="Anysphere", connections=["g"], holders=90),
+        row(4, vendor="Evil", connections=["g", "s", "o", "x"], lookalike_of="ChatGPT"),
+        row(5, connections=["g", "s", "o", "x"]),
+    ]
+    api = Reads({"/v1/apps/app_2": {"vendor_id": "openai"}})
+    assert across._widest(api, apps) == ("openai", {"g", "s", "o"})  # type: ignore[arg-type]
+    with pytest.raises(DemoFailedError, match="no AI app"):
+        across._widest(api, apps[4:])  # type: ignore[arg-type]
+
+
+def test_only_who_left_and_stayed_somewhere_is_a_leaver() -> None:
+    left = person("left@x", google="suspended", slack="active", github="active")
+    less = person("less@x", google="deleted", slack="active")
+    stays = person("stays@x", departed=False, google="active", slack="suspended")
+    gone = person("gone@x", google="archived", slack="suspended")
+    works = person("works@x", departed=False, google="active", slack="active")
+    answers: dict[str, Any] = {f"/v1/persons/{p['id']}": p for p in (left, less, stays)}
+    for connection in ("con_g", "con_s"):
+        answers[f"/v1/principals {connection}"] = [
+            {"person_id": p["id"], "status": a["status"]}
+            for p in (less, gone, left, stays, works)
+            for a in p["accounts"]
+            if a["connection_id"] == connection
+        ]
+    found, standing = across._leavers(Reads(answers), {"con_g": "", "con_s": ""})  # type: ignore[arg-type]
+    assert found is not None
+    assert [p["email"] for p in found] == ["left@x", "less@x"]
+    assert standing.startswith("2 people")
+
+
+def test_judging_is_awaited_for_every_connection() -> None:
+    class Lists:
+        apps = ({"connections": ["g"]}, {"connections": ["g", "s"]})
+        findings: tuple[dict[str, Any], ...] = ({},)
+
+        def all(self, path: str) -> Any:
+            return iter(self.apps if path == "/v1/apps" else self.findings)
+
+    api: Any = Lists()
+    assert story._judged(api, ["g", "s"]) == (True, "2 apps of 2 connections, 1 findings")
+    assert story._judged(api, ["g", "s", "o"])[0] is None
+    api.findings = ()
+    assert story._judged(api, ["g"])[0] is None
+
+
+def test_the_first_full_run_of_every_connection_is_awaited() -> None:
+    def run(kind: str, state: str, number: int) -> dict[str, Any]:
+        return {
+            "kind": kind, "state": state, "id": number, "coverage": {"read": 3, "listed": None},
+            "counts": {}, "error": "broken", "remedy": None,
+        }  # fmt: skip
+
+    path = "/v1/connections/{}/runs"
+    answers = {path.format("g"): {"data": [run("full", "running", 2), run("full", "complete", 1)]}}
+    answers[path.format("s")] = {"data": [run("changes", "complete", 3)]}
+    answers[path.format("o")] = {"data": [run("full", "running", 4)]}
+    connections = {"google": "g", "slack": "s", "okta": "o"}
+    found, standing = story._runs(Reads(answers), connections)  # type: ignore[arg-type]
+    assert (found, standing) == (None, "1 read, okta 3 of ?, slack waits")
+    answers[path.format("o")] = answers[path.format("s")] = {"data": [run("full", "partial", 5)]}
+    found, _ = story._runs(Reads(answers), connections)  # type: ignore[arg-type]
+    assert found is not None
+    assert {provider: one["id"] for provider, one in found.items()} == {"google": 1, "slack": 5, "okta": 5}
+    answers[path.format("o")] = {"data": [run("full", "failed", 6)]}
+    with pytest.raises(DemoFailedError, match="first run at okta failed: broken"):
+        story._runs(Reads(answers), connections)  # type: ignore[arg-type]
 
 
 def test_a_failure_shows_logs_stops_everything_and_exits_with_one(
@@ -187,6 +315,7 @@ def test_a_failure_shows_logs_stops_everything_and_exits_with_one(
     def fail(directory: Path, *_: Any) -> None:
         directory.mkdir()
         (directory / "ministack.log").write_text("ERROR the lease was lost\n")
+        (directory / "okta.log").write_text("ERROR okta fell over\n")
         raise DemoFailedError("gave up after 60 s waiting for a finding")
 
     monkeypatch.setattr(demo, "DIRECTORY", tmp_path / "demo")
@@ -196,6 +325,8 @@ def test_a_failure_shows_logs_stops_everything_and_exits_with_one(
     err = capsys.readouterr().err
     assert "waiting for a finding" in err
     assert "the lease was lost" in err
+    assert "okta fell over" in err
+    assert "slack.log" not in err, "there is none"
     assert stopped == [tmp_path / "demo"]
 
 
@@ -214,3 +345,18 @@ def test_steps_are_plain_lines_where_there_is_no_terminal(capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["✓", "✗"]
     assert "second [red]" in lines[1]
+
+
+def test_steps_at_once_are_a_line_each_and_the_first_failure_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = Progress(Console(markup=False, highlight=False))
+    assert progress.together({"one": lambda: 1, "two": lambda: 2}) == [1, 2]
+
+    def stumble() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        progress.together({"third": lambda: 3, "fourth": stumble})
+    lines = sorted(line.rpartition("  ")[0] for line in capsys.readouterr().out.splitlines())
+    assert lines == ["✓ one", "✓ third", "✓ two", "✗ fourth"]

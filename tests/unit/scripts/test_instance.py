@@ -1,12 +1,19 @@
-"""The Google simulator in the background, and the verbs of `scripts.local`."""
+"""Simulators in the background, registrations on both sides, and the verbs of `scripts.local`."""
 
+import json
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts import local
 from scripts.instance import instance as instances
 from scripts.instance import simulator as simulators
+from scripts.instance.providers import PROVIDERS, register
+from scripts.instance.simulator import SimulatorError
+
+NAMES = ("Google", "Entra", "Slack", "GitHub", "Salesforce")
 
 
 @pytest.fixture
@@ -75,3 +82,71 @@ def test_a_bad_port_names_the_variable(
     monkeypatch.setattr(instances, "up", lambda *_, **__: pytest.fail("nothing may start"))
     assert local.main(["up"]) == 1
     assert "LOCAL_CLOUD_PORT must be a port number" in capsys.readouterr().err
+
+
+class Secrets:
+    """Secrets Manager, as far as registering needs it; as `template.yaml` makes new secrets."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803 - AWS's name
+        new = "signed" if "Push" in SecretId else '{"client_id": "not-configured", "client_secret": "x"}'
+        return {"SecretString": self.kept.get(SecretId, new)}
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:  # noqa: N803 - AWS's name
+        self.kept[SecretId] = SecretString
+
+
+class Listener:
+    """A simulator that remembers what it is told, and refuses as often as it should."""
+
+    def __init__(self, ready: dict[str, Any], refusals: int = 0) -> None:
+        self.ready = ready
+        self.told: dict[str, dict[str, Any]] = {}
+        self.refusals = refusals
+
+    def control(self, name: str, **arguments: Any) -> None:
+        if name == "subscribe" and self.refusals:
+            self.refusals -= 1
+            raise SimulatorError("no answer to the challenge")
+        self.told[name] = arguments
+
+
+def test_every_provider_and_lantern_come_to_know_each_other() -> None:
+    store, outputs = Secrets(), {f"{n}{k}Secret": f"{n}{k}" for n in NAMES for k in ("OAuth", "Push")}
+    app = {"client_id": "Iv23", "client_secret": "s", "app_id": "1", "slug": "lantern", "private_key": "PEM"}
+    heard = {one.key: Listener({"registration": app} if one.key == "github" else {}) for one in PROVIDERS}
+    heard["slack"].refusals = 2
+    for _ in range(2):
+        kept = dict(store.kept)
+        for one in PROVIDERS:
+            register(one, heard[one.key], store, outputs, "http://api")  # type: ignore[arg-type]
+    assert store.kept == kept, "what is registered stays"
+    assert set(kept) == {"GoogleOAuth", "EntraOAuth", "SlackOAuth", "GitHubOAuth", "SalesforceOAuth"}
+    assert json.loads(kept["GitHubOAuth"]) == app
+    for key in ("google", "entra", "salesforce"):
+        told, ours = heard[key].told["register_client"], {k.lower(): v for k, v in kept.items()}
+        assert told["redirect_uris"] == [f"http://api/connect/{key}/callback"]
+        assert told["client_secret"] == json.loads(ours[f"{key}oauth"])["client_secret"]
+    assert heard["slack"].told["register_client"]["signing_secret"] == "signed"
+    assert heard["slack"].told["subscribe"] == {"address": "http://api/webhooks/slack/events"}
+    assert heard["github"].told == {
+        "redirect": {"uri": "http://api/connect/github/callback"},
+        "webhook": {"address": "http://api/webhooks/github/events", "secret": "signed"},
+    }
+    assert heard["okta"].told == {}, "customers bring their own client"
+
+
+def test_a_provider_that_never_takes_its_registration_is_said() -> None:
+    slack = next(one for one in PROVIDERS if one.key == "slack")
+    outputs = {"SlackOAuthSecret": "SlackOAuth", "SlackPushSecret": "SlackPush"}
+    with pytest.raises(SimulatorError, match="challenge"):
+        register(slack, Listener({}, refusals=99), Secrets(), outputs, "http://api")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.key)
+def test_the_simulators_know_the_options_they_are_started_with(provider: Any) -> None:
+    parsed = import_module(f"tests.simulators.{provider.key}.__main__").parse(list(provider.options))
+    assert parsed.employees in (60, 250)
+    assert getattr(parsed, "people", "shared") == "shared"

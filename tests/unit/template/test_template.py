@@ -80,7 +80,7 @@ def assumable_by(function: str) -> set[str]:
     """Tenant roles whose trust policy admits the function's role."""
     name = f"arn:aws:iam::{rendered.ACCOUNT}:role/{rendered.physical_name(role_of(function))}"
     found = set()
-    for role in ("TenantDataRole", "TenantWorkerRole"):
+    for role in ("TenantDataRole", "TenantWorkerRole", "TenantOutreachRole"):
         for statement in statements(RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"]):
             patterns = listed(statement["Condition"]["ArnLike"]["aws:PrincipalArn"])
             if any(re.fullmatch(p.replace("*", ".*"), name) for p in patterns):
@@ -105,9 +105,9 @@ def test_whoever_may_decrypt_tenant_secrets_is_isolated(function: str) -> None:
     assert isolated or not decrypts
 
 
-def test_exactly_the_workers_that_talk_to_providers_may_decrypt() -> None:
-    able = {f for f in FUNCTIONS if "TenantWorkerRole" in assumable_by(f)}
-    assert able == {"DiscoveryFunction", "RemediationFunction"}
+def test_exactly_the_workers_that_need_secrets_may_decrypt() -> None:
+    able = {f for f in FUNCTIONS if any(may_decrypt(role) for role in assumable_by(f))}
+    assert able == {"DiscoveryFunction", "RemediationFunction", "OutreachFunction"}
 
 
 @pytest.mark.parametrize("function", sorted(f for f in FUNCTIONS if "TenancyConfig" in FUNCTIONS[f]))
@@ -176,7 +176,7 @@ def test_nothing_may_scan_or_run_partiql() -> None:
             assert not forbidden & set(listed(statement["Action"])), owner
 
 
-@pytest.mark.parametrize("role", ["TenantDataRole", "TenantWorkerRole"])
+@pytest.mark.parametrize("role", ["TenantDataRole", "TenantWorkerRole", "TenantOutreachRole"])
 def test_tenant_roles_are_bound_to_their_keys(role: str) -> None:
     for inline in rendered.role(RESOURCES, role)["Policies"]:
         (statement,) = inline["PolicyDocument"]["Statement"]
@@ -192,6 +192,20 @@ def test_tenant_roles_are_bound_to_their_keys(role: str) -> None:
         assert condition["Null"] == {"dynamodb:LeadingKeys": "false", "aws:PrincipalTag/tenant": "false"}
 
 
+@pytest.mark.parametrize("role", ["TenantDataRole", "TenantWorkerRole"])
+def test_tenant_roles_may_ask_the_index(role: str) -> None:
+    """Workers too: what a connection lists is compared with what it listed before, kind by kind."""
+    index = rendered.arn("TenantTable", "AWS::DynamoDB::Table") + "/index/gsi1"
+    asked = {
+        action
+        for inline in rendered.role(RESOURCES, role)["Policies"]
+        for statement in statements(inline["PolicyDocument"])
+        if index in listed(statement["Resource"])
+        for action in listed(statement["Action"])
+    }
+    assert asked == {"dynamodb:Query"}
+
+
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))
 def test_only_chains_that_reenqueue_themselves_may_loop(function: str) -> None:
     loops = {
@@ -200,6 +214,7 @@ def test_only_chains_that_reenqueue_themselves_may_loop(function: str) -> None:
         "DiscoveryFunction",
         "ScoringFunction",
         "RemediationFunction",
+        "OutreachFunction",
         "RouterFunction",
     }
     assert (FUNCTIONS[function].get("RecursiveLoop") == "Allow") == (function in loops)
@@ -218,13 +233,17 @@ def test_every_function_has_its_own_role_log_group_and_error_alarm(function: str
 
 def test_workers_end_before_their_dispatchers() -> None:
     runs = FUNCTIONS["RunsDispatcherFunction"]
-    for worker in ("DiscoveryFunction", "ScoringFunction", "RemediationFunction"):
+    for worker in ("DiscoveryFunction", "ScoringFunction", "RemediationFunction", "OutreachFunction"):
         assert FUNCTIONS[worker]["Timeout"] < runs["Timeout"]
 
 
 def test_operators_reach_one_tenant_at_a_time_and_no_provider_token() -> None:
     name = f"arn:aws:iam::{rendered.ACCOUNT}:role/{rendered.physical_name('OperatorRole')}"
-    for role, admitted in (("TenantDataRole", True), ("TenantWorkerRole", False)):
+    for role, admitted in (
+        ("TenantDataRole", True),
+        ("TenantWorkerRole", False),
+        ("TenantOutreachRole", False),
+    ):
         (trust,) = statements(RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"])
         patterns = listed(trust["Condition"]["ArnLike"]["aws:PrincipalArn"])
         assert any(re.fullmatch(p.replace("*", ".*"), name) for p in patterns) is admitted, role

@@ -1,18 +1,21 @@
 """Bundles: what each account gave to apps and may sign in to, what all gave, what apps hold themselves."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from lantern.connectors.entra import grants, normalize
+from lantern.connectors.entra.ahead import Ahead
 from lantern.connectors.entra.api import BATCH, GraphApi, Item, Part, segment
 from lantern.connectors.entra.directory import Accounts, Roster, Services, account_path, understood
 from lantern.connectors.entra.grants import Assignment, Consent, Service
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import Admission, HaltedError
+from lantern.connectors.outage import Outage, unread
 from lantern.connectors.protocol import Unread
-from lantern.connectors.resolution import CallError, ErrorResolution
+from lantern.connectors.resolution import CallError
 from lantern.domain.inventory import Observation, ObservedGrant, Principal
 
 Outcome = Observation | Unread
@@ -20,11 +23,6 @@ Outcome = Observation | Unread
 _CONSENT: Final = "$select=id,clientId,consentType,principalId,resourceId,scope"
 _ASSIGNMENT: Final = "$select=id,appRoleId,createdDateTime,principalId,principalType,resourceId"
 EVERYBODY_PATH: Final = f"/oauth2PermissionGrants?{_CONSENT}&$filter=consentType eq 'AllPrincipals'&$top=999"
-_OUTAGE_AFTER: Final = 25
-_OUTAGE_PAUSE_S: Final = 120.0
-_OUTAGE: Final = ErrorResolution(
-    "transient", "provider_error", "Microsoft does not answer at the moment; Lantern tries again by itself."
-)
 
 
 def consents_path(native_id: str) -> str:
@@ -62,24 +60,6 @@ class _Visit:
 
 
 @dataclass(slots=True)
-class _Outage:
-    """Notices that nobody can be read, so that ten thousand accounts are not tried in vain."""
-
-    in_a_row: int = 0
-
-    def watch(self, outcome: Outcome) -> None:
-        """Raise when Microsoft has failed too often without one success."""
-        failed = isinstance(outcome, Unread) and outcome.reason in (
-            "provider_error",
-            "timeout",
-            "rate_limited",
-        )
-        self.in_a_row = self.in_a_row + 1 if failed else 0
-        if self.in_a_row >= _OUTAGE_AFTER:
-            raise CallError(_OUTAGE, detail="reads fail in a row", retry_after_s=_OUTAGE_PAUSE_S)
-
-
-@dataclass(slots=True)
 class Reader:
     """Reads bundles of one tenant.
 
@@ -91,7 +71,9 @@ class Reader:
     accounts: Accounts
     services: Services
     max_in_flight: int
+    now: Callable[[], datetime]
     listed: set[str] = field(default_factory=set)
+    ahead: Ahead | None = None
 
     def read(self, principals: Sequence[Principal], halt: Halt) -> Iterator[Outcome]:
         """The bundles of these principals, in any order; stops quietly at the deadline.
@@ -100,7 +82,7 @@ class Reader:
             CallError: what would fail for all of them: consent revoked, permission missing, outage.
         """
         roster = self.roster(halt)
-        outage = _Outage()
+        outage = Outage("Microsoft")
         for outcome in self._all(principals, roster, halt):
             if outcome is None:
                 return
@@ -108,15 +90,50 @@ class Reader:
             outage.watch(outcome)
 
     def _all(self, principals: Sequence[Principal], roster: Roster, halt: Halt) -> Iterator[Outcome | None]:
-        living: list[_Visit] = []
+        living = [one for one in principals if not _special(one)]
+        self._begin_ahead(living, halt)
         for account in principals:
             if account.native_id in normalize.PSEUDO:
                 yield self._pseudo(account, halt)
             elif account.status == "deleted":
                 yield self._deleted(account, roster, halt)
-            else:
-                living.append(_Visit(account, account.native_id not in self.listed))
-                self.listed.discard(account.native_id)
+        if self.ahead is not None:
+            left = {one.id: one for one in living}
+            for outcome in self.ahead.take(living, halt):
+                self.listed.discard(left.pop(outcome.principal.id).native_id)
+                yield outcome
+            living = list(left.values())
+            self.ahead.skip(living)
+        visits = [_Visit(one, one.native_id not in self.listed) for one in living]
+        self.listed.difference_update(one.native_id for one in living)
+        yield from self._visited(visits, roster, halt)
+
+    def _begin_ahead(self, living: list[Principal], halt: Halt) -> None:
+        if self.ahead is not None and all(one.native_id in self.listed for one in living):
+            self.ahead.begin(living, halt)
+
+    def read_ahead(self, chunks: Iterable[list[Principal]], halt: Halt) -> Iterator[Outcome | None]:
+        """Accounts that were just listed, chunk by chunk as they come; each is told with when it was asked.
+
+        Raises:
+            CallError: what would fail for all of them.
+        """
+        roster = self.roster(halt)
+
+        def work(chunk: list[Principal], admission: Admission) -> list[Outcome | None]:
+            begun = self.now()
+            found = self._chunk([_Visit(one, stale=False) for one in chunk], roster, halt, admission)
+            return [
+                replace(one, as_of=begun) if isinstance(one, Observation) and one.as_of is None else one
+                for one in found
+            ]
+
+        quotas = ("units",) * BATCH
+        found = fan_out(chunks, lambda: self.api.admit(quotas, halt), work, halt=halt, cap=self.max_in_flight)
+        for outcomes in found:
+            yield from outcomes
+
+    def _visited(self, living: list[_Visit], roster: Roster, halt: Halt) -> Iterator[Outcome | None]:
         width = 3 if any(visit.stale for visit in living) else 2
         size = BATCH // width
         chunks = [living[start : start + size] for start in range(0, len(living), size)]
@@ -139,7 +156,7 @@ class Reader:
         except HaltedError:
             return [None]
         except CallError as error:
-            return [_unread(visit.account, error) for visit in chunk]
+            return [unread(visit.account, error) for visit in chunk]
         return [self._one(visit, parts, roster, halt) for visit in chunk]
 
     def _one(self, visit: _Visit, parts: Mapping[str, Part], roster: Roster, halt: Halt) -> Outcome | None:
@@ -157,7 +174,7 @@ class Reader:
         except CallError as error:
             if error.reason == "not_found":
                 return self._vanished(visit.account, roster, halt)
-            return _unread(account, error)
+            return unread(account, error)
 
     def _bundle(self, account: Principal, parts: Mapping[str, Part], halt: Halt) -> Observation:
         paths = consents_path(account.native_id), assigned_path(account.native_id)
@@ -185,7 +202,7 @@ class Reader:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
 
     def _deleted(self, account: Principal, roster: Roster, halt: Halt) -> Outcome | None:
         """An account that was listed as deleted, unless it was restored meanwhile."""
@@ -195,7 +212,7 @@ class Reader:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
         return self._one(_Visit(account, stale=True), {}, roster, halt)
 
     # -- the tenant as a whole ----------------------------------------------------------------------
@@ -209,7 +226,7 @@ class Reader:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
 
     def _everybody(self, halt: Halt) -> tuple[ObservedGrant, ...]:
         held = [one for one in self.consents(EVERYBODY_PATH, halt) if one.principal is None]
@@ -243,15 +260,14 @@ class Reader:
         return _roles(list(self.api.all(path, halt)))
 
 
+def _special(account: Principal) -> bool:
+    """Whether it is no account that lives: the tenant itself, or one that was deleted."""
+    return account.native_id in normalize.PSEUDO or account.status == "deleted"
+
+
 def _roles(rows: Sequence[Item]) -> list[Assignment]:
     return understood(lambda: [grants.assignment(row) for row in rows], "appRoleAssignments")
 
 
 def _gone(account: Principal) -> Observation:
     return Observation(replace(account, status="deleted"), None, gone=True)
-
-
-def _unread(account: Principal, error: CallError) -> Unread:
-    if error.resolution.connection_wide:
-        raise error
-    return Unread(account, "provider_error" if error.reason == "not_found" else error.reason)

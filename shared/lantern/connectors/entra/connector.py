@@ -9,7 +9,8 @@ from lantern.connectors.entra import directory
 from lantern.connectors.entra.access import Reader
 from lantern.connectors.entra.acts import Acts
 from lantern.connectors.entra.agents import agents
-from lantern.connectors.entra.api import GraphApi, codes
+from lantern.connectors.entra.ahead import Ahead
+from lantern.connectors.entra.api import BATCH, GraphApi, codes
 from lantern.connectors.entra.feeds import Feeds
 from lantern.connectors.entra.licence import granted_with_licence
 from lantern.connectors.entra.manifest import (
@@ -83,7 +84,14 @@ class EntraConnector:
         self._owner = owner
         self._accounts = directory.Accounts(self._api, owner, activity={AUDIT, P1} <= granted)
         services = directory.Services(self._api, self._tenant)
-        self._reader = Reader(self._api, self._accounts, services, io.max_in_flight)
+        self._reader = Reader(self._api, self._accounts, services, io.max_in_flight, io.clock.now)
+        self._turn = self._accounts.page
+        if io.max_in_flight > 1:  # else one thing is done after the other
+            warm = (self._accounts.admins, services.all)
+            self._reader.ahead = Ahead(
+                self._accounts.page, self._reader.read_ahead, io.clock, BATCH // 2, warm
+            )
+            self._turn = self._reader.ahead.page
         self._subscriptions = Subscriptions(
             self._api, credentials.registration.client_id, io.clock.now, allowed=USERS in granted
         )
@@ -101,7 +109,7 @@ class EntraConnector:
 
     def principals(self, cursor: str | None) -> PrincipalPage:
         """A page of all accounts: the tenant as a whole, then deleted ones, then members and guests."""
-        page = self._accounts.page(cursor, self._halt())
+        page = self._turn(cursor, self._halt())
         self._reader.listed.update(one.native_id for one in page.principals if one.native_id not in PSEUDO)
         return page
 

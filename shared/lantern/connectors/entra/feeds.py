@@ -25,6 +25,7 @@ from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED, HaltedError
 from lantern.connectors.protocol import ChangePage, Consent, Hint, HistoryPage, Use
 from lantern.connectors.resolution import CallError
+from lantern.connectors.traffic import Traffic, country, network
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ def _folded(page: Page, since: datetime, until: datetime, counted: set[str]) -> 
     """What a page of sign-ins says, each sign-in once; those that failed are no use."""
     uses: dict[tuple[str, str], Use] = {}
     apis: dict[str, set[str]] = {}
-    odd = 0
+    traffic, odd = Traffic(), 0
     for row in page.items:
         try:
             seen = _sign_in(row)
@@ -241,17 +242,31 @@ def _folded(page: Page, since: datetime, until: datetime, counted: set[str]) -> 
         if seen is None or not since <= seen.last_at < until or row["id"] in counted:
             continue
         counted.add(row["id"])
-        key = (seen.native_id, seen.client_id)
+        key, day = (seen.native_id, seen.client_id), seen.last_at.date()
         known = uses.get(key)
         if known:
             seen = replace(known, events=known.events + 1, last_at=max(known.last_at, seen.last_at))
         uses[key] = seen
+        traffic.add(seen.client_id, day, net=network(row.get("ipAddress")), land=_country(row))
         if name := label(row.get("resourceDisplayName"))[:_API_LIMIT].casefold():
             apis.setdefault(seen.client_id, set()).add(name)
     if odd:
         log.warning("entra sign-ins: %d events of an unknown shape left out", odd)
     names = {client: frozenset(found) for client, found in apis.items()}
-    return HistoryPage(tuple(uses.values()), (), (), len(page.items), last=page.following is None, apis=names)
+    return HistoryPage(
+        tuple(uses.values()),
+        (),
+        (),
+        len(page.items),
+        last=page.following is None,
+        apis=names,
+        places=traffic.places(),
+    )
+
+
+def _country(row: Mapping[str, Any]) -> str | None:
+    location = row.get("location")
+    return country(location.get("countryOrRegion")) if isinstance(location, Mapping) else None
 
 
 def _sign_in(row: Mapping[str, Any]) -> Use | None:

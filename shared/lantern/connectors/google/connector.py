@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -24,6 +24,7 @@ from lantern.connectors.google.oauth import AccessTokens, endpoints, oauth_http,
 from lantern.connectors.google.parts import Parts
 from lantern.connectors.halt import Halt, within
 from lantern.connectors.http import Admission, HaltedError, HttpClient
+from lantern.connectors.outage import Outage, unread
 from lantern.connectors.protocol import (
     Action,
     ActionResult,
@@ -41,18 +42,13 @@ from lantern.connectors.protocol import (
     Unread,
 )
 from lantern.connectors.registry import Credentials, Io
-from lantern.connectors.resolution import CallError, ErrorResolution
+from lantern.connectors.resolution import CallError
 from lantern.domain.assets import AssetListing
 from lantern.domain.inventory import Observation, Principal
 
 log = logging.getLogger(__name__)
 
 _PATIENCE_S: Final = 120.0  # for calls that come without a deadline
-_OUTAGE_AFTER: Final = 25
-_OUTAGE_PAUSE_S: Final = 120.0
-_OUTAGE: Final = ErrorResolution(
-    "transient", "provider_error", "Google does not answer at the moment; Lantern tries again by itself."
-)
 
 
 class GoogleConnector:
@@ -144,7 +140,7 @@ class GoogleConnector:
         def work(account: Principal, admission: Admission) -> Observation | Unread | None:
             return self._read_one(account, roster, halt, admission)
 
-        outage = _Outage()
+        outage = Outage("Google")
         for outcome in fan_out(
             living, lambda: self._api.admit(halt), work, halt=halt, cap=self._io.max_in_flight
         ):
@@ -169,7 +165,7 @@ class GoogleConnector:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
 
     def _read_one(
         self, account: Principal, roster: directory.Roster, halt: Halt, admission: Admission | None
@@ -192,7 +188,7 @@ class GoogleConnector:
         except CallError as error:
             if error.reason == "not_found":
                 return self._vanished(account, roster, halt)
-            return _unread(account, error)
+            return unread(account, error)
 
     def _vanished(
         self, account: Principal, roster: directory.Roster, halt: Halt
@@ -208,7 +204,7 @@ class GoogleConnector:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
 
     def _read_deleted(
         self, account: Principal, roster: directory.Roster, halt: Halt
@@ -221,7 +217,7 @@ class GoogleConnector:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
         return self._read_one(restored or account, roster, halt, None)
 
     def assets(self, deadline: Deadline) -> Iterator[AssetListing]:
@@ -294,32 +290,8 @@ class GoogleConnector:
         return within(self._io.clock, _PATIENCE_S)
 
 
-@dataclass(slots=True)
-class _Outage:
-    """Notices that nobody can be read, so that ten thousand accounts are not tried in vain."""
-
-    in_a_row: int = 0
-
-    def watch(self, outcome: Observation | Unread) -> None:
-        """Raise when the provider has failed too often without one success."""
-        failed = isinstance(outcome, Unread) and outcome.reason in (
-            "provider_error",
-            "timeout",
-            "rate_limited",
-        )
-        self.in_a_row = self.in_a_row + 1 if failed else 0
-        if self.in_a_row >= _OUTAGE_AFTER:
-            raise CallError(_OUTAGE, detail="reads fail in a row", retry_after_s=_OUTAGE_PAUSE_S)
-
-
 def _gone(account: Principal) -> Observation:
     return Observation(replace(account, status="deleted"), None, gone=True)
-
-
-def _unread(account: Principal, error: CallError) -> Unread:
-    if error.resolution.connection_wide:
-        raise error
-    return Unread(account, "provider_error" if error.reason == "not_found" else error.reason)
 
 
 def connect(credentials: Credentials, io: Io) -> Connector:

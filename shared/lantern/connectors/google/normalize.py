@@ -8,11 +8,14 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from lantern.connectors.protocol import Consent, Delegation, Hint, Use
+from lantern.connectors.traffic import Traffic, country, network
 from lantern.domain import ids
 from lantern.domain.inventory import App, AppKind, ObservedGrant, Principal, PrincipalStatus
 
 NAME_LIMIT: Final = 200
 _API_LIMIT: Final = 40
+_SIZE_DIGITS: Final = 15
+"""An answer of more than a petabyte is no number of bytes."""
 _PLACEHOLDER_PROFILE: Final = "105250506097979753968"  # Reports API reference, `actor.profileId`
 _CHANGING: Final = frozenset({"authorize", "revoke"})
 ORGANISATION: Final = "organisation"
@@ -30,7 +33,10 @@ class MalformedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of an activity, with the key that is the same in every delivery of it."""
+    """One event of an activity, with the key that is the same in every delivery of it.
+
+    `network` and `country` are where whoever acted was, as far as Google tells.
+    """
 
     key: str
     app: str
@@ -39,6 +45,8 @@ class Event:
     email: str | None
     native_id: str | None
     parameters: Mapping[str, tuple[str, ...]]
+    network: str | None = None
+    country: str | None = None
 
     def first(self, name: str) -> str | None:
         """First value of a parameter."""
@@ -167,6 +175,7 @@ def events(activity: Any) -> list[Event]:
     rows = activity.get("events", [])
     if not isinstance(rows, list):
         raise MalformedError("events is not a list")
+    where = _where(activity)
     return [
         Event(
             key=f"{app}|{time}|{qualifier}|{index}",
@@ -176,9 +185,20 @@ def events(activity: Any) -> list[Event]:
             email=email.lower() if isinstance(email, str) else None,
             native_id=profile if isinstance(profile, str) and profile != _PLACEHOLDER_PROFILE else None,
             parameters=_parameters(row.get("parameters", [])),
+            network=where[0],
+            country=where[1],
         )
         for index, row in enumerate(rows)
     ]
+
+
+def _where(activity: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Network and country of an activity (Reports API reference, `ipAddress`, `networkInfo`)."""
+    info = activity.get("networkInfo")
+    info = info if isinstance(info, dict) else {}
+    systems = info.get("ipAsn")
+    system = systems[0] if isinstance(systems, list) and systems else None
+    return network(activity.get("ipAddress"), system), country(info.get("regionCode"))
 
 
 def _parameters(rows: Any) -> dict[str, tuple[str, ...]]:
@@ -248,9 +268,10 @@ def _hint(event: Event) -> Hint | None:
 
 
 class UseCount:
-    """Seen use, added up by account and client over many pages."""
+    """Seen use, added up by account and client over many pages; `traffic` is what went to the clients."""
 
     def __init__(self) -> None:
+        self.traffic = Traffic()
         self._found: dict[tuple[str, str], tuple[int, datetime]] = {}
         self._apis: dict[str, set[str]] = defaultdict(set)
 
@@ -264,6 +285,14 @@ class UseCount:
             api = event.first("api_name")
             if api:
                 self._apis[client].add(label(api)[:_API_LIMIT].casefold())
+            size = event.first("num_response_bytes") or ""
+            self.traffic.add(
+                client,
+                event.at.date(),
+                size=int(size) if size.isascii() and size.isdigit() and len(size) <= _SIZE_DIGITS else None,
+                net=event.network,
+                land=event.country,
+            )
 
     def seen(self, native_id: str, client: str, at: datetime) -> None:
         """Count one use."""

@@ -202,7 +202,16 @@ def _folded(part: _Part, pages: Iterable[_Page]) -> HistoryPage:
         consents += normalize.consents(fresh)
         delegations += normalize.delegations(fresh)
         events += len(page.events)
-    return HistoryPage(uses.all(), tuple(consents), tuple(delegations), events, last=False, apis=uses.apis())
+    return HistoryPage(
+        uses.all(),
+        tuple(consents),
+        tuple(delegations),
+        events,
+        last=False,
+        apis=uses.apis(),
+        sent=uses.traffic.sent(),
+        places=uses.traffic.places(),
+    )
 
 
 def _once(events: list[normalize.Event], counted: set[str]) -> list[normalize.Event]:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.halt import Halt
@@ -19,6 +19,8 @@ from lantern.connectors.okta.normalize import APPLICATION, Consented, MalformedE
 from lantern.connectors.protocol import Clock, PrincipalPage
 from lantern.connectors.resolution import CallError
 from lantern.domain.inventory import Principal
+
+R = TypeVar("R")
 
 _MOST: Final = 10_000
 """So many accounts are read ahead, at most."""
@@ -65,18 +67,19 @@ class Roll:
         self._coming.extend(one for one in page.principals if one.native_id != APPLICATION)
 
 
-class Loading:
+class Loading(Generic[R]):
     """Work in a thread of its own, while something else is done."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], R]) -> None:
         self._work = work
+        self._done: list[R] = []
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="assignments", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._work()
+            self._done.append(self._work())
         except BaseException as error:  # raised where it is waited for
             self._error = error
 
@@ -84,11 +87,12 @@ class Loading:
         """Whether it has not ended yet."""
         return self._thread.is_alive()
 
-    def wait(self) -> None:
-        """Wait for the end, and raise what the work raised."""
+    def wait(self) -> R:
+        """Wait for the end; what the work returned, or raise what it raised."""
         self._thread.join()
         if self._error is not None:
             raise self._error
+        return self._done[0]
 
 
 class Ahead:

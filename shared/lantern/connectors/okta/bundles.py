@@ -14,17 +14,13 @@ from lantern.connectors.okta.apps import APPS, Apps
 from lantern.connectors.okta.manifest import APP_GRANTS, INTEGRATIONS
 from lantern.connectors.okta.normalize import APPLICATION, MalformedError
 from lantern.connectors.okta.people import People
+from lantern.connectors.outage import Outage, unread
 from lantern.connectors.protocol import Unread
-from lantern.connectors.resolution import CallError, ErrorResolution
+from lantern.connectors.resolution import CallError
 from lantern.domain.inventory import GrantSource, Observation, ObservedGrant, Principal
 
 _GRANTS_PAGE: Final = {"expand": "scope", "limit": "200"}
 API_SERVICES: Final = "/integrations/api/v1/api-services"
-_OUTAGE_AFTER: Final = 25
-_OUTAGE_PAUSE_S: Final = 120.0
-_OUTAGE: Final = ErrorResolution(
-    "transient", "provider_error", "Okta does not answer at the moment; Lantern tries again by itself."
-)
 
 
 def grants_path(native_id: str) -> str:
@@ -60,18 +56,33 @@ class Bundles:
         """
         if halt.passed():
             return
-        outage = _Outage()
+        asked = [one for one in principals if one.native_id == APPLICATION and self.application_sources]
+        people = [one for one in principals if one.native_id != APPLICATION]
+        alone, part = self.max_in_flight <= 1 or not people, halt.within()
+
+        def applications() -> list[Observation | Unread]:
+            return [self._applications(one, part) for one in asked]
+
         try:
-            for special in principals:
-                if special.native_id == APPLICATION and self.application_sources:
-                    yield self._applications(special, halt)
-            people = [one for one in principals if one.native_id != APPLICATION]
-            trouble = self._prepare(people, halt)
+            if alone:
+                yield from applications()
+                asked = []
+            # They take the quota of apps only, so people are read meanwhile.
+            side = Loading(applications) if asked else None
+            yield from self._people(people, halt)
+            if side:
+                yield from side.wait()
         except HaltedError:
             return
+        finally:
+            part.call()
+
+    def _people(self, people: list[Principal], halt: Halt) -> Iterator[Observation | Unread]:
+        outage = Outage("Okta")
+        trouble = self._prepare(people, halt)
         if trouble is not None:
             for account in people:
-                failed = _unread(account, trouble)
+                failed = unread(account, trouble)
                 yield failed
                 outage.watch(failed)
             return
@@ -151,7 +162,7 @@ class Bundles:
         except CallError as error:
             if error.reason == "not_found":
                 return self._vanished(account, halt)
-            return _unread(account, error)
+            return unread(account, error)
 
     def _observe(self, account: Principal, halt: Halt, admission: Admission | None) -> Observation:
         kept = self.ahead.take(account.native_id)
@@ -172,7 +183,7 @@ class Bundles:
         except HaltedError:
             return None
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
 
     def _applications(self, account: Principal, halt: Halt) -> Observation | Unread:
         try:
@@ -190,7 +201,7 @@ class Bundles:
         except MalformedError:
             return Unread(account, "malformed")
         except CallError as error:
-            return _unread(account, error)
+            return unread(account, error)
 
     def _app_grants(self, halt: Halt) -> tuple[ObservedGrant, ...]:
         """The Okta API scopes of every app that has a client of its own."""
@@ -218,27 +229,3 @@ class Bundles:
         if done < len(clients):
             raise HaltedError
         return normalize.grants(given, (), known, "application")
-
-
-@dataclass(slots=True)
-class _Outage:
-    """Notices that nobody can be read, so that ten thousand accounts are not tried in vain."""
-
-    in_a_row: int = 0
-
-    def watch(self, outcome: Observation | Unread) -> None:
-        """Raise when the provider has failed too often without one success."""
-        failed = isinstance(outcome, Unread) and outcome.reason in (
-            "provider_error",
-            "timeout",
-            "rate_limited",
-        )
-        self.in_a_row = self.in_a_row + 1 if failed else 0
-        if self.in_a_row >= _OUTAGE_AFTER:
-            raise CallError(_OUTAGE, detail="reads fail in a row", retry_after_s=_OUTAGE_PAUSE_S)
-
-
-def _unread(account: Principal, error: CallError) -> Unread:
-    if error.resolution.connection_wide:
-        raise error
-    return Unread(account, "provider_error" if error.reason == "not_found" else error.reason)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lantern.connectors.okta.normalize import APPLICATION, MalformedError, first, inner, instant, text
 from lantern.connectors.protocol import Consent, Hint
+from lantern.connectors.traffic import Traffic, country, network
 
 GRANTED: Final = frozenset({"app.oauth2.as.consent.grant", "app.oauth2.consent.grant"})
 """Consent at a custom and at the organisation's own authorization server."""
@@ -32,7 +33,7 @@ class Event:
     """One event. `user_id` and `login` name the account it is about, as far as the event says.
 
     `client_id` is the app's client, where it names one, `app_id` Okta's own id of an app. `session` ties the
-    events of one sign-in together.
+    events of one sign-in together. `network` and `country` are where whoever acted was.
     """
 
     uuid: str
@@ -44,6 +45,8 @@ class Event:
     client_id: str | None
     app_id: str | None
     session: str | None
+    network: str | None = None
+    country: str | None = None
 
     @property
     def nameless(self) -> bool:
@@ -73,6 +76,7 @@ def event(row: Any) -> Event:
     by_person = actor if actor.get("type") == "User" and actor.get("alternateId") != "system@okta.com" else {}
     # Whoever acts is who it is about only where people act for themselves.
     own = by_person if kind in GRANTED or kind == SIGN_ON else {}
+    client = inner(row, "client")
     return Event(
         uuid=text(row, "uuid"),
         kind=kind,
@@ -83,6 +87,8 @@ def event(row: Any) -> Event:
         client_id=_said(detail.get("publicclientapp")) or _said(first(targets, "PublicClientApp").get("id")),
         app_id=_said(first(targets, "AppInstance").get("id")),
         session=_said(inner(row, "authenticationContext").get("externalSessionId")),
+        network=network(client.get("ipAddress"), inner(row, "securityContext").get("asNumber")),
+        country=country(inner(client, "geographicalContext").get("country")),
     )
 
 
@@ -128,7 +134,7 @@ def consents(events: Iterable[Event]) -> tuple[Consent, ...]:
 
 
 class UseCount:
-    """Successful sign-ins, added up by account and app over many pages.
+    """Successful sign-ins, added up by account and app over many pages; `traffic` is where they came from.
 
     Args:
         clients: client ids by Okta's id of an app.
@@ -137,6 +143,7 @@ class UseCount:
     def __init__(self, clients: Mapping[str, str]) -> None:
         self._clients = clients
         self.found: dict[tuple[str, str], tuple[int, datetime]] = {}
+        self.traffic = Traffic()
 
     def add(self, events: Iterable[Event]) -> None:
         """Count the sign-ins among these. That somebody asked to sign in is not yet that they did."""
@@ -146,3 +153,4 @@ class UseCount:
             key = (seen.user_id, self._clients.get(seen.app_id, seen.app_id))
             count, last = self.found.get(key, (0, seen.at))
             self.found[key] = (count + 1, max(last, seen.at))
+            self.traffic.add(key[1], seen.at.date(), net=seen.network, land=seen.country)

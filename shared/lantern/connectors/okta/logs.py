@@ -172,7 +172,7 @@ def _folded(
         consents += reading.consents(fresh)
         page = api.page(page.following, halt) if page.rows and page.following else None
     counted = tuple(Use(*key, *value) for key, value in uses.found.items())
-    return HistoryPage(counted, tuple(consents), (), read, last=False)
+    return HistoryPage(counted, tuple(consents), (), read, last=False, places=uses.traffic.places())
 
 
 def _events(rows: Iterable[Mapping[str, Any]]) -> list[Event]:

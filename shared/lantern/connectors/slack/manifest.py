@@ -13,13 +13,14 @@ from lantern.connectors.resolution import ErrorResolution, Row, StatusTable
 
 USERS: Final = "users:read"
 EMAIL: Final = "users:read.email"
+CHAT: Final = "chat:write"
 ADMIN: Final = "admin"
 APPS: Final = "admin.apps:read"
 APPS_WRITE: Final = "admin.apps:write"
 AUDIT: Final = "auditlogs:read"
 WORKFLOWS: Final = "admin.workflows:read"
 
-BOT_SCOPES: Final = (USERS, EMAIL)
+BOT_SCOPES: Final = (USERS, EMAIL, CHAT)
 WORKSPACE_SCOPES: Final = (ADMIN,)
 """User permissions asked of a workspace. `admin`, of the classic kind, alone opens the integration log."""
 ENTERPRISE_SCOPES: Final = (APPS, APPS_WRITE, AUDIT, WORKFLOWS)
@@ -75,6 +76,12 @@ MANIFEST: Final = Manifest(
             required=False,
         ),
         ScopeNeed(
+            CHAT,
+            "messages",
+            "alerts and questions to people cannot be sent by Slack",
+            required=False,
+        ),
+        ScopeNeed(
             ADMIN,
             "grants",
             "on a paid plan the integration log stays closed: who added which app, with which permissions "
@@ -109,7 +116,7 @@ MANIFEST: Final = Manifest(
         Quota(AUDIT_QUOTA, TIERS[3], 60.0),
     ),
     access_token_lifetime_s=0,  # tokens live until they are revoked: rotation is off
-    features=frozenset({"grants", "changes", "assets", "push", "apps"}),
+    features=frozenset({"grants", "changes", "assets", "push", "apps", "messages"}),
     acts=MappingProxyType(
         {
             "approve_app": ActFact(

@@ -1,16 +1,20 @@
 """Findings: one record per rule and group, and the pure transitions of its life."""
 
 from lantern.domain.findings.decisions import (
-    MAX_SUPPRESSION,
+    MAX_EXCEPTION,
+    MAX_SNOOZE,
     acknowledge,
     assign,
+    except_,
     expire,
+    feedback,
+    reopen,
     resolve,
-    suppress,
-    unsuppress,
+    snooze,
 )
 from lantern.domain.findings.following import apply_delta, reconcile
 from lantern.domain.findings.records import (
+    QUIET,
     AffectedGrant,
     Desired,
     EventKind,
@@ -25,11 +29,15 @@ from lantern.domain.findings.records import (
     HistoryEntry,
     Outcome,
     Resolution,
+    Verdict,
     finding_id,
 )
+from lantern.domain.findings.statistics import RuleRecord, tally
 
 __all__ = [
-    "MAX_SUPPRESSION",
+    "MAX_EXCEPTION",
+    "MAX_SNOOZE",
+    "QUIET",
     "AffectedGrant",
     "Desired",
     "EventKind",
@@ -44,13 +52,18 @@ __all__ = [
     "HistoryEntry",
     "Outcome",
     "Resolution",
+    "RuleRecord",
+    "Verdict",
     "acknowledge",
     "apply_delta",
     "assign",
+    "except_",
     "expire",
+    "feedback",
     "finding_id",
     "reconcile",
+    "reopen",
     "resolve",
-    "suppress",
-    "unsuppress",
+    "snooze",
+    "tally",
 ]

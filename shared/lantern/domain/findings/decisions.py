@@ -1,4 +1,4 @@
-"""What people decide about a finding: acknowledge, resolve, suppress, assign; and what time ends."""
+"""What people decide about a finding: acknowledge, snooze, except, resolve, reopen; and what time ends."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Final
 
 from lantern.domain.findings.recording import (
     end_event,
-    end_suppression,
+    end_quiet,
     expired,
+    loud,
     note_text,
     record,
     require_aware,
     said_by,
-    unsuppressed,
 )
 from lantern.domain.findings.records import (
+    QUIET,
     EventKind,
     Finding,
     FindingInputError,
@@ -24,21 +25,30 @@ from lantern.domain.findings.records import (
     FindingStatus,
     Outcome,
     Resolution,
+    Verdict,
 )
 
-MAX_SUPPRESSION: Final = timedelta(days=366)
+MAX_EXCEPTION: Final = timedelta(days=366)
+MAX_SNOOZE: Final = timedelta(days=90)
+_SAYS: Final = {
+    Resolution.FALSE_POSITIVE: Verdict.FALSE_POSITIVE,
+    Resolution.BENIGN: Verdict.BENIGN,
+    Resolution.FIXED: Verdict.TRUE_POSITIVE,
+    Resolution.ACCEPTED: Verdict.TRUE_POSITIVE,
+}
+"""What closing a finding says of it, where nobody said anything else."""
 
 
 def acknowledge(finding: Finding, now: datetime, *, actor: str, note: str = "") -> Outcome:
     """Somebody takes the finding on. Acknowledging twice changes nothing.
 
     Raises:
-        FindingStateError: it is suppressed or resolved.
+        FindingStateError: it is snoozed, an exception or resolved.
     """
     if finding.status is FindingStatus.ACKNOWLEDGED:
         return finding, ()
     if finding.status is not FindingStatus.OPEN:
-        raise FindingStateError(f"a {finding.status} finding cannot be acknowledged")
+        raise FindingStateError(f"{_named(finding)} cannot be acknowledged")
     changed = replace(finding, status=FindingStatus.ACKNOWLEDGED)
     return record(changed, now, [said_by(EventKind.ACKNOWLEDGED, actor, note_text(note, "note"))])
 
@@ -59,45 +69,110 @@ def resolve(
     note = note_text(reason, "reason")
     if finding.holds and not note:
         raise FindingInputError("reason", "the finding still holds: resolving it needs a reason")
+    says = _SAYS[resolution]
+    # Whoever closes it as wrong or harmless says so; fixing or accepting it leaves an earlier word alone.
+    verdict = finding.feedback if says is Verdict.TRUE_POSITIVE and finding.feedback else says
     changed = replace(
-        unsuppressed(finding, FindingStatus.RESOLVED), resolution=resolution, resolution_note=note
+        loud(finding, FindingStatus.RESOLVED),
+        resolution=resolution,
+        resolution_note=note,
+        feedback=verdict,
     )
     return record(changed, now, [said_by(EventKind.RESOLVED, actor, note)])
 
 
-def suppress(finding: Finding, now: datetime, *, actor: str, reason: str, until: datetime) -> Outcome:
-    """Keep the finding quiet until a date. Suppressing again replaces reason and date.
+def snooze(finding: Finding, now: datetime, *, actor: str, until: datetime, note: str = "") -> Outcome:
+    """Keep the finding quiet for a while; it opens again at `until`, or when it gets worse.
+
+    Raises:
+        FindingStateError: it is resolved, or an exception.
+        FindingInputError: the date is past or too far away.
+    """
+    if finding.status in {FindingStatus.RESOLVED, FindingStatus.EXCEPTION}:
+        raise FindingStateError(f"{_named(finding)} cannot be snoozed")
+    text = note_text(note, "note")
+    quiet = _quiet(finding, now, FindingStatus.SNOOZED, text, until, MAX_SNOOZE)
+    return record(quiet, now, [said_by(EventKind.SNOOZED, actor, text)])
+
+
+def except_(
+    finding: Finding, now: datetime, *, actor: str, reason: str, owner: str, until: datetime
+) -> Outcome:
+    """Let what the finding says be, for a reason, under an owner, until a date; then it opens again.
+
+    It ends early when the severity rises above what was accepted. Doing it again replaces all three.
 
     Raises:
         FindingStateError: it is resolved.
-        FindingInputError: the reason is missing, or the date is past or over a year away.
+        FindingInputError: reason or owner is missing, or the date is past or over a year away.
     """
     if finding.status is FindingStatus.RESOLVED:
-        raise FindingStateError("a resolved finding cannot be suppressed")
-    require_aware(until, "until")
-    if not now < until <= now + MAX_SUPPRESSION:
-        raise FindingInputError("until", f"must lie within the next {MAX_SUPPRESSION.days} days")
-    note = note_text(reason, "reason")
+        raise FindingStateError("a resolved finding needs no exception")
+    note, who = note_text(reason, "reason"), note_text(owner, "owner")
     if not note:
-        raise FindingInputError("reason", "suppressing needs a reason")
-    changed = replace(finding, status=FindingStatus.SUPPRESSED, suppress_reason=note, suppress_until=until)
-    return record(changed, now, [said_by(EventKind.SUPPRESSED, actor, note)])
+        raise FindingInputError("reason", "an exception needs a reason")
+    if not who:
+        raise FindingInputError("owner", "an exception needs somebody who answers for it")
+    quiet = _quiet(finding, now, FindingStatus.EXCEPTION, note, until, MAX_EXCEPTION)
+    return record(replace(quiet, quiet_owner=who), now, [said_by(EventKind.EXCEPTED, actor, note)])
 
 
-def unsuppress(finding: Finding, now: datetime, *, actor: str | None) -> Outcome:
-    """End a suppression: the finding opens, or resolves when it no longer holds.
+def _quiet(
+    finding: Finding, now: datetime, status: FindingStatus, reason: str, until: datetime, most: timedelta
+) -> Finding:
+    require_aware(until, "until")
+    if not now < until <= now + most:
+        raise FindingInputError("until", f"must lie within the next {most.days} days")
+    return replace(
+        loud(finding, status), quiet_reason=reason, quiet_until=until, quiet_severity=finding.severity
+    )
+
+
+def reopen(finding: Finding, now: datetime, *, actor: str, reason: str = "") -> Outcome:
+    """Open a finding that was resolved or let be; one whose cause is gone is resolved instead.
 
     Raises:
-        FindingStateError: it is not suppressed.
+        FindingStateError: it is open, or resolved because its cause is gone.
     """
-    if finding.status is not FindingStatus.SUPPRESSED:
-        raise FindingStateError(f"a finding that is {finding.status} is not suppressed")
-    return record(end_suppression(finding), now, [end_event(finding, actor)])
+    note = note_text(reason, "reason")
+    if finding.status in QUIET:
+        return record(end_quiet(finding), now, [end_event(finding, finding, actor, note=note)])
+    if finding.status is not FindingStatus.RESOLVED:
+        raise FindingStateError(f"{_named(finding)} is open already")
+    if not finding.holds:
+        raise FindingStateError("its cause is gone: the finding reopens by itself when that comes back")
+    back = replace(
+        finding,
+        status=FindingStatus.OPEN,
+        reopened_count=finding.reopened_count + 1,
+        resolution=None,
+        resolution_note="",
+    )
+    return record(back, now, [said_by(EventKind.REOPENED, actor, note)])
 
 
 def expire(finding: Finding, now: datetime) -> Outcome:
-    """End a suppression whose time is over; anything else is returned unchanged."""
-    return unsuppress(finding, now, actor=None) if expired(finding, now) else (finding, ())
+    """End a snooze or exception whose time is over; anything else is returned unchanged."""
+    if not expired(finding, now):
+        return finding, ()
+    return record(end_quiet(finding), now, [end_event(finding, finding, None)])
+
+
+def feedback(finding: Finding, now: datetime, *, actor: str, verdict: Verdict, note: str = "") -> Outcome:
+    """Say whether the finding was right; saying the same again changes nothing. Its status stays."""
+    if finding.feedback is verdict:
+        return finding, ()
+    text = note_text(note, "note")
+    return record(replace(finding, feedback=verdict), now, [said_by(EventKind.FEEDBACK, actor, text)])
+
+
+def _named(finding: Finding) -> str:
+    article = "an" if finding.status[0] in "aeo" else "a"
+    return (
+        f"{article} {finding.status} finding"
+        if finding.status is not FindingStatus.EXCEPTION
+        else ("a finding with an exception")
+    )
 
 
 def assign(finding: Finding, now: datetime, *, actor: str, assignee: str | None, note: str = "") -> Outcome:

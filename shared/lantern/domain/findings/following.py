@@ -1,7 +1,9 @@
 """How a finding follows evaluation, whole or in part.
 
 Two things are kept apart. `holds` and `affected` say what evaluation last knew to be true; `status` says
-what became of it: open, acknowledged, suppressed or resolved. An unknown changes neither.
+what became of it: open, acknowledged, snoozed, an exception or resolved. An unknown changes neither.
+
+A snooze or an exception is about what somebody saw: it ends early when the severity rises above that.
 
 Manual resolution of a finding that still holds is a decision about what is there now: it stays resolved
 while the affected grants stay the same or become fewer, and reopens when a grant joins or the severity
@@ -15,8 +17,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
-from lantern.domain.findings.recording import Said, end_event, end_suppression, expired, record, require_aware
+from lantern.domain.findings.recording import (
+    Said,
+    end_event,
+    end_quiet,
+    expired,
+    record,
+    require_aware,
+    worsened,
+)
 from lantern.domain.findings.records import (
+    QUIET,
     AffectedGrant,
     Desired,
     EventKind,
@@ -174,10 +185,10 @@ def _settle(
 ) -> Outcome:
     """The status that follows from what was seen, and the events worth telling."""
     said: list[Said] = []
-    if expired(existing, now):
-        seen = end_suppression(seen)
-        said.append(end_event(seen, None, gone))
-    elif existing.status is FindingStatus.SUPPRESSED:
+    if expired(existing, now) or (existing.status in QUIET and worsened(existing, seen)):
+        seen = end_quiet(seen)
+        said.append(end_event(existing, seen, None, gone))
+    elif existing.status in QUIET:
         return _if_changed(existing, seen, now, [])
     elif existing.status is FindingStatus.RESOLVED:
         seen, said = _after_resolution(existing, seen, added)

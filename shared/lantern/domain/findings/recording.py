@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain.findings.records import (
+    QUIET,
     EventKind,
     Finding,
     FindingEvent,
@@ -44,7 +45,9 @@ def said_by(kind: EventKind, actor: str | None, note: str) -> Said:
 def record(finding: Finding, now: datetime, said: list[Said]) -> Outcome:
     """Write what was said into the history, count the revision and drop what is long over."""
     lines = tuple(
-        HistoryEntry(now, item.kind, finding.severity, len(item.grants), item.actor, item.note)
+        HistoryEntry(
+            now, item.kind, finding.severity, len(item.grants), item.actor, item.note, finding.rev + 1
+        )
         for item in said
     )
     history = finding.history + lines
@@ -76,31 +79,39 @@ def _event(finding: Finding, said: Said, now: datetime) -> FindingEvent:
 
 
 def expired(finding: Finding, now: datetime) -> bool:
-    """Whether its suppression is over."""
-    return (
-        finding.status is FindingStatus.SUPPRESSED
-        and finding.suppress_until is not None
-        and now >= finding.suppress_until
+    """Whether its snooze or exception is over."""
+    return finding.status in QUIET and finding.quiet_until is not None and now >= finding.quiet_until
+
+
+def worsened(existing: Finding, seen: Finding) -> bool:
+    """Whether it got worse than it was when somebody let it be quiet."""
+    accepted = existing.quiet_severity or existing.severity
+    return seen.holds and seen.severity.rank > accepted.rank
+
+
+def loud(finding: Finding, status: FindingStatus) -> Finding:
+    """The finding in another status, its snooze or exception forgotten."""
+    return replace(
+        finding, status=status, quiet_reason="", quiet_until=None, quiet_owner=None, quiet_severity=None
     )
 
 
-def unsuppressed(finding: Finding, status: FindingStatus) -> Finding:
-    """The finding in another status, its suppression forgotten."""
-    return replace(finding, status=status, suppress_reason=None, suppress_until=None)
-
-
-def end_suppression(finding: Finding) -> Finding:
+def end_quiet(finding: Finding) -> Finding:
     """Open again when it still holds, else resolved as cleared."""
     if finding.holds:
-        return unsuppressed(finding, FindingStatus.OPEN)
-    return replace(unsuppressed(finding, FindingStatus.RESOLVED), resolution=Resolution.CLEARED)
+        return loud(finding, FindingStatus.OPEN)
+    return replace(loud(finding, FindingStatus.RESOLVED), resolution=Resolution.CLEARED)
 
 
-def end_event(finding: Finding, actor: str | None, gone: tuple[str, ...] = ()) -> Said:
-    """What to tell when a suppression ends."""
-    if finding.holds:
-        return Said(EventKind.UNSUPPRESSED, actor=actor)
-    return Said(EventKind.RESOLVED, gone, actor=actor)
+def end_event(
+    before: Finding, seen: Finding, actor: str | None, gone: tuple[str, ...] = (), note: str = ""
+) -> Said:
+    """What to tell when a snooze or exception ends: `before` is quiet, `seen` what holds now."""
+    if not seen.holds:
+        return Said(EventKind.RESOLVED, gone, actor=actor, note=note)
+    snoozed = before.status is FindingStatus.SNOOZED
+    kind = EventKind.SNOOZE_ENDED if snoozed else EventKind.EXCEPTION_ENDED
+    return Said(kind, actor=actor, note=note)
 
 
 def note_text(raw: str, name: str) -> str:

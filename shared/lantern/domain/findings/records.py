@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from lantern.domain.errors import ConflictError, InvalidInputError, LanternError
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Subject
@@ -30,8 +31,21 @@ class FindingStatus(StrEnum):
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
-    SUPPRESSED = "suppressed"
+    SNOOZED = "snoozed"
+    EXCEPTION = "exception"
     RESOLVED = "resolved"
+
+
+QUIET: Final = frozenset({FindingStatus.SNOOZED, FindingStatus.EXCEPTION})
+"""Nothing is told of a finding of these, until its date has come or it gets worse."""
+
+
+class Verdict(StrEnum):
+    """What somebody who looked says of a finding; a rule's statistics count it."""
+
+    TRUE_POSITIVE = "true_positive"
+    FALSE_POSITIVE = "false_positive"
+    BENIGN = "benign"
 
 
 class GrantState(StrEnum):
@@ -61,9 +75,12 @@ class EventKind(StrEnum):
     SEVERITY_CHANGED = "severity_changed"
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"
-    SUPPRESSED = "suppressed"
-    UNSUPPRESSED = "unsuppressed"
+    SNOOZED = "snoozed"
+    SNOOZE_ENDED = "snooze_ended"
+    EXCEPTED = "excepted"
+    EXCEPTION_ENDED = "exception_ended"
     ASSIGNED = "assigned"
+    FEEDBACK = "feedback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,10 @@ class AffectedGrant:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One line of a finding's history; `grants` is how many grants it was about."""
+    """One line of a finding's history; `grants` is how many grants it was about.
+
+    `rev` is the record's revision that it came with; 0 in lines of before it was kept.
+    """
 
     at: datetime
     kind: EventKind
@@ -95,6 +115,7 @@ class HistoryEntry:
     grants: int = 0
     actor: str | None = None
     note: str = ""
+    rev: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +143,8 @@ class Finding:
     """One cause about one group. `affected` is ordered by grant id; `rev` grows by one with each change.
 
     `last_seen` is the last evaluation that changed the record; how fresh the knowledge is stands on the
-    run, so that an unchanged finding costs no write.
+    run, so that an unchanged finding costs no write. The `quiet_` fields are those of a snooze or an
+    exception: why, until when, at which severity it was decided, and who answers for an exception.
     """
 
     id: str
@@ -139,8 +161,11 @@ class Finding:
     last_seen: datetime
     reopened_count: int = 0
     history: tuple[HistoryEntry, ...] = ()
-    suppress_reason: str | None = None
-    suppress_until: datetime | None = None
+    quiet_reason: str = ""
+    quiet_until: datetime | None = None
+    quiet_owner: str | None = None
+    quiet_severity: Severity | None = None
+    feedback: Verdict | None = None
     resolution: Resolution | None = None
     resolution_note: str = ""
     assignee: str | None = None

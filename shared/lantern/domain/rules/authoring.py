@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from lantern.domain.errors import LanternError
+from lantern.domain.playbooks.names import NAMES
 from lantern.domain.rules.conditions import Node, comparisons, to_data
 from lantern.domain.rules.model import FORMAT, Param, rule_from_data
 from lantern.domain.rules.parsing import ConditionParser, Problems
@@ -222,7 +223,7 @@ def _words(page: RulePage, found: Problems) -> None:
     for index, trigger in enumerate(page.triggers):
         _word(trigger, tuple(TRIGGERS), f"triggers.{index}", found)
     if page.respond is not None:
-        _word(page.respond, tuple(RESPONSES), "respond", found)
+        _word(page.respond, (*RESPONSES, *NAMES), "respond", found)
     for name in page.frameworks:
         _word(name, tuple(FRAMEWORKS), f"frameworks.{name}", found)
 
@@ -309,7 +310,7 @@ def page_schema() -> dict[str, Any]:
     properties["subject"] = {"enum": [subject.value for subject in SUBJECTS]}
     properties["group_by"] = {"enum": [group.value for group in GroupBy]}
     properties["triggers"]["items"] = {"enum": list(TRIGGERS)}
-    properties["respond"] = {"enum": list(RESPONSES)}
+    properties["respond"] = {"enum": [*RESPONSES, *NAMES]}
     properties["frameworks"]["propertyNames"] = {"enum": list(FRAMEWORKS)}
     levels = {"enum": [level.value for level in Severity]}
     row = {

@@ -16,13 +16,15 @@ class AnomalyAnswer(Answer):
     """Something that stands out in the last whole week, against the app's or the account's own past."""
 
     kind: AnomalyKind = Field(
-        description="`volume`: more events than its past makes likely; `woke`: used after weeks of silence; "
-        "`new_api`: it called an API for the first time; `consents`: more accounts gave it access than usual."
+        description="`volume`: more events than its past makes likely; `bytes`: the same of bytes that went "
+        "to it; `woke`: used after weeks of silence; `new_api`: it called an API for the first time; "
+        "`network`, `country`: it was used from there for the first time, after it kept to a few others; "
+        "`consents`: more accounts gave it access than usual."
     )
     whose: Whose = Field(description="The app as a whole at a connection, or one account's use of it.")
     subject: str = Field(description="Id of the connection or of the account.")
     week: str = Field(description="ISO week, as 2026-W09.")
-    observed: float
+    observed: float = Field(description="Events, bytes, APIs, places or accounts, by `kind`.")
     baseline: float = Field(description="What is usual: the median of the weeks before.")
     threshold: float = Field(description="More than this stands out.")
     weeks_of_history: int = Field(description="Weeks that the baseline rests on; never fewer than six.")

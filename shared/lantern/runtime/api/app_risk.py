@@ -79,7 +79,7 @@ class AbuseAnswer(Stored):
 class SeenAnswer(Stored):
     """What was seen going to the app in the last twelve weeks that are known: how much, never what."""
 
-    bytes_out: int = Field(description="Bytes that people sent there.")
+    bytes_out: int = Field(description="Bytes that people or the provider sent there.")
     bytes_in: int | None = Field(description="Bytes that came from there.")
 
 

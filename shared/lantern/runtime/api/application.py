@@ -6,28 +6,37 @@ from functools import cache
 from typing import Any, Final
 
 from lantern.runtime.api import (
+    access_requests,
     activity,
+    alerts,
     app_risk,
     apps,
     assets,
     audit,
+    campaigns,
     catalog,
     connections,
     connectors,
+    evidence,
     findings,
     grants,
+    guidance,
     imports,
+    incidents,
     ingest,
     jobs,
     keys,
+    nudges,
     openapi,
     persons,
+    playbooks,
     principals,
     risk,
     runs,
     tenant,
     vendor_reach,
     vendors,
+    webhooks,
 )
 from lantern.runtime.api.gateway import Event, Response
 from lantern.runtime.api.gateway import handle as handle_event
@@ -54,8 +63,17 @@ ROUTES: Final[tuple[Route, ...]] = (
     *grants.ROUTES,
     *findings.ROUTES,
     *jobs.ROUTES,
+    *playbooks.ROUTES,
+    *incidents.ROUTES,
+    *nudges.ROUTES,
+    *access_requests.ROUTES,
+    *campaigns.ROUTES,
+    *guidance.ROUTES,
     *audit.ROUTES,
+    *evidence.ROUTES,
     *keys.ROUTES,
+    *alerts.ROUTES,
+    *webhooks.ROUTES,
 )
 
 

@@ -5,14 +5,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from lantern.domain.findings import Finding, FindingStatus, Resolution
+from lantern.domain.findings import Finding, FindingStatus, Resolution, Verdict
 from lantern.runtime.api.paging import ListOf, PageQuery
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Instant, Strict
 from lantern.runtime.preconditions import revision_etag
 from lantern.services import decisions, queries_findings
 
-Status = Literal["open", "acknowledged", "suppressed", "resolved"]
+Status = Literal["open", "acknowledged", "snoozed", "exception", "resolved"]
+VerdictName = Literal["true_positive", "false_positive", "benign"]
 SeverityName = Literal["info", "low", "medium", "high", "critical"]
 Closing = Literal["fixed", "accepted", "false_positive", "benign"]
 _MAX_GRANTS = 200
@@ -39,6 +40,14 @@ class HistoryAnswer(Answer):
     note: str
 
 
+class ExceptionAnswer(Answer):
+    """Why a finding is let be, who answers for it, and until when."""
+
+    reason: str
+    owner: str
+    until: datetime
+
+
 class FindingRow(Answer):
     """A finding in the list."""
 
@@ -53,7 +62,8 @@ class FindingRow(Answer):
     grants: int = Field(description="Grants affected now.")
     first_seen: datetime
     last_seen: datetime
-    suppressed_until: datetime | None
+    quiet_until: datetime | None = Field(description="End of its snooze or exception.")
+    feedback: VerdictName | None = Field(description="What somebody who looked said of it.")
 
 
 class FindingList(ListOf[FindingRow]):
@@ -66,7 +76,8 @@ class FindingAnswer(FindingRow):
     rule_version: str
     reopened_count: int
     affected: list[AffectedAnswer] = Field(description=f"The first {_MAX_GRANTS}; all are at /v1/grants.")
-    suppress_reason: str | None
+    exception: ExceptionAnswer | None
+    snooze_note: str = Field(description="Why it is snoozed; empty where it is not, or nobody said.")
     resolution: str | None
     resolution_note: str
     assignee: str | None
@@ -92,11 +103,34 @@ class ResolutionBody(Strict):
     reason: str = Field("", max_length=1_000, description="Needed while the finding still holds.")
 
 
-class Suppression(Strict):
-    """Keeping a finding quiet."""
+class Snooze(Strict):
+    """Keeping a finding quiet for a while."""
+
+    until: Instant = Field(description="When it speaks again: within 90 days.")
+    note: str = Field("", max_length=1_000)
+
+
+class ExceptionBody(Strict):
+    """Letting what a finding says be."""
 
     reason: str = Field(min_length=1, max_length=1_000)
-    until: Instant = Field(description="When it speaks again: within a year.")
+    until: Instant = Field(description="When it opens again: within a year.")
+    owner: str | None = Field(
+        None, min_length=1, max_length=200, description="Who answers for it; whoever asks where absent."
+    )
+
+
+class Reopening(Strict):
+    """Opening a finding again."""
+
+    reason: str = Field("", max_length=1_000)
+
+
+class Feedback(Strict):
+    """Whether a finding was right."""
+
+    verdict: VerdictName
+    note: str = Field("", max_length=1_000)
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
@@ -112,7 +146,8 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "grants": len(finding.open_grants),
         "first_seen": finding.first_seen,
         "last_seen": finding.last_seen,
-        "suppressed_until": finding.suppress_until,
+        "quiet_until": finding.quiet_until,
+        "feedback": None if finding.feedback is None else finding.feedback.value,
     }
 
 
@@ -131,7 +166,8 @@ def _answer(finding: Finding) -> FindingAnswer:
             )
             for item in finding.affected[:_MAX_GRANTS]
         ],
-        suppress_reason=finding.suppress_reason,
+        exception=_exception(finding),
+        snooze_note=finding.quiet_reason if finding.status is FindingStatus.SNOOZED else "",
         resolution=None if finding.resolution is None else finding.resolution.value,
         resolution_note=finding.resolution_note,
         assignee=finding.assignee,
@@ -147,6 +183,13 @@ def _answer(finding: Finding) -> FindingAnswer:
             for line in finding.history
         ],
     )
+
+
+def _exception(finding: Finding) -> ExceptionAnswer | None:
+    if finding.status is not FindingStatus.EXCEPTION or finding.quiet_until is None:
+        return None
+    owner = finding.quiet_owner or ""
+    return ExceptionAnswer(reason=finding.quiet_reason, owner=owner, until=finding.quiet_until)
 
 
 def list_findings(call: Call[FindingQuery, None]) -> Reply:
@@ -192,17 +235,77 @@ def resolve(call: Call[Any, ResolutionBody]) -> Reply:
     return _reply(changed)
 
 
-def suppress(call: Call[Any, Suppression]) -> Reply:
-    """Keep a finding quiet."""
-    changed = decisions.suppress(
+def snooze(call: Call[Any, Snooze]) -> Reply:
+    """Keep a finding quiet for a while."""
+    asked, by, now = call.body, call.caller.actor, call.tools.now()
+    found = _current(call)
+    return _reply(decisions.snooze(call.store, found, until=asked.until, note=asked.note, by=by, now=now))
+
+
+def except_(call: Call[Any, ExceptionBody]) -> Reply:
+    """Let what a finding says be."""
+    changed = decisions.except_(
         call.store,
         _current(call),
         reason=call.body.reason,
+        owner=call.body.owner or call.caller.actor,
         until=call.body.until,
         by=call.caller.actor,
         now=call.tools.now(),
     )
     return _reply(changed)
+
+
+def reopen(call: Call[Any, Reopening]) -> Reply:
+    """Open a finding again."""
+    by, now = call.caller.actor, call.tools.now()
+    return _reply(decisions.reopen(call.store, _current(call), reason=call.body.reason, by=by, now=now))
+
+
+def feedback(call: Call[Any, Feedback]) -> Reply:
+    """Say whether a finding was right."""
+    asked, by, now = call.body, call.caller.actor, call.tools.now()
+    found, verdict = _current(call), Verdict(call.body.verdict)
+    return _reply(decisions.feedback(call.store, found, verdict=verdict, note=asked.note, by=by, now=now))
+
+
+class RuleStatistics(Answer):
+    """What became of the findings of a rule."""
+
+    rule_id: str
+    findings: int
+    by_status: dict[str, int]
+    by_severity: dict[str, int] = Field(description="Of those that are open or acknowledged.")
+    feedback: dict[str, int] = Field(description="true_positive, false_positive and benign.")
+    precision: float | None = Field(description="Right ones among those judged; null where nobody judged.")
+    reopened: int = Field(description="How often its findings came back.")
+
+
+class StatisticsAnswer(Answer):
+    """What became of findings, by rule."""
+
+    rules: list[RuleStatistics]
+
+
+def statistics(call: Call[Any, None]) -> Reply:
+    """How right each rule was."""
+    rows = queries_findings.statistics(call.store)
+    return Reply(
+        StatisticsAnswer(
+            rules=[
+                RuleStatistics(
+                    rule_id=row.rule_id,
+                    findings=row.findings,
+                    by_status=dict(row.by_status),
+                    by_severity=dict(row.by_severity),
+                    feedback=dict(row.feedback),
+                    precision=row.precision,
+                    reopened=row.reopened,
+                )
+                for row in rows
+            ]
+        )
+    )
 
 
 def _decision(
@@ -240,6 +343,17 @@ ROUTES = (
     ),
     Route(
         method="GET",
+        path="/v1/findings/statistics",
+        operation="getFindingStatistics",
+        tag="Findings",
+        summary="How right each rule was",
+        description="Findings by rule: where they stand, how people judged them, how often they came back.",
+        handler=statistics,
+        scope="read",
+        answer=StatisticsAnswer,
+    ),
+    Route(
+        method="GET",
         path="/v1/findings/{finding_id}",
         operation="getFinding",
         tag="Findings",
@@ -267,11 +381,36 @@ ROUTES = (
         body=ResolutionBody,
     ),
     _decision(
-        "suppress",
-        operation="suppressFinding",
-        summary="Suppress a finding",
-        description="Keeps it quiet until a date, with a reason.",
-        handler=suppress,
-        body=Suppression,
+        "snooze",
+        operation="snoozeFinding",
+        summary="Snooze a finding",
+        description="Keeps it quiet until a date, or until it gets worse.",
+        handler=snooze,
+        body=Snooze,
+    ),
+    _decision(
+        "exception",
+        operation="exceptFinding",
+        summary="Make an exception of a finding",
+        description="Lets it be for a reason, under an owner, until a date or until it gets worse; then it "
+        "opens again.",
+        handler=except_,
+        body=ExceptionBody,
+    ),
+    _decision(
+        "reopen",
+        operation="reopenFinding",
+        summary="Reopen a finding",
+        description="Opens what was resolved, snoozed or made an exception of, while its cause is there.",
+        handler=reopen,
+        body=Reopening,
+    ),
+    _decision(
+        "feedback",
+        operation="judgeFinding",
+        summary="Say whether a finding was right",
+        description="True, false or benign; the rule's statistics count it. Its status stays.",
+        handler=feedback,
+        body=Feedback,
     ),
 )

@@ -183,6 +183,8 @@ def _once(key: str, call: Call[Any, Any], route: Route, request: HttpRequest) ->
 
 
 def _encode(reply: Reply) -> _Answer:
+    if reply.page is not None:
+        return _Answer(reply.status, reply.page.text, dict(reply.page.headers))
     body = _json(reply.body)
     headers = _headers(reply.etag, reply.location, has_body=body is not None)
     return _Answer(reply.status, body or "", headers)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind, JobState, Selector
+from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind, JobState, PlanSummary, Selector
 from lantern.runtime.api.paging import ListOf, PageQuery
 from lantern.runtime.api.routing import ID_SHAPES, Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict, choice_error
@@ -133,6 +133,21 @@ class ActionList(ListOf[ActionAnswer]):
     """Targets of a job."""
 
 
+def plan_answer(plan: PlanSummary | None) -> PlanAnswer | None:
+    """A plan as the API shows it."""
+    if plan is None:
+        return None
+    return PlanAnswer(
+        targets=plan.targets,
+        principals=plan.principals,
+        apps=plan.apps,
+        percent=plan.percent,
+        refused_by=plan.refused_by,
+        sample=list(plan.sample),
+        everyone=plan.everyone,
+    )
+
+
 def job_answer(job: Job) -> JobAnswer:
     """A job as the API shows it."""
     plan, counts, selector = job.plan, job.counts, job.selector
@@ -152,17 +167,7 @@ def job_answer(job: Job) -> JobAnswer:
             asset_ids=list(selector.asset_ids),
             scopes=list(selector.scopes),
         ),
-        plan=None
-        if plan is None
-        else PlanAnswer(
-            targets=plan.targets,
-            principals=plan.principals,
-            apps=plan.apps,
-            percent=plan.percent,
-            refused_by=plan.refused_by,
-            sample=list(plan.sample),
-            everyone=plan.everyone,
-        ),
+        plan=plan_answer(plan),
         counts=JobCountsAnswer(
             planned=counts.planned,
             applied=counts.applied,

@@ -51,10 +51,13 @@ TAGS: Final[Mapping[str, str]] = {
     "Assets": "API keys, agents, servers: what connections list beside grants.",
     "Vendors": "What is publicly known of the makers of apps.",
     "Risk": "How risk is weighed, and how the organisation stands.",
+    "People": "Questions to employees, requests for tools, reviews of access.",
     "Principals": "Accounts and what they have granted.",
     "Grants": "One app's access to one principal's data, and its revocation.",
     "Findings": "What breaks a rule, grouped by app or person.",
     "Jobs": "Work that acts on a provider: planned, approved, run and verified.",
+    "Playbooks": "What is done about findings step by step, within brakes, and the runs of it.",
+    "Incidents": "Incidents of vendors: who was exposed to what, since when, and the answer to it.",
     "Audit": "The tamper-evident record of every decision and act.",
     "Keys": "API keys of the tenant.",
     "About": "The API about itself.",
@@ -241,6 +244,8 @@ def _responses(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
     success: Schema = {"description": route.summary, "headers": _header_references(names)}
     if route.answer is not None:
         success["content"] = {"application/json": {"schema": references[route.answer]}}
+        if route.page:
+            success["content"]["text/html"] = {"schema": {"type": "string"}}
     responses: Schema = {str(route.status): success}
     if route.dry_run:
         plain = {key: value for key, value in success.items() if key != "headers"}

@@ -93,11 +93,19 @@ class Call(Generic[Q, B]):
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a tenant's for people, and the headers it needs, its content type among them."""
+
+    text: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a handler answers.
 
-    `replay` replaces the body wherever the answer is kept for an idempotency key: an answer with a
-    secret is given once and never stored.
+    `page` is for people: it is answered instead of the body. `replay` replaces the body wherever the answer
+    is kept for an idempotency key: an answer with a secret is given once and never stored.
     """
 
     body: BaseModel | None = None
@@ -105,6 +113,7 @@ class Reply:
     etag: str | None = None
     location: str | None = None
     replay: BaseModel | None = None
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +122,7 @@ class Route:
 
     `if_match`: the client must say which revision it read. `etag`: the answer carries one.
     `upload`: media types of a body that is a file and is handed on as bytes.
+    `page`: it also answers HTML, where that is asked for.
     `dry_run`: asked only to plan, it answers 200 and stores nothing.
     `problems`: codes beyond those that every operation of its kind may answer with.
     """
@@ -131,6 +141,7 @@ class Route:
     answer: type[BaseModel] | None = None
     status: int = 200
     dry_run: bool = False
+    page: bool = False
     if_match: bool = False
     etag: bool = False
     problems: tuple[str, ...] = ()

@@ -21,7 +21,8 @@ class Tools:
     `open_store` answers with a store bound to one tenant. `queue`, `catalog` and `cursors` are functions
     because few requests need them: a client is made, a file opened, and a platform secret read, at first
     use. `drops` gives a tenant's part of the bucket for large files. `environment` goes into issued keys.
-    `reference` is the release's knowledge, read at first use.
+    `reference` is the release's knowledge, read at first use. `seal` makes a ciphertext of tenant, secret id
+    and text; nothing here can open one.
     """
 
     open_store: Callable[[str], TenantStore]
@@ -37,3 +38,4 @@ class Tools:
     requests_per_minute: int
     reference: Reference
     drops: Callable[[str], DropBox]
+    seal: Callable[[str, str, str], bytes]

@@ -8,7 +8,6 @@ in a plan that is written before; a slice that proves too long for one worker is
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,9 +15,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from lantern.connectors.protocol import HistoryPage
 from lantern.domain import ids
 from lantern.domain.errors import LeaseLostError
-from lantern.domain.use import AppUse, UseRow, UseTally, UseWindow, iso_week
+from lantern.domain.tenancy import Connection
+from lantern.domain.use import AppUse, Places, UseRow, UseTally, UseWindow, iso_week
 from lantern.domain.work import Work
 from lantern.services.discovery.context import Discovery
 from lantern.services.discovery.feeds import note_delegations
@@ -145,38 +146,60 @@ def _missing(
 
 def _read(task: Discovery, plan: Plan, *, alone: bool) -> bool:
     """Read and fold one slice; False when time ran out. One that had all the time will be shorter."""
-    connection, tally, complete = task.connection, UseTally(), False
-    consents: list[UseRow] = []
-    principal = cache(
-        lambda native: ids.principal_id(connection.provider, connection.organisation_id, native)
-    )
-    app = cache(lambda client: ids.app_id(connection.provider, client))
-    apis: dict[str, set[str]] = defaultdict(set)
+    read, complete = _Read(task.connection), False
     for page in task.connector.history(plan.since, plan.until, task.deadline):
-        for use in page.uses:
-            tally.add(principal(use.native_id), app(use.client_id), use.events, use.last_at.date())
-        consents += (
-            UseRow(principal(one.native_id), app(one.client_id), 0, one.at.date()) for one in page.consents
-        )
-        for client, names in page.apis.items():
-            apis[app(client)] |= names
+        read.add(page)
         note_delegations(task, page.delegations)
         complete = page.last
     if not complete:
         if alone and plan.shards is None:
             _shorten(task, plan)
         return False
-    _fold(task, plan, _Read(tally, consents, apis))
+    _fold(task, plan, read)
     return True
 
 
-@dataclass(frozen=True, slots=True)
 class _Read:
-    """What a slice said: use, consents, and the names of the APIs each app called."""
+    """What a slice said: use, consents, and of each app the APIs it called, bytes by week, and places."""
 
-    tally: UseTally
-    consents: list[UseRow]
-    apis: Mapping[str, set[str]]
+    def __init__(self, connection: Connection) -> None:
+        provider, organisation = connection.provider, connection.organisation_id
+        self._principal = cache(lambda native: ids.principal_id(provider, organisation, native))
+        self._app = cache(lambda client: ids.app_id(provider, client))
+        self.tally = UseTally()
+        self.consents: list[UseRow] = []
+        self._apis: dict[str, set[str]] = defaultdict(set)
+        self._sent: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._places = Places()
+
+    def add(self, page: HistoryPage) -> None:
+        """Take in what one page says."""
+        principal, app = self._principal, self._app
+        for use in page.uses:
+            self.tally.add(principal(use.native_id), app(use.client_id), use.events, use.last_at.date())
+        self.consents += (
+            UseRow(principal(one.native_id), app(one.client_id), 0, one.at.date()) for one in page.consents
+        )
+        for client, names in page.apis.items():
+            self._apis[app(client)] |= names
+        for sent in page.sent:
+            self._sent[app(sent.client_id)][iso_week(sent.day)] += sent.size
+        for place in page.places:
+            self._places.add(app(place.client_id), place.kind, place.name, place.day)
+
+    def by_app(self, week: str) -> dict[str, AppUse]:
+        """Use of each app by everybody; APIs count as first called in that week."""
+        return {
+            app: AppUse(
+                weeks,
+                called := tuple(sorted(self._apis.get(app, ()))),
+                dict.fromkeys(called, week),
+                dict(self._sent.get(app, {})),
+                networks=self._places.weeks(app, "network"),
+                countries=self._places.weeks(app, "country"),
+            )
+            for app, weeks in self.tally.by_app().items()
+        }
 
 
 def _fold(task: Discovery, plan: Plan, read: _Read) -> None:
@@ -190,12 +213,7 @@ def _fold(task: Discovery, plan: Plan, read: _Read) -> None:
         store.use.fold(cid, shards, rows, batch=batch)
     store.use.note_consents(cid, shards, read.consents, task.clock.now())
     week = iso_week(plan.since.date())  # never later than the call: what is called new is new
-    uses = {
-        app: AppUse(weeks, tuple(sorted(called)), dict.fromkeys(sorted(called), week))
-        for app, weeks in read.tally.by_app().items()
-        for called in (read.apis.get(app, set()),)
-    }
-    store.app_use.fold(cid, uses, UseWindow(plan.since, plan.until), batch)
+    store.app_use.fold(cid, read.by_app(week), UseWindow(plan.since, plan.until), batch)
     window = store.use.window(cid)
     joined = window.widened(plan.since, plan.until) if window else None
     store.use.set_window(cid, joined or UseWindow(plan.since, plan.until))

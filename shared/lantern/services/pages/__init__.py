@@ -11,6 +11,7 @@ from typing import Final
 
 import jinja2
 
+from lantern.connectors import manifests
 from lantern.connectors.protocol import Manifest
 from lantern.domain.consent import Refusal
 from lantern.services.pages.wording import ADMINISTRATORS, ANYBODY, TITLES, WORDINGS
@@ -72,6 +73,28 @@ def _page(template: str, status: int, **values: object) -> Page:
     return Page(status, _headers(), _environment().get_template(template).render(**values))
 
 
+def shown(
+    template: str, status: int, *, cookie: str | None = None, form: bool = False, **values: object
+) -> Page:
+    """A page of one of this package's templates.
+
+    Args:
+        template: its file name; it gets `values` and fails where it asks for others.
+        status: HTTP status.
+        cookie: a `Set-Cookie` header.
+        form: whether the page has a form that is sent to us; no other page may send one.
+        values: what the template shows.
+    """
+    page = _page(template, status, reference="", **values)
+    headers = dict(page.headers)
+    if form:
+        policy = headers["Content-Security-Policy"]
+        headers["Content-Security-Policy"] = policy.replace("form-action 'none'", "form-action 'self'")
+    if cookie is not None:
+        headers["Set-Cookie"] = cookie
+    return Page(status, headers, page.body)
+
+
 def title(provider: str) -> str:
     """The name people know a provider by."""
     return TITLES.get(provider, "the provider")
@@ -96,6 +119,7 @@ def connected(
         200,
         title="Connected",
         provider=title(provider),
+        push=provider in manifests.providers() and manifests.manifest(provider).push is not None,
         organisation=inert(organisation) or "Your organisation",
         key=key,
         new=new,

@@ -1,7 +1,7 @@
 """What a request is about, target by target, and whether the brakes allow it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,9 +40,14 @@ def make_plan(
     found = {t for t in select(store, kind, selector) if connection_id in (None, t.connection_id)}
     found = _reachable(store, found)
     targets = tuple(sorted(found, key=lambda t: t.target_id))
+    return Plan(targets, summarise(store, targets, guards))
+
+
+def summarise(store: TenantStore, targets: Sequence[Target], guards: Guards) -> PlanSummary:
+    """Targets counted and held against the brakes."""
     principals = {t.principal_id for t in targets if t.principal_id}
     percent = _percent(store, [t for t in targets if t.principal_id and not t.everyone])
-    summary = PlanSummary(
+    return PlanSummary(
         targets=len(targets),
         principals=len(principals),
         apps=len({t.app_id for t in targets if t.app_id}),
@@ -51,7 +56,6 @@ def make_plan(
         sample=tuple(t.target_id for t in targets[:SAMPLE]),
         everyone=any(t.everyone for t in targets),
     )
-    return Plan(targets, summary)
 
 
 def _reachable(store: TenantStore, targets: set[Target]) -> set[Target]:

@@ -1,16 +1,27 @@
 """Ask for a revocation, approve it, cancel it: decisions, each in one transaction with its audit entry."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lantern.domain import ids, jobs
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.ids import RandomBytes
-from lantern.domain.jobs import ActionRecord, Guards, Job, JobKind, Selector
+from lantern.domain.jobs import ActionRecord, Guards, Job, JobKind, PlanSummary, Selector
 from lantern.domain.work import Work
 from lantern.services.remediation.plan import DEFAULT_GUARDS, make_plan
 from lantern.store.tenant import TenantStore
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What a run of a playbook brings to a job of its own: its id, and who allowed the run.
+
+    `approved_by` is None where the run's brakes ask for no approval.
+    """
+
+    job_id: str
+    approved_by: str | None
 
 
 def request_job(
@@ -25,19 +36,23 @@ def request_job(
     guards: Guards = DEFAULT_GUARDS,
     now: datetime,
     random: RandomBytes,
+    leave: Leave | None = None,
 ) -> Job:
     """Plan a job and, unless it is a dry run, put it up for approval or let it go ahead.
 
     What the whole organisation feels always waits for somebody else's approval. A dry run stores nothing: it
-    returns the job as it would be, with its plan.
+    returns the job as it would be, with its plan. With `leave` the job is what a run of a playbook was
+    allowed to do: its brakes are held here once more, and asking again finds the job that is there.
 
     Raises:
         ConflictError: a brake forbids it, or there is nothing to act on.
         NotFoundError, InvalidInputError: as `make_plan`.
     """
+    if leave is not None and (there := store.jobs.get(leave.job_id)) is not None:
+        return there
     plan = make_plan(store, selector, guards, connection_id, kind)
     job = Job(
-        id=ids.time_id("job", now, random),
+        id=leave.job_id if leave else ids.time_id("job", now, random),
         kind=kind,
         state="planned",
         requested_by=requested_by,
@@ -59,11 +74,7 @@ def request_job(
     if not plan.targets:
         raise ConflictError("nothing to do: no such access is there now")
     store.jobs.plan_actions(ActionRecord(job.id, t.target_id, "planned", now) for t in plan.targets)
-    free = guards.approve_above if guards.approve_above is not None else 0
-    needs_approval = plan.summary.everyone or len(plan.targets) > free
-    settled = (
-        jobs.request_approval(job, plan.summary) if needs_approval else jobs.release(job, plan.summary, now)
-    )
+    settled = _settled(job, plan.summary, guards, leave, now)
     event = AuditEvent(
         actor=requested_by,
         action="job.requested",
@@ -74,6 +85,7 @@ def request_job(
             "principals": str(plan.summary.principals),
             "state": settled.state,
             "selector": _words(selector),
+            **({"approved_by": settled.approved_by} if settled.approved_by else {}),
         },
     )
     unit = store.transact(now).put(store.jobs.op(settled)).audit(event)
@@ -81,6 +93,16 @@ def request_job(
         unit = unit.outbox(_work(store, settled))
     unit.commit()
     return replace(settled, rev=1)
+
+
+def _settled(job: Job, plan: PlanSummary, guards: Guards, leave: Leave | None, now: datetime) -> Job:
+    """The job waiting for approval, or free to go: by its brakes, or by the approval of its run."""
+    if leave is not None and leave.approved_by is not None:
+        return jobs.approve(jobs.request_approval(job, plan), leave.approved_by, now)
+    free = guards.approve_above if guards.approve_above is not None else 0
+    if plan.everyone or plan.targets > free:
+        return jobs.request_approval(job, plan)
+    return jobs.release(job, plan, now)
 
 
 def approve(store: TenantStore, job_id: str, by: str, now: datetime) -> Job:

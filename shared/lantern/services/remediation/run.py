@@ -22,6 +22,7 @@ from lantern.services.remediation.targets import (
     Subject,
     resolve,
 )
+from lantern.services.remediation.watching import RUN_ACTOR, watching
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
@@ -196,8 +197,11 @@ def _settle(task: Remediation, job: Job, action: ActionRecord, came: Outcome) ->
     word = "grant" if job.kind in GRANT_KINDS else job.kind
     detail = {"job": action.job_id, "detail": came.detail[:200]}
     event = AuditEvent("system", f"{word}.{came.state}", action.target_id, detail)
+    unit = store.transact(now).put(store.jobs.action_op(settled)).audit(event)
+    if came.state == "verified" and job.kind == "revoke_grants":
+        unit.put(watching(store, job, action.target_id, now))
     try:
-        store.transact(now).put(store.jobs.action_op(settled)).audit(event).commit()
+        unit.commit()
     except RevisionConflictError:
         log.info("the outcome was noted by another worker", extra={"target": action.target_id})
 
@@ -226,5 +230,9 @@ def _close(task: Remediation, job: Job) -> Job:
             "manual": str(counts.manual),
         },
     )
-    store.transact(now).put(store.jobs.op(finished)).audit(event).commit()
+    unit = store.transact(now).put(store.jobs.op(finished)).audit(event)
+    if finished.requested_by.startswith(RUN_ACTOR):
+        run_id = finished.requested_by.removeprefix(RUN_ACTOR)
+        unit.outbox(Work(store.tenant_id, "playbook.run", body={"run_id": run_id}, cause=job.id))
+    unit.commit()
     return replace(finished, rev=current.rev + 1)

@@ -11,6 +11,7 @@ import msgspec
 from lantern.domain.anomalies import LEAST_HISTORY
 from lantern.domain.apps import AppSummary, AppView
 from lantern.domain.facts import ScopeSetView
+from lantern.domain.granting import GRANTS, Way, by_scope
 from lantern.domain.identification import AppFacts, Identification, identify
 from lantern.domain.inventory import App
 from lantern.domain.lookalike import LookAlike, lookalike
@@ -76,7 +77,7 @@ def judge(
         identified, verified_publisher=app.verified_publisher, imitates=imitates is not None
     )
     decided = decision_of(view, identified.product_id if joined else None, around.products)
-    classes = knowledge.classes(app.provider, scopes)
+    classes = knowledge.classes(app.provider, by_scope(whole.scope_sets, whole.wide, scope_sets))
     trusted = replace(
         app_trust(
             knowledge.reference, app, identified, imitates, decided.status if decided else None, around.now
@@ -98,7 +99,9 @@ def judge(
     )
     risk = assess(counted, around.weights)
     by_set = {
-        key: knowledge.classes(app.provider, scope_sets[key]) for key in whole.scope_sets if key in scope_sets
+        key: knowledge.of_set(app.provider, scope_sets[key], whole.wide.get(key, "person"))
+        for key in whole.scope_sets
+        if key in scope_sets
     }
     severity = worst(classes)
     row = _set_by_people(_row(app, identified, counted, risk, whole, tallies), view, around.now)
@@ -146,10 +149,7 @@ def _reach(
     found = {}
     for cid, tally in tallies.items():
         if tally.holders:
-            scopes = frozenset(
-                scope for key in tally.scope_sets for scope in scope_sets.get(key, frozenset())
-            )
-            seen = knowledge.view(app.provider, scopes)
+            seen = knowledge.view(app.provider, by_scope(tally.scope_sets, tally.wide, scope_sets))
             found[cid] = {"data": seen.data_classes, "access": seen.access, "severity": seen.severity}
     return found
 
@@ -269,7 +269,14 @@ def hash_of(value: Any) -> str:
 
 
 def views(
-    knowledge: Knowledge, provider: str, scope_sets: Mapping[str, frozenset[str]]
-) -> dict[str, ScopeSetView]:
-    """Scope sets as rules see them."""
-    return {key: knowledge.view(provider, scopes) for key, scopes in scope_sets.items()}
+    knowledge: Knowledge,
+    provider: str,
+    held: Iterable[tuple[str, Way]],
+    scope_sets: Mapping[str, frozenset[str]],
+) -> dict[tuple[str, Way], ScopeSetView]:
+    """Scope sets in the ways they are held, as rules see them."""
+    return {
+        (key, way): knowledge.view(provider, dict.fromkeys(scope_sets[key], GRANTS[way]))
+        for key, way in held
+        if key in scope_sets
+    }

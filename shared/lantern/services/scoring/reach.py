@@ -14,6 +14,7 @@ from lantern.domain.blast import (
     Seen,
     VendorReach,
 )
+from lantern.domain.granting import Way, by_scope, way_of, widest
 from lantern.domain.inventory import Bundle, Grant
 from lantern.domain.people import Joined
 from lantern.domain.tally import SHARED
@@ -29,6 +30,7 @@ class _App:
     everyone: bool = False
     scope_sets: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
+    wide: dict[str, Way] = field(default_factory=dict)
 
     def count(self, bundle: Bundle, grant: Grant) -> None:
         kind = bundle.principal.kind
@@ -37,6 +39,9 @@ class _App:
         self.shared += kind in SHARED
         self.scope_sets.add(grant.scope_set)
         self.sources.add(grant.source)
+        way = way_of(kind, grant.source)
+        if way != "person":
+            self.wide[grant.scope_set] = widest((way, self.wide.get(grant.scope_set, way)))
 
 
 @dataclass(slots=True)
@@ -135,8 +140,7 @@ def _rows(
 def _app(
     knowledge: Knowledge, provider: str, app_id: str, app: _App, scope_sets: Mapping[str, frozenset[str]]
 ) -> AppReach:
-    scopes = frozenset(scope for key in app.scope_sets for scope in scope_sets.get(key, frozenset()))
-    view = knowledge.view(provider, scopes)
+    view = knowledge.view(provider, by_scope(app.scope_sets, app.wide, scope_sets))
     return AppReach(
         app_id=app_id,
         accounts=app.accounts,

@@ -5,6 +5,7 @@ changed, a decision the slice of one app's holders. What lies outside the slice 
 """
 
 import logging
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -23,6 +24,8 @@ from lantern.domain.facts import (
     principal_facts,
 )
 from lantern.domain.findings import Finding, Group, finding_id
+from lantern.domain.granting import Way, way_of
+from lantern.domain.incidents import Notice
 from lantern.domain.inventory import Bundle
 from lantern.domain.people import PersonRecord
 from lantern.domain.privilege import ApiUse, untouched
@@ -33,7 +36,10 @@ from lantern.domain.tally import AppTally, StoredTally, UseView, stored
 from lantern.domain.tenancy import Connection, Run
 from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
+from lantern.services import incidents
 from lantern.services.catalog_layers import OperatorCatalog
+from lantern.services.playbooks.respond import Opened, opened, respond
+from lantern.services.playbooks.sweep import see_bundle
 from lantern.services.scoring import catalogs, people, reach, reading
 from lantern.services.scoring.activity import look_at_accounts, note_looked
 from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies, views
@@ -57,13 +63,15 @@ _WEEKS: Final = 9
 class Scoring:
     """One message's tools: the tenant's store, the release's knowledge, time, the operators' entries.
 
-    Where `operators` is None there are none beside the tenant's own.
+    Where `operators` is None there are none beside the tenant's own. `notices` reads the incidents of vendors
+    that operators raised for all tenants.
     """
 
     store: TenantStore
     knowledge: Knowledge
     clock: Clock
     operators: OperatorCatalog | None = None
+    notices: Callable[[], tuple[Notice, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,10 @@ class Slice:
 def handle(task: Scoring, work: Work) -> int:
     """Do one message's work under the catalog as the tenant sees it; returns how many findings changed."""
     if work.kind == "score.catalog":
-        return follow_catalog(task, int(work.body.get("operators", "0")))
+        changed = follow_catalog(task, int(work.body.get("operators", "0")))
+        if changed:
+            tell(task, work)
+        return changed
     seen = catalogs.view(task.store, task.knowledge, task.operators)
     under = replace(task, knowledge=seen.knowledge)
     verbs: Mapping[str, Callable[[], int]] = {
@@ -99,6 +110,7 @@ def handle(task: Scoring, work: Work) -> int:
         ),
         "score.app": lambda: score_apps(under, _named(under, work)),
         "people.join": lambda: _join(under),
+        "incident.follow": lambda: _incidents(under),
     }
     changed = verbs[work.kind]()
     if work.kind == "score.run" and not _AFTER_READING.isdisjoint(work.body):
@@ -108,7 +120,15 @@ def handle(task: Scoring, work: Work) -> int:
     if work.kind == "score.run" and _moved(task, seen):
         # A run is long: what it judged by the catalog as it was may have been judged anew before.
         changed += follow_catalog(task, seen.operators, again=True)
+    if changed:
+        tell(task, work)
     return changed
+
+
+def tell(task: Scoring, work: Work) -> None:
+    """Have outreach look at what changed: one message for all of it. A lost one is made up by its sweep."""
+    told = Work(task.store.tenant_id, "outreach.findings", cause=work.cause)
+    task.store.transact(task.clock.now()).outbox(told).commit()
 
 
 def _join(task: Scoring) -> int:
@@ -116,6 +136,14 @@ def _join(task: Scoring) -> int:
     now = task.clock.now()
     found = people.join_people(task.store, task.knowledge.reference, now)
     reach.summarise(task.store, task.knowledge, found.joined, now)
+    return 0
+
+
+def _incidents(task: Scoring) -> int:
+    """Raise here what operators raised for all tenants; changes no finding itself."""
+    notices = task.notices() if task.notices else ()
+    known, now = task.knowledge, task.clock.now()
+    incidents.follow_notices(task.store, known.reference, known.books, notices, now, secrets.token_bytes)
     return 0
 
 
@@ -164,6 +192,7 @@ def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: fro
     bundle = store.bundles.get(connection_id, principal_id) if connection else None
     if connection is None or bundle is None:
         return 0
+    see_bundle(store, task.knowledge.books, bundle, task.clock.now(), secrets.token_bytes)
     followed = people.follow(store, bundle)
     changed = _score_bundle(task, connection, bundle, apps, followed.person)
     for where, other in followed.others:
@@ -274,9 +303,7 @@ def _used(task: Scoring, connection: Connection, tallies: Mapping[str, AppTally]
         tally.weeks = tuple(use.weeks.get(week, 0) for week in weeks)
         given = tuple(tally.given[week] for week in weeks)
         before = bool(weeks) and any(week < weeks[0] for week in tally.given)
-        tally.anomalies = app_anomalies(
-            connection.id, weeks, tally.weeks, use.first, given, given_before=before
-        )
+        tally.anomalies = app_anomalies(connection.id, weeks, use, given, given_before=before)
         tally.sent = sum(use.sent.values()) if use.sent else None
         tally.received = sum(use.received.values()) if use.received else None
         tally.untouched = untouched(
@@ -334,7 +361,7 @@ def _judge(
 def _follow(task: Scoring, part: Slice, rows: Mapping[str, AppSummary], existing: Iterable[Finding]) -> int:
     """Evaluate the slice and write the findings that change; a finding that moved meanwhile is done again."""
     pending = tuple(existing)
-    changed = 0
+    changed, fresh = 0, list[Opened]()
     views_ = _views(task, part)
     for _ in range(_ATTEMPTS):
         sweep = _sweep(task, part, rows, views_, pending)
@@ -346,17 +373,31 @@ def _follow(task: Scoring, part: Slice, rows: Mapping[str, AppSummary], existing
                 changed += 1
             except RevisionConflictError:
                 clashed.append(finding.id)
+                continue
+            if (new := opened(finding, change.events)) is not None:
+                fresh.append(new)
         if not clashed:
+            _respond(task, part, fresh)
             return changed
         pending = tuple(task.store.findings.batch_get([f.id for f in pending] + clashed).values())
     raise RevisionConflictError("findings keep changing; the slice is evaluated again later")
+
+
+def _respond(task: Scoring, part: Slice, fresh: Sequence[Opened]) -> None:
+    """Start or propose what the rules of findings that have just opened name."""
+    respond(
+        *(task.store, task.knowledge.books, task.knowledge.rules, fresh),
+        since=part.connection.connected_at,
+        now=task.clock.now(),
+        random=secrets.token_bytes,
+    )
 
 
 def _sweep(
     task: Scoring,
     part: Slice,
     rows: Mapping[str, AppSummary],
-    scope_views: Mapping[str, ScopeSetView],
+    scope_views: Mapping[tuple[str, Way], ScopeSetView],
     existing: Iterable[Finding],
 ) -> Sweep:
     now = task.clock.now()
@@ -381,16 +422,17 @@ def _covered(part: Slice, readable: frozenset[str], grant_id: str) -> bool:
     return pair is not None and pair[0] in readable and (part.apps is None or pair[1] in part.apps)
 
 
-def _views(task: Scoring, part: Slice) -> dict[str, ScopeSetView]:
-    wanted = {
-        key
+def _views(task: Scoring, part: Slice) -> dict[tuple[str, Way], ScopeSetView]:
+    held = {
+        (key, way_of(bundle.principal.kind, grant.source))
         for bundle in part.bundles
         for grant in bundle.grants or ()
         if part.apps is None or grant.app_id in part.apps
         for key in (grant.scope_set, grant.prior_scope_set)
         if key
     }
-    return views(task.knowledge, part.connection.provider, task.store.apps.scope_sets(wanted))
+    scope_sets = task.store.apps.scope_sets({key for key, _ in held})
+    return views(task.knowledge, part.connection.provider, held, scope_sets)
 
 
 def _candidates(knowledge: Knowledge, apps: Iterable[str], persons: Iterable[str]) -> list[str]:

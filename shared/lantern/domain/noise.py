@@ -1,0 +1,233 @@
+"""When to speak and when to be quiet: what of the findings is told on a channel now. Pure.
+
+Three promises: what is critical goes out at once, whatever the hour and the cap; other messages never exceed
+the channel's cap a local day and keep out of quiet hours; nothing is told twice unless it came back or got
+worse. What is held back stays news, and so is told later: by the digest, or when the hours or the day end.
+
+Messages are few because they are many findings each: all that is news goes into one, grouped by what it is
+about, and what does not fit is counted ("and 14 more").
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Final, Literal
+
+from lantern.domain.alerts import AlertChannel, Ledger, QuietHours, is_news, told_at
+from lantern.domain.rules.vocabulary import Severity
+
+NoticeKind = Literal["critical", "instant", "digest"]
+
+SPACING: Final = timedelta(minutes=30)
+"""Between two messages of one channel that are not critical: what comes meanwhile goes into the next one."""
+LINES: Final = 12
+"""Findings that an ordinary message lists; the others it counts."""
+CRITICAL_LINES: Final = 40
+"""Findings that one message of critical ones lists; there are as many messages as that takes."""
+GROUP_LINES: Final = 5
+"""Findings of one app in a row, under one heading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """A finding as far as telling goes. `group_id` is the app, person or connection it is about.
+
+    `taken_on`: somebody acknowledged it, so only its becoming critical is still news.
+    """
+
+    finding_id: str
+    title: str
+    severity: Severity
+    group_id: str
+    reopened: int = 0
+    taken_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message: what it lists, worst first and by group, and how many findings it only counts.
+
+    `levels` counts all of them by severity, the worst first.
+    """
+
+    kind: NoticeKind
+    concerns: tuple[Concern, ...]
+    more: int = 0
+    levels: tuple[tuple[Severity, int], ...] = ()
+
+    def groups(self) -> tuple[tuple[str, tuple[Concern, ...]], ...]:
+        """What it lists, by group, in pieces of a few lines each."""
+        found: dict[str, list[Concern]] = {}
+        for concern in self.concerns:
+            found.setdefault(concern.group_id, []).append(concern)
+        return tuple(
+            (group_id, tuple(piece))
+            for group_id, concerns in found.items()
+            for piece in _pieces(concerns, GROUP_LINES)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to tell now, what the ledger then says, and when to look again (None: nothing is held back)."""
+
+    notices: tuple[Notice, ...]
+    ledger: Ledger
+    wake: datetime | None
+
+
+def decide(
+    live: Iterable[Concern], ledger: Ledger, channel: AlertChannel, quiet: QuietHours | None, local: datetime
+) -> Decision:
+    """What of the live findings a channel is told now.
+
+    Args:
+        live: findings that are open or acknowledged; what is not among them is forgotten.
+        ledger: what the channel was told.
+        channel: its wishes.
+        quiet: the tenant's quiet hours.
+        local: the time, aware, in the tenant's zone.
+    """
+    known = {concern.finding_id: concern for concern in live}
+    ledger = replace(ledger, told={key: ledger.told[key] for key in ledger.told if key in known})
+    if local.date().isoformat() > ledger.day:
+        ledger = replace(ledger, day=local.date().isoformat(), count=0)
+    news = sorted(
+        (concern for concern in known.values() if _matters(concern, ledger.told, channel)),
+        key=lambda concern: (-concern.severity.rank, concern.group_id, concern.finding_id),
+    )
+    critical = [concern for concern in news if concern.severity is Severity.CRITICAL]
+    ordinary = [concern for concern in news if concern.severity is not Severity.CRITICAL]
+    notices = [Notice("critical", tuple(piece)) for piece in _pieces(_grouped(critical), CRITICAL_LINES)]
+    ledger = told(ledger, critical)
+    if not in_quiet_hours(quiet, local):
+        said, ledger = _ordinary(ordinary, ledger, channel, local)
+        notices += said
+    held = [concern for concern in ordinary if _matters(concern, ledger.told, channel)]
+    return Decision(tuple(notices), ledger, _wake(held, ledger, channel, quiet, local))
+
+
+def _matters(concern: Concern, known: Mapping[str, int], channel: AlertChannel) -> bool:
+    if not is_news(known.get(concern.finding_id), concern.severity, concern.reopened):
+        return False
+    if concern.severity is Severity.CRITICAL:
+        return True
+    return not concern.taken_on and concern.severity.rank >= channel.minimum.rank
+
+
+def _ordinary(
+    news: Sequence[Concern], ledger: Ledger, channel: AlertChannel, local: datetime
+) -> tuple[list[Notice], Ledger]:
+    """The one message that is not critical, if there is to be one now."""
+    if ledger.count >= channel.daily_cap:
+        return [], ledger
+    scheduled = last_digest(channel, local)
+    if scheduled is not None and (ledger.digest_at is None or ledger.digest_at < scheduled):
+        done = replace(ledger, digest_at=local)
+        return ([_notice("digest", news)], _spend(done, news, local)) if news else ([], done)
+    urgent = [concern for concern in news if concern.severity.rank >= channel.instant.rank]
+    kept = 1 if _digest_follows(channel, local) else 0
+    rested = ledger.instant_at is None or ledger.instant_at + SPACING <= local
+    if not urgent or not rested or ledger.count + kept >= channel.daily_cap:
+        return [], ledger
+    return [_notice("instant", urgent)], _spend(ledger, urgent, local)
+
+
+def _notice(kind: NoticeKind, news: Sequence[Concern]) -> Notice:
+    listed = tuple(islice(_grouped(news), LINES))
+    counted = Counter(concern.severity for concern in news)
+    levels = tuple((level, counted[level]) for level in reversed(Severity) if counted[level])
+    return Notice(kind, listed, len(news) - len(listed), levels)
+
+
+def _grouped(news: Sequence[Concern]) -> list[Concern]:
+    """The same, each group together where its worst one stands."""
+    groups: dict[str, list[Concern]] = {}
+    for concern in news:
+        groups.setdefault(concern.group_id, []).append(concern)
+    return [concern for group in groups.values() for concern in group]
+
+
+def told(ledger: Ledger, concerns: Iterable[Concern]) -> Ledger:
+    """The ledger after findings were told."""
+    added = {one.finding_id: told_at(one.severity, one.reopened) for one in concerns}
+    return replace(ledger, told={**ledger.told, **added}) if added else ledger
+
+
+def _spend(ledger: Ledger, concerns: Sequence[Concern], local: datetime) -> Ledger:
+    return replace(told(ledger, concerns), count=ledger.count + 1, instant_at=local)
+
+
+def _pieces(concerns: Sequence[Concern], size: int) -> Iterable[Sequence[Concern]]:
+    return (concerns[start : start + size] for start in range(0, len(concerns), size))
+
+
+# --- time -------------------------------------------------------------------------------------------
+
+
+def in_quiet_hours(quiet: QuietHours | None, local: datetime) -> bool:
+    """Whether people are to be left alone at a local time."""
+    if quiet is None:
+        return False
+    if quiet.weekends and local.weekday() >= 5:
+        return True
+    at = local.timetz().replace(tzinfo=None)
+    if quiet.start <= quiet.end:
+        return quiet.start <= at < quiet.end
+    return at >= quiet.start or at < quiet.end
+
+
+def last_digest(channel: AlertChannel, local: datetime) -> datetime | None:
+    """The latest time at or before `local` at which a digest was to be sent; None without digests.
+
+    A channel's first digest is the first one after it was made.
+    """
+    if channel.digest == "none":
+        return None
+    day = local.date()
+    if channel.digest == "weekly":
+        day -= timedelta(days=(day.weekday() - channel.digest_day) % 7)
+    found = _on(channel, day, local)
+    if found > local:
+        found = _on(channel, day - _step(channel), local)
+    return found if channel.created_at is None or found >= channel.created_at else None
+
+
+def _digest_follows(channel: AlertChannel, local: datetime) -> bool:
+    """Whether a digest is still to come on this local day."""
+    if channel.digest == "none" or (channel.digest == "weekly" and local.weekday() != channel.digest_day):
+        return False
+    return _on(channel, local.date(), local) > local
+
+
+def _on(channel: AlertChannel, day: date, local: datetime) -> datetime:
+    return datetime.combine(day, channel.digest_at, local.tzinfo)
+
+
+def _step(channel: AlertChannel) -> timedelta:
+    return timedelta(days=7 if channel.digest == "weekly" else 1)
+
+
+def _wake(
+    held: Sequence[Concern],
+    ledger: Ledger,
+    channel: AlertChannel,
+    quiet: QuietHours | None,
+    local: datetime,
+) -> datetime | None:
+    """When something that is held back may be told: the earliest of what holds it."""
+    if not held:
+        return None
+    times = [_on(channel, local.date() + timedelta(days=days), local) for days in (0, 1, 7)]
+    times.append(datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), local.tzinfo))
+    if ledger.instant_at is not None:
+        times.append(ledger.instant_at + SPACING)
+    if quiet is not None:
+        times += [
+            datetime.combine(local.date() + timedelta(days=days), quiet.end, local.tzinfo) for days in (0, 1)
+        ]
+    return min(found for found in times if found > local)

@@ -1,0 +1,1 @@
+"""Playbooks: what is done about a cause, step by step, target by target, within brakes."""

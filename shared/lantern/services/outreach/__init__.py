@@ -1,0 +1,1 @@
+"""Telling people and systems: what, when, how often, and in which form."""

@@ -1,0 +1,118 @@
+"""A message in the form of its channel: templates in one place, every name made inert there.
+
+Names of apps and people are chosen by strangers. Slack and Teams get them as literal text (`plain_text`,
+`TextRun`), never as markup; HTML escapes them; a subject is one line; direction and control characters go
+everywhere. What a template adds of its own comes from the catalog of texts of the message's language.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import jinja2
+
+from lantern.domain.messages import Message, Section
+from lantern.domain.rules.titles import clean
+
+_HERE: Final = Path(__file__).parent / "templates"
+_DEFAULT: Final = "en"
+_COLOURS: Final = {
+    "critical": "#b3261e",
+    "high": "#d9730d",
+    "medium": "#c29a00",
+    "low": "#3b7dd8",
+    "info": "#7a8699",
+}
+SUBJECT: Final = 150
+
+
+def words(text: str, limit: int) -> str:
+    """Text of several lines without control and direction characters, cut to a length."""
+    lines = [clean(line, limit) for line in text[: limit * 8].split("\n")]
+    joined = "\n".join(lines).strip("\n")
+    return joined if len(joined) <= limit else joined[: limit - 1].rstrip() + "…"
+
+
+def parts(section: Section, wording: Mapping[str, Any]) -> list[str]:
+    """What a section says under its title, paragraph by paragraph."""
+    said = [words(section.text, 2_900)] if section.text else []
+    said += [f"{clean(label)}: {clean(value, 300)}" for label, value in section.facts]
+    said += [f"• {clean(item, 300)}" for item in section.items]
+    return said + ([str(wording["more"]).format(count=section.more)] if section.more else [])
+
+
+def spoken(section: Section, wording: Mapping[str, Any]) -> str:
+    """A section as lines of plain text."""
+    return "\n".join([*([clean(section.title, SUBJECT)] if section.title else []), *parts(section, wording)])
+
+
+@functools.cache
+def texts(language: str) -> Mapping[str, Any]:
+    """The catalog of texts of a language; English where there is none of it."""
+    known = {path.stem for path in _HERE.glob("??.json")}
+    chosen = language if language in known else _DEFAULT
+    found: Mapping[str, Any] = json.loads((_HERE / f"{chosen}.json").read_text())
+    return found
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        # What is no HTML is quoted by `tojson`, or is plain text.
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {"line": clean, "words": words, "spoken": spoken, "parts": parts}
+    return made
+
+
+def _rendered(template: str, message: Message, unsubscribe: str = "") -> str:
+    for button in message.buttons:
+        if button.url and urlsplit(button.url).scheme not in {"https", "http"}:
+            raise ValueError("a button leads to an address that is no web page")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            message=message,
+            unsubscribe=unsubscribe,
+            texts=texts(message.language),
+            colour=_COLOURS.get(message.severity, ""),
+        )
+    )
+
+
+def subject(message: Message) -> str:
+    """One plain line: no line break can end it and begin a header."""
+    return clean(message.title, SUBJECT)
+
+
+def slack(message: Message) -> str:
+    """Slack's blocks, as JSON."""
+    return _compact(_rendered("slack.json", message))
+
+
+def teams(message: Message) -> str:
+    """The body of a post to a Teams workflow: one adaptive card, as JSON."""
+    return _compact(_rendered("teams.json", message))
+
+
+def email_text(message: Message, unsubscribe: str = "") -> str:
+    """An e-mail's plain part; `unsubscribe` is the address that ends such e-mails."""
+    return _rendered("email.txt", message, unsubscribe)
+
+
+def email_html(message: Message, unsubscribe: str = "") -> str:
+    """An e-mail's HTML part: self-contained, no pictures, nothing that reports back."""
+    return _rendered("email.html", message, unsubscribe)
+
+
+def _compact(text: str) -> str:
+    return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))

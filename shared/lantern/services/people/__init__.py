@@ -1,0 +1,1 @@
+"""Employees guided instead of blocked: questions, requests for access, reviews."""

@@ -1,0 +1,57 @@
+"""Change how people are guided, and send people the address of their own page."""
+
+from dataclasses import asdict, replace
+from datetime import datetime
+
+from lantern.domain.audit import AuditEvent
+from lantern.domain.errors import ConflictError
+from lantern.domain.guidance import GuidancePolicy, checked
+from lantern.domain.messages import Button, Message
+from lantern.domain.person_links import marker
+from lantern.services import queries_people
+from lantern.services.people.sending import address_of, tell
+from lantern.store.tenant import TenantStore
+
+
+def change(
+    store: TenantStore, before: GuidancePolicy, wanted: GuidancePolicy, *, by: str, now: datetime
+) -> GuidancePolicy:
+    """Set the settings; the audit log says which changed, numbers with their values.
+
+    Raises:
+        InvalidInputError: one is out of bounds.
+        RevisionConflictError: somebody set them since they were read.
+    """
+    after, old = asdict(checked(wanted)), asdict(before)
+    detail = {
+        name: f"{old[name]}→{value}" if isinstance(value, int) else "changed"
+        for name, value in after.items()
+        if name != "rev" and value != old[name]
+    }
+    event = AuditEvent(by, "guidance.changed", store.tenant_id, detail)
+    store.transact(now).put(store.guidance.op(wanted)).audit(event).commit()
+    return replace(wanted, rev=wanted.rev + 1)
+
+
+def send_link(store: TenantStore, person_id: str, *, by: str, now: datetime) -> str:
+    """Send somebody the address of their own page; returns by which way.
+
+    Raises:
+        NotFoundError: nobody has this id.
+        ConflictError: the person cannot be reached, or left.
+    """
+    queries_people.accounts(store, person_id)
+    address = address_of(store, person_id)
+    if address is None:
+        raise ConflictError("The person left, or no address of theirs is known.")
+    message = Message(
+        purpose="request",
+        title="Your AI tools at work",
+        text="See what is connected to your account, what is approved here, and ask for what you need.",
+        buttons=(Button("Open my page", url=marker("tools", person_id), style="primary"),),
+        footer="The address is yours alone and works for 30 days. Please do not forward it.",
+    )
+    told = tell(store, address, message, now, person_id)
+    event = AuditEvent(by, "person.link_sent", person_id, {"via": address.kind})
+    store.transact(now).put(told.put).audit(event).outbox(told.work).commit()
+    return address.kind

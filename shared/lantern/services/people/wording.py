@@ -1,0 +1,84 @@
+"""What people read when they are asked: plain, friendly, the same words on the page, in Slack and in mail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lantern.domain.nudges import NudgeAnswer, NudgeKind, Silence
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about `{app}`: its title, and why it is asked."""
+
+    title: str
+    why: str
+
+
+QUESTIONS: Final[Mapping[NudgeKind, Question]] = {
+    "still_need": Question(
+        "Do you still need {app}?",
+        "It still has access to your account. If you no longer need it, we take that away; you can always "
+        "connect it again.",
+    ),
+    "what_for": Question(
+        "What do you use {app} for?",
+        "It is new to us. A short answer helps us to keep the tools that people use, and keep them safe.",
+    ),
+    "use_instead": Question(
+        "Could you use {alternative} instead of {app}?",
+        "{alternative} does the same kind of work and has been checked and approved here.",
+    ),
+    "delete_account": Question(
+        "Please delete your {app} account",
+        "It should no longer hold anything of ours. Delete the account in its settings, then tell us here.",
+    ),
+    "fewer_scopes": Question(
+        "Could you reconnect {app} with fewer permissions?",
+        "It may do more than it needs. Disconnect it, connect it again and leave out what you do not use.",
+    ),
+    "acknowledge": Question(
+        "Please read how we use AI tools",
+        "It is short. Confirm once you have read it.",
+    ),
+    "rotate": Question(
+        "Please renew your {app} keys and passwords",
+        "Its maker reported a security incident; nothing you did caused it. Create new keys, change the "
+        "password, and sign out of old sessions.",
+    ),
+}
+NAMED: Final = "Keep it"
+LABELS: Final[Mapping[NudgeAnswer, str]] = {
+    "keep": NAMED,
+    "revoke": "Remove its access",
+    "switch": "Switch and remove the old access",
+    "deleted": "I have deleted it",
+    "reconnected": "I have reconnected it",
+    "acknowledged": "I have read it",
+    "rotated": "I have renewed them",
+    "not_mine": "I do not know it: remove its access",
+}
+NEXT: Final[Mapping[NudgeAnswer, str]] = {
+    "keep": "You can keep it. We will not ask again before {until}.",
+    "revoke": "Its access is being removed, usually within minutes. Your account there stays as it is.",
+    "switch": "Thank you for switching. The old access is being removed, usually within minutes.",
+    "deleted": "Thank you. We will look again shortly whether the access is gone.",
+    "reconnected": "Thank you. We will look again shortly at what it may do now.",
+    "acknowledged": "Thank you. That is all.",
+    "rotated": "Thank you. That is all you had to do.",
+    "not_mine": "Thank you for telling us. Its access is being removed, usually within minutes.",
+}
+SILENT: Final[Mapping[Silence, str]] = {
+    "keep": "If you do not answer by {due}, nothing changes.",
+    "revoke": "If you do not answer by {due}, its access is removed. You can always connect it again.",
+    "escalate": "If you do not answer by {due}, the people who look after it here will decide.",
+}
+ANSWER: Final = "Answer"
+CAN: Final = "What {app} can do with your account"
+FROM: Final = "From whoever looks after it"
+ON_PAGE: Final = "Please answer this one on its page: press Answer."
+REASON_LABEL: Final = "What do you use it for?"
+WHO: Final = "You get this because it concerns your work account. At most {cap} of these reach you a week."
+NO_ACCESS_KNOWN: Final = "We do not know what it can access."
+NOTHING: Final = "It has no access of its own: it knows what you type or upload there."
+SIGN_IN: Final = "It only knows who you are when you sign in."

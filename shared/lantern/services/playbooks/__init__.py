@@ -1,0 +1,13 @@
+"""Playbooks at work: start a run, approve or cancel it, carry it out step by step."""
+
+from lantern.services.playbooks.requests import (
+    Asked,
+    Cause,
+    approve,
+    cancel,
+    decline,
+    start,
+    would_happen,
+)
+
+__all__ = ["Asked", "Cause", "approve", "cancel", "decline", "start", "would_happen"]

@@ -1,0 +1,221 @@
+"""Start a run, approve it, decline it, cancel it: decisions, each in one transaction with its audit entry."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lantern.domain import ids
+from lantern.domain.audit import AuditEvent
+from lantern.domain.errors import NotFoundError
+from lantern.domain.ids import RandomBytes
+from lantern.domain.playbooks import machine
+from lantern.domain.playbooks.machine import About, PlaybookRun, RunTarget
+from lantern.domain.playbooks.model import Playbook
+from lantern.domain.work import Work
+from lantern.services.playbooks.gather import Gathered, gather
+from lantern.services.remediation.plan import summarise
+from lantern.services.remediation.select import Target
+from lantern.store.tenant import TenantStore
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run as it is, or as it would be, with its targets at their first step."""
+
+    run: PlaybookRun
+    targets: tuple[RunTarget, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What starts a run by itself: a name for it, and when it came about."""
+
+    name: tuple[str, ...]
+    at: datetime
+
+    @property
+    def run_id(self) -> str:
+        """The id of the one run that it starts; it sorts by time like every other."""
+        digest = hashlib.sha256("\0".join(self.name).encode()).digest()
+        return ids.time_id("plr", self.at, lambda size: digest[:size])
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would happen to one target: who it is, and the steps in their order, in words."""
+
+    target: RunTarget
+    steps: tuple[str, ...]
+
+
+def start(
+    store: TenantStore,
+    book: Playbook,
+    *,
+    about: About,
+    requested_by: str,
+    reason: str = "",
+    dry_run: bool = False,
+    propose: bool = False,
+    cause: Cause | None = None,
+    incident_id: str | None = None,
+    now: datetime,
+    random: RandomBytes,
+) -> Asked:
+    """Plan a run and begin it; what needs an approval waits for one.
+
+    A dry run stores nothing. A proposal is stored without targets: they are gathered when it is approved.
+    With a `cause` the run's id is made of it: the same cause starts one run, however often it is told.
+
+    Raises:
+        ConflictError: a brake forbids it, or there is nothing to do.
+        NotFoundError, InvalidInputError: as `gather`.
+    """
+    run = PlaybookRun(
+        id=cause.run_id if cause else ids.time_id("plr", now, random),
+        book=book,
+        state="proposed",
+        approval="waiting",
+        requested_by=requested_by,
+        created_at=now,
+        about=about,
+        reason=reason,
+        incident_id=incident_id,
+    )
+    if cause and (there := store.playbooks.get(run.id)) is not None:
+        return Asked(there, tuple(store.playbooks.targets(run.id)))
+    if propose and not dry_run:
+        event = _event(run, requested_by, "playbook.proposed")
+        store.transact(now).put(store.playbooks.op(run)).audit(event).commit()
+        return Asked(replace(run, rev=1), ())
+    planned = replace(run, approval="not_needed")
+    targets = _targets(planned, gather(store, book, about), now)
+    plan = summarise(store, [_as_target(one) for one in targets], book.guards)
+    if dry_run:
+        approval = "waiting" if machine.needs_approval(book, plan) else "not_needed"
+        return Asked(replace(planned, plan=plan, approval=approval), targets)  # type: ignore[arg-type] # two of its words
+    return _begin(store, planned, targets, requested_by, now)
+
+
+def _begin(
+    store: TenantStore, run: PlaybookRun, targets: tuple[RunTarget, ...], by: str, now: datetime
+) -> Asked:
+    plan = summarise(store, [_as_target(one) for one in targets], run.book.guards)
+    begun = replace(machine.begin(run, plan, now), counts={"ready": len(targets)})
+    store.playbooks.plan_targets(targets)
+    detail = {"targets": str(plan.targets), "principals": str(plan.principals), "approval": begun.approval}
+    event = _event(begun, by, "playbook.started", **detail)
+    store.transact(now).put(store.playbooks.op(begun)).audit(event).outbox(_work(store, begun)).commit()
+    return Asked(replace(begun, rev=run.rev + 1), targets)
+
+
+def approve(
+    store: TenantStore, run_id: str, by: str, now: datetime, *, rev: int | None = None
+) -> PlaybookRun:
+    """Approve what waits; a run that was only proposed is planned now and begins with the approval.
+
+    `rev` is the revision that whoever approves has read.
+
+    Raises:
+        NotFoundError: no such run.
+        ForbiddenError: `by` asked for it.
+        ConflictError: it does not wait, a brake forbids it, or it changed since it was read.
+    """
+    run = _get(store, run_id, rev)
+    approved = machine.approve(run, by, now)
+    if run.state == "proposed":
+        targets = _targets(approved, gather(store, run.book, run.about), now)
+        return _begin(store, approved, targets, by, now).run
+    event = _event(approved, by, "playbook.approved", before=run.approval)
+    unit = store.transact(now).put(store.playbooks.op(approved)).audit(event)
+    unit.outbox(_work(store, approved)).commit()
+    return replace(approved, rev=run.rev + 1)
+
+
+def decline(
+    store: TenantStore, run_id: str, by: str, now: datetime, *, rev: int | None = None
+) -> PlaybookRun:
+    """Refuse what waits for approval; a proposal is over with it.
+
+    Raises:
+        NotFoundError, ConflictError: as `approve`.
+    """
+    run = _get(store, run_id, rev)
+    declined = machine.decline(run, by, now)
+    if run.state == "proposed":
+        declined = machine.cancel(declined, by, now)
+    event = _event(declined, by, "playbook.declined", before=run.approval)
+    unit = store.transact(now).put(store.playbooks.op(declined)).audit(event)
+    if declined.open:
+        unit.outbox(_work(store, declined))
+    unit.commit()
+    return replace(declined, rev=run.rev + 1)
+
+
+def cancel(store: TenantStore, run_id: str, by: str, now: datetime, *, rev: int | None = None) -> PlaybookRun:
+    """Cancel a run at whatever step it is; jobs of it that wait or run are cancelled by its next message.
+
+    Raises:
+        NotFoundError: no such run.
+        ConflictError: it is over, or changed since it was read.
+    """
+    run = _get(store, run_id, rev)
+    cancelled = machine.cancel(run, by, now)
+    event = _event(cancelled, by, "playbook.cancelled", before=run.state)
+    unit = store.transact(now).put(store.playbooks.op(cancelled)).audit(event)
+    unit.outbox(_work(store, cancelled)).commit()
+    return replace(cancelled, rev=run.rev + 1)
+
+
+def would_happen(asked: Asked) -> tuple[Foreseen, ...]:
+    """What a run would do to each of its targets, step by step, where nobody objects or answers."""
+    book = asked.run.book
+    found = []
+    for target in asked.targets:
+        steps = [one for one in book.steps if one.concerns(target.kind)]
+        found.append(Foreseen(target, tuple(_words(one.about, one.days) for one in steps)))
+    return tuple(found)
+
+
+def _words(about: str, days: float) -> str:
+    return f"{about} (at most {days:g} days)" if days else about
+
+
+def _targets(run: PlaybookRun, gathered: Sequence[Gathered], now: datetime) -> tuple[RunTarget, ...]:
+    return tuple(
+        RunTarget(
+            run_id=run.id,
+            target_id=one.target.target_id,
+            kind=one.kind,
+            connection_id=one.target.connection_id,
+            step=run.book.steps[0].id,
+            phase="ready",
+            since=now,
+            principal_id=one.target.principal_id,
+            app_id=one.target.app_id,
+            everyone=one.target.everyone,
+        )
+        for one in gathered
+    )
+
+
+def _as_target(one: RunTarget) -> Target:
+    return Target(one.target_id, one.connection_id, one.principal_id, one.app_id, one.everyone)
+
+
+def _get(store: TenantStore, run_id: str, rev: int | None) -> PlaybookRun:
+    run = store.playbooks.get(run_id)
+    if run is None:
+        raise NotFoundError("playbook run", run_id)
+    # Written on the revision that was decided about: who comes second is told.
+    return run if rev is None else replace(run, rev=rev)
+
+
+def _work(store: TenantStore, run: PlaybookRun) -> Work:
+    return Work(store.tenant_id, "playbook.run", body={"run_id": run.id}, cause=run.id)
+
+
+def _event(run: PlaybookRun, by: str, action: str, **detail: str) -> AuditEvent:
+    told = {"playbook": run.book.id, "version": run.book.version, "about": run.about.words(), **detail}
+    return AuditEvent(by, action, run.id, {**told, "after": run.state})

@@ -1,0 +1,98 @@
+"""From what a step has to tell to the messages that carry it, for channels and webhook endpoints."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from lantern.domain.messages import Delivery, Message, Section, delivery, delivery_id
+from lantern.domain.playbooks.machine import RunTarget
+from lantern.domain.webhooks import PLAYBOOK_EVENTS
+from lantern.domain.work import Work
+from lantern.services.outreach.announcing import event_delivery
+from lantern.services.playbooks.steps import Context
+from lantern.store.work import UnitOfWork
+
+MOST: Final = 40
+"""Deliveries of one step at once: each is a record and a message of one transaction, which holds 100."""
+_NAMED: Final = 10
+
+
+def carry(context: Context, unit: UnitOfWork, targets: Sequence[RunTarget], *, machine: bool) -> None:
+    """Add the messages of a step to its transaction; without a tracker people are told instead."""
+    told = [*_events(context, targets, machine=machine)]
+    if not machine or not told:
+        told += _messages(context, targets)
+    for one in told[:MOST]:
+        body = {"target_id": one.target_id, "delivery_id": one.id}
+        unit.put(context.store.deliveries.op(one))
+        unit.outbox(Work(context.store.tenant_id, "outreach.deliver", body=body, cause=context.run.id))
+
+
+def _events(context: Context, targets: Sequence[RunTarget], *, machine: bool) -> Iterator[Delivery]:
+    kind = PLAYBOOK_EVENTS[machine]
+    for endpoint in context.store.alerts.endpoints():
+        if endpoint.wants(kind):
+            name = delivery_id(context.now, endpoint.id, context.run.id, context.step.id)
+            yield event_delivery(
+                endpoint, name, kind, _body(context, targets, kind), context.now, context.run.id
+            )
+
+
+def _messages(context: Context, targets: Sequence[RunTarget]) -> Iterator[Delivery]:
+    message = _message(context, targets)
+    channels = (one for one in context.store.alerts.channels() if one.enabled)
+    pairs = ((channel, address) for channel in channels for address in channel.addresses())
+    for number, (channel, address) in enumerate(islice(pairs, MOST)):
+        yield delivery(
+            address,
+            message,
+            context.now,
+            target_id=channel.id,
+            subject_id=f"{context.run.id}.{context.step.id}",
+            number=number,
+        )
+
+
+def _message(context: Context, targets: Sequence[RunTarget]) -> Message:
+    run = context.run
+    return Message(
+        purpose="playbook",
+        title=f"{run.book.title}: {len(targets)} {'target' if len(targets) == 1 else 'targets'}",
+        text=context.step.says,
+        sections=(
+            Section(facts=(("Run", run.id), ("Asked for by", run.requested_by), ("Reason", run.reason))),
+            Section(
+                title="Targets",
+                items=tuple(_line(one) for one in targets[:_NAMED]),
+                more=max(0, len(targets) - _NAMED),
+            ),
+        ),
+        footer="A playbook of your organisation tells this.",
+    )
+
+
+def _line(one: RunTarget) -> str:
+    last = one.trail[-1] if one.trail else None
+    return f"{one.target_id}: {last.answer} ({last.step})" if last else one.target_id
+
+
+def _body(context: Context, targets: Sequence[RunTarget], kind: str) -> dict[str, Any]:
+    run = context.run
+    return {
+        "type": kind,
+        "timestamp": context.now.isoformat(),
+        "data": {
+            "tenant_id": context.store.tenant_id,
+            "run_id": run.id,
+            "playbook_id": run.book.id,
+            "title": run.book.title,
+            "text": context.step.says,
+            "reason": run.reason,
+            "incident_id": run.incident_id,
+            "targets": [
+                {"id": one.target_id, "kind": one.kind, "app_id": one.app_id, "outcome": _line(one)}
+                for one in targets[:_NAMED]
+            ],
+            "more": max(0, len(targets) - _NAMED),
+        },
+    }

@@ -1,0 +1,77 @@
+"""What is due in a tenant: runs to carry on, revoked access to look at, administrators' steps to verify."""
+
+from datetime import datetime
+from typing import Final
+
+from lantern.connectors.protocol import Deadline
+from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from lantern.domain.ids import RandomBytes, split_grant_id
+from lantern.domain.inventory import Bundle
+from lantern.domain.playbooks.loading import Playbooks
+from lantern.domain.playbooks.machine import About
+from lantern.services.playbooks.advance import Playing, advance
+from lantern.services.playbooks.requests import Cause, start
+from lantern.services.remediation import watching
+from lantern.services.remediation.watching import LOOK_EVERY, RUN_ACTOR
+from lantern.store.playbooks import Watch
+from lantern.store.tenant import TenantStore
+
+_BY: Final = "system"
+
+
+def anything_due(store: TenantStore, now: datetime) -> bool:
+    """Whether a sweep would find something to do; three small queries of sparse worklists."""
+    return bool(
+        store.playbooks.due(now) or store.watches.due(now) or store.jobs.left_to_people(now - LOOK_EVERY, 1)
+    )
+
+
+def do_due(task: Playing, books: Playbooks, deadline: Deadline) -> int:
+    """Do what is due, as far as time allows; returns how many runs were carried on.
+
+    What is left stays on the worklists: the next sweep goes on.
+    """
+    now = task.clock.now()
+    watching.follow_manual(task.store, now)
+    for watch in watching.look(task.store, now):
+        if_returned(task.store, books, watch, now, task.random)
+    carried = 0
+    for run in task.store.playbooks.due(now):
+        if deadline.passed():
+            break
+        advance(task, run.id)
+        carried += 1
+    return carried
+
+
+def see_bundle(
+    store: TenantStore, books: Playbooks, bundle: Bundle, now: datetime, random: RandomBytes
+) -> int:
+    """Notice in a bundle just written that revoked access is back; returns how many grants are."""
+    back = watching.returned(store, bundle, now)
+    for watch in back:
+        if_returned(store, books, watch, now, random)
+    return len(back)
+
+
+def if_returned(
+    store: TenantStore, books: Playbooks, watch: Watch, now: datetime, random: RandomBytes
+) -> None:
+    """Put up for approval what the playbook that revoked the access says of its return."""
+    pair = split_grant_id(watch.grant_id)
+    if watch.then is None or pair is None:
+        return
+    try:
+        start(
+            store,
+            books.get(watch.then),
+            about=About(app_id=pair[1]),
+            requested_by=f"{RUN_ACTOR}{watch.run_id}" if watch.run_id else _BY,
+            reason="Access that was revoked came back.",
+            propose=True,
+            cause=Cause(("returned", watch.grant_id, watch.job_id), watch.revoked_at),
+            now=now,
+            random=random,
+        )
+    except (ConflictError, InvalidInputError, NotFoundError) as error:
+        watching.log.warning("not put up", extra={"grant": watch.grant_id, "why": str(error)})

@@ -1,0 +1,198 @@
+"""What is watched after a job: access that comes back, and what was left to an administrator."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from lantern.domain import ids, jobs
+from lantern.domain.audit import AuditEvent
+from lantern.domain.errors import RevisionConflictError
+from lantern.domain.findings import Desired, Group, finding_id, reconcile
+from lantern.domain.inventory import Bundle
+from lantern.domain.jobs import ActionRecord, Job
+from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Subject
+from lantern.domain.work import Work
+from lantern.services.remediation.targets import ASSET_KINDS, GRANT_KINDS, locate
+from lantern.store.documents import Put
+from lantern.store.playbooks import Watch
+from lantern.store.tenant import TenantStore
+
+log = logging.getLogger(__name__)
+
+RUN_ACTOR: Final = "playbook:"
+"""How a run of a playbook is named as an actor; its id follows."""
+RETURNED: Final = "revoked-access-returned"
+"""The cause of a finding about access that came back. No rule page evaluates it: only watching knows."""
+WATCH_DAYS: Final = 30
+LOOK_EVERY: Final = timedelta(hours=6)
+_GRADE: Final = Grade(Severity.HIGH, certain=True)
+FOLLOW_DAYS: Final = 60
+"""For how long what an administrator was asked to do is looked for."""
+
+
+def watching(store: TenantStore, job: Job, grant_id: str, now: datetime) -> Put:
+    """The write that begins to watch a grant just revoked."""
+    before = store.watches.get(grant_id)
+    run_id = job.requested_by.removeprefix(RUN_ACTOR) if job.requested_by.startswith(RUN_ACTOR) else None
+    run = store.playbooks.get(run_id) if run_id else None
+    days = run.book.watch_days if run else WATCH_DAYS
+    watch = Watch(
+        grant_id=grant_id,
+        job_id=job.id,
+        revoked_at=now,
+        until=now + timedelta(days=days),
+        look_at=now + LOOK_EVERY,
+        run_id=run_id,
+        then=run.book.if_returns if run else None,
+        rev=before.rev if before else 0,
+    )
+    return store.watches.op(watch)
+
+
+def returned(store: TenantStore, bundle: Bundle, now: datetime) -> tuple[Watch, ...]:
+    """Which of the grants that a bundle was just given had been revoked; each is told once, as a finding."""
+    added = [ids.grant_id(bundle.principal.id, one.app_id) for one in bundle.delta if one.kind == "added"]
+    if not added:
+        return ()
+    watched = store.watches.batch_get(added)
+    return tuple(one for one in watched.values() if _tell(store, one, now))
+
+
+def look(store: TenantStore, now: datetime) -> tuple[Watch, ...]:
+    """Look at what is due: access that came back is told, the rest is looked at again later."""
+    back = []
+    for listed in store.watches.due(now):
+        watch = store.watches.get(listed.grant_id)
+        pair = ids.split_grant_id(listed.grant_id)
+        if watch is None or pair is None or watch.look_at > now:
+            continue
+        found = locate(store.connections.list(), store, pair[0])
+        if found is not None and found[1].grant(pair[1]) is not None:
+            if _tell(store, watch, now):
+                back.append(watch)
+            continue
+        _over(store, pair[1], watch.grant_id, now)
+        # Past its end it is looked at no more: the item expires.
+        later = now + LOOK_EVERY if now < watch.until else watch.until + timedelta(days=400)
+        _quietly(store, store.watches.op(replace(watch, look_at=later)), now)
+    return tuple(back)
+
+
+def _over(store: TenantStore, app_id: str, grant_id: str, now: datetime) -> None:
+    """Take a grant that is gone out of the finding that told of its return."""
+    existing = store.findings.get(finding_id(RETURNED, Group(GroupBy.APP, app_id)))
+    if existing is None or grant_id not in existing.open_grants:
+        return
+    left = dict.fromkeys(existing.open_grants - {grant_id}, _GRADE)
+    wanted = Desired(RETURNED, "1", Subject.GRANT, existing.group, existing.title, left)
+    finding, _ = reconcile(existing, wanted, now)
+    if finding is not None and finding is not existing:
+        _quietly(store, store.findings.op(replace(finding, rev=finding.rev - 1)), now)
+
+
+def _tell(store: TenantStore, watch: Watch, now: datetime) -> bool:
+    """Raise or reopen the finding, and end watching, in one transaction; False where somebody did already."""
+    pair = ids.split_grant_id(watch.grant_id)
+    if watch.returned_at is not None or now >= watch.until or pair is None:
+        return False
+    group = Group(GroupBy.APP, pair[1])
+    key = finding_id(RETURNED, group)
+    existing = store.findings.get(key)
+    grants = dict.fromkeys((*(existing.open_grants if existing else ()), watch.grant_id), _GRADE)
+    app = store.apps.get_facts(pair[1])
+    name = app.name if app else pair[1]
+    wanted = Desired(
+        RETURNED, "1", Subject.GRANT, group, f"{name[:100]} got back access that was revoked", grants
+    )
+    finding, _ = reconcile(existing, wanted, now)
+    days = (now - watch.revoked_at).days
+    event = AuditEvent(
+        "system", "grant.returned", watch.grant_id, {"job": watch.job_id, "after_days": str(days)}
+    )
+    unit = store.transact(now).put(store.watches.op(replace(watch, returned_at=now))).audit(event)
+    if finding is not None and finding is not existing:
+        unit.put(store.findings.op(replace(finding, rev=finding.rev - 1)))
+    try:
+        unit.commit()
+    except RevisionConflictError:
+        log.info("told by another worker", extra={"grant": watch.grant_id})
+        return False
+    return True
+
+
+def follow_manual(store: TenantStore, now: datetime) -> int:
+    """Verify what administrators were asked to do, by what was read since; returns how many are done.
+
+    Grants and assets show in the inventory; of other acts the provider is asked only by the next job.
+    """
+    done = 0
+    for listed in store.jobs.left_to_people(now - LOOK_EVERY):
+        action, job = store.jobs.action(listed.job_id, listed.target_id), store.jobs.get(listed.job_id)
+        if action is None or job is None or action.state != "manual":
+            continue
+        if now - job.created_at > timedelta(days=FOLLOW_DAYS):
+            late = "Nobody did it within 60 days; it is looked for no more."
+            _settle(store, job, jobs.settle(action, "failed", now, detail=late), now)
+        elif seen_gone(store, job, action.target_id):
+            told = "Read again: an administrator did it."
+            _settle(store, job, jobs.settle(action, "verified", now, detail=told), now)
+            done += 1
+        else:
+            _quietly(store, store.jobs.action_op(replace(action, at=now)), now)
+    return done
+
+
+def seen_gone(store: TenantStore, job: Job, target_id: str) -> bool:
+    """Whether what is stored no longer shows a target; False where that cannot be told."""
+    if job.kind in GRANT_KINDS:
+        return grant_gone(store, target_id)
+    if job.kind in ASSET_KINDS:
+        return asset_gone(store, target_id)
+    return False
+
+
+def grant_gone(store: TenantStore, grant_id: str) -> bool:
+    """Whether an account that is known, with its grants, does not hold a grant."""
+    pair = ids.split_grant_id(grant_id)
+    found = locate(store.connections.list(), store, pair[0]) if pair else None
+    return (
+        pair is not None and found is not None and found[1].grants is not None and not found[1].grant(pair[1])
+    )
+
+
+def asset_gone(store: TenantStore, asset_id: str) -> bool:
+    """Whether an asset was listed no more, or as disabled."""
+    stored = store.assets.get(asset_id)
+    return stored is not None and (
+        stored.gone_at is not None or stored.asset.state in ("disabled", "expired")
+    )
+
+
+def _settle(store: TenantStore, job: Job, action: ActionRecord, now: datetime) -> None:
+    counts = replace(job.counts, manual=max(job.counts.manual - 1, 0))
+    if action.state == "verified":
+        counts = replace(counts, verified=counts.verified + 1)
+    else:
+        counts = replace(counts, failed=counts.failed + 1)
+    word = "grant" if job.kind in GRANT_KINDS else job.kind
+    event = AuditEvent(
+        "system", f"{word}.{action.state}", action.target_id, {"job": job.id, "detail": action.detail}
+    )
+    unit = store.transact(now).put(store.jobs.action_op(action), store.jobs.op(replace(job, counts=counts)))
+    if action.state == "verified" and job.kind == "revoke_grants":
+        unit.put(watching(store, job, action.target_id, now))
+    if job.requested_by.startswith(RUN_ACTOR):
+        run_id = job.requested_by.removeprefix(RUN_ACTOR)
+        unit.outbox(Work(store.tenant_id, "playbook.run", body={"run_id": run_id}, cause=job.id))
+    try:
+        unit.audit(event).commit()
+    except RevisionConflictError:
+        log.info("settled by another worker", extra={"target": action.target_id})
+
+
+def _quietly(store: TenantStore, op: Put, now: datetime) -> None:
+    try:
+        store.transact(now).put(op).commit()
+    except RevisionConflictError:
+        log.info("changed by another worker")

@@ -1,0 +1,1 @@
+"""Outreach: what is told to whom, and how it gets there."""

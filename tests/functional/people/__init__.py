@@ -1,0 +1,1 @@
+"""Guiding people: questions, requests, reviews, and the pages they meet."""

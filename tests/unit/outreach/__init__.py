@@ -1,0 +1,1 @@
+"""Outreach without I/O: noise, channels, templates."""

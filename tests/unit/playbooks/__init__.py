@@ -1,0 +1,1 @@
+"""Playbooks: pages, ways through, brakes."""
