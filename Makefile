@@ -64,7 +64,7 @@ test-fast: .venv/.ready  ## the tests without a deployed template
 	$(PY) -m pytest -n 2 --dist loadgroup
 
 .PHONY: prove
-prove: .venv/.ready  ## the long proofs: 10,000-run properties, crash enumeration (an hour or more)
+prove: .venv/.ready  ## the long proofs: 10,000 runs, every crash, every product (an hour or more)
 	$(PY) -m pytest -n 2 -m prove
 
 .PHONY: bench

@@ -1,4 +1,4 @@
-"""Every function of the template in one process over moto: real handlers, real events, real wiring.
+"""Every function of the template in one process, tables in memory, moto: real handlers, events and wiring.
 
 Each call that a function makes to AWS is written down with the credentials it was made on: the function's own
 role, or a tenant role with its session tag. The environment of each function is the template's.
@@ -28,6 +28,7 @@ from moto import mock_aws
 from tests.simulators.google import GoogleSimulator
 from tests.simulators.google.receiver import Receiver
 from tests.support import rendered
+from tests.support.memory_stream import StreamedDynamo
 
 BASE = rendered.PARAMETERS["PublicBaseUrl"]
 CLIENT_ID, CLIENT_SECRET = "1234-lantern.apps.googleusercontent.com", "GOCSPX-canary-client-secret"
@@ -69,7 +70,12 @@ class Account:
     answers: list[tuple[str, Any]] = field(default_factory=list)
     errors: list[tuple[str, BaseException]] = field(default_factory=list)
     faults: dict[str, Callable[[], BaseException]] = field(default_factory=dict)
+    dynamo: StreamedDynamo = field(
+        default_factory=lambda: StreamedDynamo(rendered.physical_name("TenantTable"))
+    )
     _running: list[str] = field(default_factory=list)
+    _own: dict[str, Any] = field(default_factory=dict)
+    _sessions: dict[str, Session] = field(default_factory=dict)
     _assumed: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
     # --- resources ------------------------------------------------------------------------------
@@ -79,8 +85,6 @@ class Account:
             properties = RESOURCES[table]["Properties"]
             kept = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
             request = {key: properties[key] for key in kept if key in properties}
-            if table == "TenantTable":
-                request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
             self.aws("dynamodb").create_table(TableName=rendered.physical_name(table), **request)
         self.queues = {
             name: self.aws("sqs").create_queue(QueueName=rendered.physical_name(name))["QueueUrl"]
@@ -113,18 +117,18 @@ class Account:
                 Bucket=rendered.physical_name(bucket).lower(),
                 CreateBucketConfiguration={"LocationConstraint": rendered.REGION},
             )
-        arn = self.aws("dynamodb").describe_table(TableName=rendered.physical_name("TenantTable"))["Table"]
-        streams = self.aws("dynamodbstreams")
-        (shard,) = streams.describe_stream(StreamArn=arn["LatestStreamArn"])["StreamDescription"]["Shards"]
-        self._iterator = streams.get_shard_iterator(
-            StreamArn=arn["LatestStreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
 
     def aws(self, service: str) -> Any:
         """The operator's own client; its calls are not written down."""
-        session = Session()
-        session.set_credentials("OPERATOR", "secret")
-        return session.create_client(service, region_name=rendered.REGION)
+        if service not in self._own:
+            session = Session()
+            session.set_credentials("OPERATOR", "secret")
+            self._own[service] = session.create_client(service, region_name=rendered.REGION)
+        return self._own[service]
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """Everything in a table of the template."""
+        return list(self.dynamo.items(rendered.physical_name(table)))
 
     def environment(self, function: str) -> dict[str, str]:
         """A function's environment as the template has it, with this account's addresses."""
@@ -168,9 +172,9 @@ class Account:
         return answer
 
     def record(self, client: BaseClient, operation: str, params: Mapping[str, Any]) -> Any:
-        """What botocore's clients call: write it down and go on to moto."""
+        """What botocore's clients call: write it down and go on to the tables, or to moto."""
         if not self._running:
-            return _CALL(client, operation, params)
+            return self._answer(client, operation, params)
         function, service = self._running[-1], client.meta.service_model.service_name
         access_key = client._request_signer._credentials.get_frozen_credentials().access_key
         role, tenant = self._assumed.get(access_key, (f"{function}FunctionRole", None))
@@ -179,12 +183,27 @@ class Account:
             raise self.faults[operation]()
         if operation == "Invoke":
             return self._invoke(params)
-        answer = _CALL(client, operation, params)
+        answer = self._answer(client, operation, params)
         if operation == "AssumeRole":
             tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags", ())}
             name = params["RoleArn"].rsplit("/", 1)[1].split("-")[-2]
             self._assumed[answer["Credentials"]["AccessKeyId"]] = (name, tags.get("tenant"))
         return answer
+
+    def _answer(self, client: BaseClient, operation: str, params: Mapping[str, Any]) -> Any:
+        if client.meta.service_model.service_name == "dynamodb":
+            return self.dynamo.answer(client, operation, params)
+        return _CALL(client, operation, params)
+
+    def session(self) -> Session:
+        """The session of the function that runs: its credentials, read from its environment.
+
+        Making one costs more than most functions' work, and another start of a function would make the same.
+        """
+        function = self._running[-1]
+        if function not in self._sessions:
+            self._sessions[function] = Session()
+        return self._sessions[function]
 
     def _invoke(self, params: Mapping[str, Any]) -> Any:
         function = params["FunctionName"].split("-")[-2].removesuffix("Function")
@@ -207,9 +226,7 @@ class Account:
         raise AssertionError("messages beget messages")
 
     def _stream(self) -> int:
-        answer = self.aws("dynamodbstreams").get_records(ShardIterator=self._iterator, Limit=1000)
-        self._iterator = answer["NextShardIterator"]
-        wanted = [r for r in answer["Records"] if _filtered(r)]
+        wanted = [record for record in self.dynamo.take(1000) if _filtered(record)]
         if wanted:
             assert self.run("Router", {"Records": wanted}) == {"batchItemFailures": []}
         return len(wanted)
@@ -398,7 +415,8 @@ def account(google: GoogleSimulator, content: str, *, logs: bool = False) -> Ite
     models = create_loader()
     shared = mock.patch("botocore.session.create_loader", return_value=models)
     quiet = mock.patch("lantern.runtime.wiring_platform.logging_once", return_value=None)
-    with mock_aws(), shared, mock.patch.object(BaseClient, "_make_api_call", call):
+    sessions = mock.patch("lantern.runtime.wiring_platform._session", made.session)
+    with mock_aws(), shared, sessions, mock.patch.object(BaseClient, "_make_api_call", call):
         made.create()
         redirect = f"{BASE}/connect/google/callback"
         google.control.register_client(CLIENT_ID, CLIENT_SECRET, [redirect])

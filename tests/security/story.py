@@ -119,10 +119,9 @@ def lived(content: str) -> Story:
 
 def _keep(story: Story) -> None:
     """What is left at the end, read before the account is gone."""
-    client, s3 = story.account.aws("dynamodb"), story.account.aws("s3")
+    s3 = story.account.aws("s3")
     for table in ("TenantTable", "PlatformTable"):
-        for page in client.get_paginator("scan").paginate(TableName=rendered.physical_name(table)):
-            story.items += page["Items"]
+        story.items += story.account.items(table)
     bucket = rendered.physical_name("AnchorsBucket").lower()
     for row in s3.list_objects_v2(Bucket=bucket)["Contents"]:
         story.anchors[row["Key"]] = s3.get_object(Bucket=bucket, Key=row["Key"])["Body"].read()

@@ -11,7 +11,7 @@ import time
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,8 +29,6 @@ PAGE_BYTES = 1024 * 1024
 ITEM_BYTES = 400 * 1024
 TOKEN_S = 600.0
 _INDEX = "gsi1"
-_DONE = SimpleNamespace(status_code=200)
-_REFUSED = SimpleNamespace(status_code=400)
 
 
 @dataclass
@@ -99,29 +97,22 @@ class MemoryDynamo:
 
     def serve(self, client: Any) -> None:
         """Answer the calls of a client from now on."""
-        emit, operation_model = client.meta.events.emit, client.meta.service_model.operation_model
-        models: dict[str, Any] = {}
+        client._make_api_call = partial(self.answer, client)
 
-        def call(name: str, params: Params) -> Any:
-            model = models.get(name) or models.setdefault(name, operation_model(name))
-            context: dict[str, Any] = {}
-            emit(f"provide-client-params.dynamodb.{name}", params=params, model=model, context=context)
-            emit(f"before-parameter-build.dynamodb.{name}", params=params, model=model, context=context)
-            request = {"headers": {}, "body": b"", "url_path": "/"}
-            emit(f"before-call.dynamodb.{name}", model=model, params=request, context=context)
-            answer, failure = self._tapped(name, params)
-            emit(
-                f"after-call.dynamodb.{name}",
-                http_response=_REFUSED if failure else _DONE,
-                parsed=answer,
-                model=model,
-                context=context,
-            )
-            if failure:
-                raise ClientError(answer, name)
-            return answer
-
-        client._make_api_call = call
+    def answer(self, client: Any, name: str, params: Params) -> Any:
+        """What botocore does for one call, with the table in place of the network."""
+        emit, model = client.meta.events.emit, client.meta.service_model.operation_model(name)
+        context: dict[str, Any] = {}
+        emit(f"provide-client-params.dynamodb.{name}", params=params, model=model, context=context)
+        emit(f"before-parameter-build.dynamodb.{name}", params=params, model=model, context=context)
+        request = {"headers": {}, "body": b"", "url_path": "/"}
+        emit(f"before-call.dynamodb.{name}", model=model, params=request, context=context)
+        answer, failure = self._tapped(name, params)
+        http = SimpleNamespace(status_code=400 if failure else 200)
+        emit(f"after-call.dynamodb.{name}", http_response=http, parsed=answer, model=model, context=context)
+        if http.status_code >= 300:
+            raise ClientError(answer, name)
+        return answer
 
     def _tapped(self, name: str, params: Params) -> tuple[dict[str, Any], bool]:
         def run() -> tuple[dict[str, Any], bool]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from lantern.domain import ids
@@ -52,7 +52,17 @@ def changed(lab: Lab) -> None:
     control.revoke(second.id, held[1].client_id)
 
 
+def little_use_unread(lab: Lab) -> datetime:
+    """Only the oldest ten days of use, and what is new, are left to read; returns where history begins."""
+    floor = lab.connection.connected_at - HISTORY
+    known = UseWindow(floor + timedelta(days=10), lab.clock.now() - SETTLED)
+    lab.store.use.set_window(lab.connection_id, known)
+    return floor
+
+
 def first_run(lab: Lab) -> Work:
+    """Use is known but for a day and ten: how half a year of it is read is the scenario of its own."""
+    little_use_unread(lab)
     return work(lab, "connection.full")
 
 
@@ -84,9 +94,7 @@ def use(lab: Lab) -> Work:
     """A day forward and ten days back are left to read; reading 24 weeks more would say nothing new."""
     lab.do(work(lab, "connection.full"))
     lab.sent.clear()
-    floor = lab.connection.connected_at - HISTORY
-    known = UseWindow(floor + timedelta(days=10), lab.clock.now() - SETTLED)
-    lab.store.use.set_window(lab.connection_id, known)
+    floor = little_use_unread(lab)
     lab.clock.forward(days=1)
     user = people(lab)[0]
     for grant in lab.world.org.grants.held_by(user):

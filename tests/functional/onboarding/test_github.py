@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from moto import mock_aws
 
 from lantern.connectors import registry
 from lantern.connectors.consent import ConsentFlow
@@ -18,7 +17,7 @@ from lantern.services import vault
 from lantern.services.onboarding import Onboarding
 from lantern.services.pages import Page
 from tests.contract.connectors.github_rig import registration
-from tests.functional.onboarding.world import BASE, Browser, World
+from tests.functional.onboarding.world import BASE, Browser, World, aws
 from tests.simulators.github import AppSpec, GithubSimulator, OrgSpec
 
 REDIRECT = f"{BASE}/connect/github/callback"
@@ -64,9 +63,9 @@ class GithubBrowser(Browser):
 @contextmanager
 def open_world() -> Iterator[GithubWorld]:
     orgs = (OrgSpec(8, 1, "harbourline"), OrgSpec(6, 2, "rivals"))
-    with GithubSimulator(orgs, app=AppSpec(redirect_uri=REDIRECT)) as simulator, mock_aws():
+    with GithubSimulator(orgs, app=AppSpec(redirect_uri=REDIRECT)) as simulator, aws() as dynamo:
         simulator.control.auto_consent()
-        yield GithubWorld(simulator)
+        yield GithubWorld(simulator, dynamo)
 
 
 @pytest.fixture

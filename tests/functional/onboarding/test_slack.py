@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from moto import mock_aws
 
 from lantern.connectors import registry
 from lantern.connectors.consent import ClientRegistration, ConsentFlow
@@ -15,7 +14,7 @@ from lantern.connectors.limiter import Limiters
 from lantern.services.links import create_link
 from lantern.services.onboarding import Onboarding
 from lantern.services.pages import Page
-from tests.functional.onboarding.world import BASE, CALLBACK, Browser, World
+from tests.functional.onboarding.world import BASE, CALLBACK, Browser, World, aws
 from tests.simulators.slack import OrgSpec, SlackClient, SlackSimulator, TierSettings
 
 REDIRECT = f"{BASE}/connect/slack/callback"
@@ -74,9 +73,12 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     spec = OrgSpec(12, 1, request.param)
-    with SlackSimulator(spec, clients=[CLIENT], limits=TierSettings(enabled=False)) as simulator, mock_aws():
+    with (
+        SlackSimulator(spec, clients=[CLIENT], limits=TierSettings(enabled=False)) as simulator,
+        aws() as dynamo,
+    ):
         simulator.control.auto_consent()
-        yield SlackWorld(simulator)  # type: ignore[arg-type]
+        yield SlackWorld(simulator, dynamo)  # type: ignore[arg-type]
         assert not simulator.server.errors
 
 

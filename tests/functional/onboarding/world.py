@@ -1,4 +1,4 @@
-"""An administrator's browser, the simulated Google over HTTP, and Lantern on moto."""
+"""An administrator's browser, the simulated Google over HTTP, and Lantern on tables in memory and moto."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.session import Session
 from moto import mock_aws
@@ -29,6 +31,7 @@ from tests.functional.api.world import PLATFORM_TABLE, TENANT_TABLE, make_tables
 from tests.simulators.google.model import OAuthClient
 from tests.simulators.google.organisation import OrgSpec
 from tests.simulators.google.simulator import GoogleSimulator
+from tests.support.memory_table import MemoryDynamo
 
 REGION = "eu-central-1"
 BASE = "https://lantern.example/prod"
@@ -86,8 +89,8 @@ class Faults:
 class World:
     """Lantern's side of a consent, on empty tables."""
 
-    def __init__(self, simulator: GoogleSimulator, seed: int = 1) -> None:
-        self.simulator = simulator
+    def __init__(self, simulator: GoogleSimulator, dynamo: MemoryDynamo, seed: int = 1) -> None:
+        self.simulator, self.dynamo = simulator, dynamo
         self.clock = Wall(simulator)
         self.faults = Faults()
         self.random = random.Random(seed).randbytes
@@ -160,10 +163,7 @@ class World:
 
     def items(self) -> list[dict[str, Any]]:
         """Every item of both tables."""
-        client = self.aws("dynamodb")
-        return [
-            row for table in (TENANT_TABLE, PLATFORM_TABLE) for row in client.scan(TableName=table)["Items"]
-        ]
+        return [row for table in (TENANT_TABLE, PLATFORM_TABLE) for row in self.dynamo.items(table)]
 
 
 class Browser:
@@ -229,10 +229,24 @@ class Browser:
 
 
 @contextmanager
+def aws() -> Iterator[MemoryDynamo]:
+    """An empty AWS account: every client's tables are in memory, which is yielded, all else is moto's."""
+    dynamo = MemoryDynamo()
+    real = BaseClient._make_api_call
+
+    def call(client: BaseClient, operation: str, params: Any) -> Any:
+        tables = client.meta.service_model.service_name == "dynamodb"
+        return dynamo.answer(client, operation, params) if tables else real(client, operation, params)
+
+    with mock_aws(), mock.patch.object(BaseClient, "_make_api_call", call):
+        yield dynamo
+
+
+@contextmanager
 def lantern(simulator: GoogleSimulator, seed: int = 1) -> Iterator[World]:
-    """A world on fresh moto tables."""
-    with mock_aws():
-        yield World(simulator, seed)
+    """A world on fresh tables."""
+    with aws() as dynamo:
+        yield World(simulator, dynamo, seed)
 
 
 def google(**more: Any) -> GoogleSimulator:

@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -164,6 +165,7 @@ def test_ten_kilobyte_name(catalog: Catalog) -> None:
     assert _identify(catalog, "\u202e<img onerror=x>" * 500).verdict == "unknown"
 
 
+rows_once = cache(read_rows)
 DRESSES = ("{}", "{} for Google Workspace", "{}, Inc.", "{} v2", "{} (Beta)", "Sign in with {}", "The {} App")
 
 
@@ -180,7 +182,7 @@ def test_every_product_is_found_by_its_dressed_up_name(catalog: Catalog, dressed
 
 
 def _found_dressed_up(catalog: Catalog, dressed: str, at_most: int) -> None:
-    rows = read_rows()
+    rows = rows_once()
     listed: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         for name in row.names():
@@ -208,7 +210,7 @@ def test_every_domain_is_found_and_registrable(catalog: Catalog) -> None:
 
 
 def _found_by_domains(catalog: Catalog, at_most: int) -> None:
-    rows = read_rows()
+    rows = rows_once()
     kinds: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         for domain in row.product.domains:
