@@ -53,6 +53,8 @@ class Bench:
     wrap: Callable[[Connector], Any] = lambda connector: connector
     others: dict[str, MemoryProvider] = field(default_factory=dict)
     channels: Channels = field(default_factory=Channels)
+    secrets: random.Random = field(default_factory=lambda: random.Random(7))
+    """Of the addresses of people's pages: no two are the same, even when a message is delivered again."""
 
     @property
     def connection(self) -> Connection:
@@ -169,7 +171,7 @@ class Bench:
                 "https://lantern.example/dev",
                 url,
                 now=self.clock.now(),
-                random=random.Random(self.messages).randbytes,
+                random=self.secrets.randbytes,
             ),
             site="https://lantern.example",
         )

@@ -305,10 +305,10 @@ class Planted:
     playbook_run_id: str
     incident_id: str
     subject_id: str
-    evidence_kind: str = "playbook-run"
-    playbook_id: str = "abused-app"
     rule_id: str
     preview_id: str
+    evidence_kind: str = "playbook-run"
+    playbook_id: str = "abused-app"
     vendor_id: str = "openai"
     provider: str = "google"
     kind: str = "api_key"

@@ -16,7 +16,7 @@ from lantern.connectors.entra.manifest import P1
 from lantern.connectors.resolution import CallError
 from tests.contract.connectors.entra_rig import APP, REGISTRATION, START, browse, consent, make_io
 from tests.contract.connectors.google_rig import SimulatedTime
-from tests.functional.onboarding.world import BASE, Browser, World
+from tests.functional.onboarding.world import BASE, Browser, World, aws
 from tests.simulators.entra import AppRegistration, EntraSimulator, QuotaSettings, TenantSpec
 from tests.simulators.google.identity import _process_key
 
@@ -252,12 +252,10 @@ class EntraWorld(World):
 
 @pytest.fixture
 def world(simulator: EntraSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[EntraWorld]:
-    from moto import mock_aws
-
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
-    with mock_aws():
-        yield EntraWorld(simulator)
+    with aws() as dynamo:
+        yield EntraWorld(simulator, dynamo)  # type: ignore[arg-type]
 
 
 def visit(page: Any) -> dict[str, list[str]]:

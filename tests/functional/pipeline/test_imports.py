@@ -71,7 +71,12 @@ def test_a_file_becomes_a_connection_with_apps_and_findings(bench: Bench) -> Non
     assert [(row.name, row.verdict, row.holders, row.connections) for row in rows] == [
         ("Perplexity", "ai", 2, (connection.id,))
     ]
-    assert {one.rule_id for one in bench.findings()} == {"ai-app-sensitive-scope", "unsanctioned-ai-app"}
+    assert {one.rule_id for one in bench.findings()} == {
+        "admin-scopes",
+        "ai-app-sensitive-scope",
+        "unsanctioned-ai-app",
+        "vendor-trains-on-data",
+    }
     assert bench.store.imports.content(record.id) is None
     actions = [entry.action for entry in bench.store.audit.entries()]
     assert {"import.requested", "import.finished"} <= set(actions)

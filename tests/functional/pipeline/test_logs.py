@@ -127,7 +127,7 @@ def test_people_who_were_seen_at_ai_are_there_with_use_and_bytes(bench: Bench) -
     view = bench.store.apps.view(CHATGPT)
     assert view.risk is not None
     assert view.risk.body["seen"] == {"bytes_out": 1_500, "bytes_in": 40}
-    assert {one.rule_id for one in bench.findings()} == {"unsanctioned-ai-app"}
+    assert {one.rule_id for one in bench.findings()} == {"unsanctioned-ai-app", "vendor-trains-on-data"}
     assert bench.store.imports.content(record.id) is None
 
 

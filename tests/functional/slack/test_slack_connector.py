@@ -293,8 +293,10 @@ def test_what_an_organisation_has_beside_apps(grid: SlackRig) -> None:
     world = grid.simulator.world
     found = {listing.kind: listing.assets for listing in grid.connector.assets(grid.deadline())}
     servers = {a.name: a for a in found["mcp_server"]}
-    assert servers["Claude MCP"].facts == {"address": "claude.ai", "allowed": "everyone"}
-    assert servers["Notion AI MCP"].facts == {"address": "notion.so", "allowed": "named_entities", "users": 1}
+    claude = {"address": "claude.ai", "allowed": "everyone", "transport": "https"}
+    assert servers["Claude MCP"].facts == claude
+    named = {"address": "notion.so", "allowed": "named_entities", "users": 1, "transport": "https"}
+    assert servers["Notion AI MCP"].facts == named
     assert servers["Claude MCP"].client_id == world.app("Claude").id
     (standup,) = [a for a in found["automation"] if a.name == "Summarise standup"]
     assert standup.facts["calls"] == ("ChatGPT",)

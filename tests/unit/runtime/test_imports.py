@@ -84,4 +84,4 @@ def test_the_api_imports_no_boto3_no_tracer_and_no_provider() -> None:
     modules = _imported("functions.api.app")
     assert not {"boto3", "requests", "stripe", "aws_xray_sdk"} & modules
     ours = {name.removeprefix("lantern.connectors.") for name in modules if "lantern.connectors." in name}
-    assert ours <= {"manifests", "protocol"}
+    assert ours <= {"manifests", "protocol", "pushing"}

@@ -59,6 +59,8 @@ TAGS: Final[Mapping[str, str]] = {
     "Jobs": "Work that acts on a provider: planned, approved, run and verified.",
     "Playbooks": "What is done about findings step by step, within brakes, and the runs of it.",
     "Incidents": "Incidents of vendors: who was exposed to what, since when, and the answer to it.",
+    "Alerts": "Where alerts go, who gets which of them, when they wait, and what was sent.",
+    "Webhooks": "Addresses of the tenant's own that are told signed events, and what was delivered.",
     "Audit": "The tamper-evident record of every decision and act.",
     "Keys": "API keys of the tenant.",
     "About": "The API about itself.",
