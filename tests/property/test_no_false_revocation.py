@@ -84,7 +84,7 @@ def test_an_outage_read_as_nothing_granted_is_noticed(
     world: GoogleWorld, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The proof has teeth: one line that takes failure for emptiness is found."""
-    monkeypatch.setattr(connector, "_unread", lambda account, _error: Observation(account, ()))
+    monkeypatch.setattr(connector, "unread", lambda account, _error: Observation(account, ()))
     with pytest.raises(AssertionError, match="FALSE REVOCATION"):
         all_runs(world, knowledge)
 
