@@ -271,7 +271,7 @@ def _by_person(accounts: Iterable[Account]) -> Iterable[list[Account]]:
 def _bearing(address: str, group: Sequence[Account], last: str | None) -> Sequence[Account]:
     """Who of a connection's living accounts bears an address: one, or those of whom the provider says so.
 
-    Two with the same address stay apart; it stays with the one who had it, and else is nobody's.
+    Two with the same address stay apart; it stays with the person who had it, and else is nobody's.
     """
     if len(group) == 1 or sum(one.primary == address for one in group) == 1:
         return group
@@ -279,11 +279,8 @@ def _bearing(address: str, group: Sequence[Account], last: str | None) -> Sequen
 
 
 def _last_of(group: Sequence[Account], last: str | None) -> Sequence[Account]:
-    """The only one, or the one who had the address the last time."""
-    if len(group) == 1:
-        return group
-    before = [one for one in group if one.person_id == last]
-    return before if len(before) == 1 else ()
+    """The only one, or those of the person who had the address the last time: they stay one person."""
+    return group if len(group) == 1 else [one for one in group if one.person_id == last]
 
 
 def _named(

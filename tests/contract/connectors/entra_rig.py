@@ -20,9 +20,9 @@ from lantern.connectors.consent import (
 )
 from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiters
-from lantern.connectors.protocol import Connector, Deadline
-from lantern.domain.inventory import Principal
+from lantern.connectors.protocol import Connector
 from tests.contract.connectors.google_rig import ScaledTime, SimulatedTime
+from tests.contract.connectors.rig import Rig
 from tests.simulators.entra import AppRegistration, EntraSimulator, QuotaSettings, TenantSpec
 from tests.simulators.google.clock import Clock
 
@@ -51,7 +51,7 @@ def make_io(simulator: EntraSimulator, clock: Any, in_flight: int = 1, seed: int
 
 
 @dataclass
-class EntraRig:
+class EntraRig(Rig):
     """The simulator with a consent given; `connector` is as production makes it."""
 
     simulator: EntraSimulator
@@ -70,24 +70,9 @@ class EntraRig:
     needed = frozenset({"Directory.Read.All"})
     """What nothing works without; what the other permissions are for is tested by feature."""
 
-    def deadline(self, seconds: float = 1e9) -> Deadline:
-        return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
-
     def again(self, connection_id: str = "con_1") -> Connector:
         """Another connector for the same tenant, as the next message gets."""
         return registry.connect("entra", replace(self.credentials, connection_id=connection_id), self.io)
-
-    def everybody(self) -> list[Principal]:
-        people, cursor = [], None
-        while True:
-            page = self.connector.principals(cursor)
-            people += page.principals
-            cursor = page.cursor
-            if cursor is None:
-                return people
-
-    def truth(self) -> dict[str, Any]:
-        return self.simulator.control.truth()
 
     def people(self, state: str = "active") -> list[str]:
         return [k for k, v in self.truth().items() if v["state"] == state and "email" in v]
@@ -106,9 +91,6 @@ class EntraRig:
             if g["principalId"] and tenant.users[g["principalId"]]["accountEnabled"]
         )
         return grant["principalId"], tenant.apps[grant["clientId"]]["appId"]
-
-    def clear(self) -> None:
-        self.simulator.control.clear_faults()
 
 
 def browse(flow: ConsentFlow, start: ConsentStart) -> dict[str, str]:

@@ -14,8 +14,9 @@ from lantern.connectors import registry
 from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Identity, TokenGrant
 from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiters
-from lantern.connectors.protocol import Action, Connector, Deadline
+from lantern.connectors.protocol import Action, Connector
 from lantern.domain.inventory import Principal
+from tests.contract.connectors.rig import Rig
 from tests.simulators.github import APP, AppSpec, GithubSimulator, OrgSpec
 from tests.simulators.google.clock import Clock
 
@@ -40,7 +41,7 @@ class SimulatedTime:
 
 
 @dataclass
-class GithubRig:
+class GithubRig(Rig):
     """The simulator with our app installed; `connector` is as production makes it."""
 
     simulator: GithubSimulator
@@ -56,23 +57,7 @@ class GithubRig:
     act_paths = ("/credential-authorizations/", "DELETE")
     remaining_access_s = 0
     needed = frozenset({"members:read", "organization_administration:read"})
-    bare_lists = True
-    """A bare `[]` is a true answer of GitHub's: nothing happened."""
-
-    def deadline(self, seconds: float = 1e9) -> Deadline:
-        return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
-
-    def everybody(self) -> list[Principal]:
-        people, cursor = [], None
-        while True:
-            page = self.connector.principals(cursor)
-            people += page.principals
-            cursor = page.cursor
-            if cursor is None:
-                return people
-
-    def truth(self) -> dict[str, Any]:
-        return self.simulator.control.truth()
+    answers_bare_lists = frozenset({"changes"})
 
     def login(self, native_id: str) -> str:
         return self.simulator.world.person(native_id).login
@@ -94,9 +79,6 @@ class GithubRig:
     def another(self, connection_id: str = "con_1", **more: Any) -> Connector:
         """A connector that remembers nothing, as the next message has it."""
         return connector(self.simulator, replace(self.io, **more), self.refresh_token, connection_id)
-
-    def clear(self) -> None:
-        self.simulator.control.clear_faults()
 
 
 def registration(simulator: GithubSimulator) -> ClientRegistration:

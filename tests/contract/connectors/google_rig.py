@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -16,8 +16,9 @@ from lantern.connectors import registry
 from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Identity
 from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiters
-from lantern.connectors.protocol import Connector, Deadline
+from lantern.connectors.protocol import Connector
 from lantern.domain.inventory import Principal
+from tests.contract.connectors.rig import Rig
 from tests.simulators.google import GoogleSimulator, OrgSpec, QuotaSettings
 from tests.simulators.google.driver import CLIENT, REDIRECT
 
@@ -73,7 +74,7 @@ def endpoints(base: str) -> dict[str, str]:
 
 
 @dataclass
-class GoogleRig:
+class GoogleRig(Rig):
     """The simulator with a consent given; `connector` is as production makes it."""
 
     simulator: GoogleSimulator
@@ -90,42 +91,21 @@ class GoogleRig:
 
     api_paths: ClassVar[str] = "^/admin/"
     secret_paths: ClassVar[str] = "^/(admin|token)"
-    revoke_call: ClassVar[dict[str, str]] = {"path": "/tokens/", "method": "DELETE"}
-    removable: ClassVar[tuple[str, ...]] = tuple(
+    act_paths: ClassVar[tuple[str, str]] = ("/tokens/", "DELETE")
+    needed: ClassVar[frozenset[str]] = frozenset(
         need.scope for need in registry.manifest("google").scopes if "admin." in need.scope
     )
-
-    def secrets(self) -> list[str]:
-        """Whatever must be in no log."""
-        return [self.refresh_token, CLIENT.client_secret, *self.simulator.tokens.access]
-
-    def deadline(self, seconds: float = 1e9) -> Deadline:
-        return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
+    client_secret: ClassVar[str] = CLIENT.client_secret
 
     def everybody(self) -> list[Principal]:
         """All people; the organisation itself stands before them where something was delegated."""
         return [account for account in self.everything() if account.kind == "user"]
-
-    def everything(self) -> list[Principal]:
-        people, cursor = [], None
-        while True:
-            page = self.connector.principals(cursor)
-            people += page.principals
-            cursor = page.cursor
-            if cursor is None:
-                return people
-
-    def truth(self) -> dict[str, Any]:
-        return self.simulator.control.truth()
 
     def people(self, state: str = "active") -> list[str]:
         return [k for k, v in self.truth().items() if v["state"] == state]
 
     def grants_path(self, native_id: str) -> str:
         return f"^/admin/directory/v1/users/{native_id}/tokens$"
-
-    def clear(self) -> None:
-        self.simulator.control.clear_faults()
 
 
 REGISTRATION = ClientRegistration(CLIENT.client_id, CLIENT.client_secret)

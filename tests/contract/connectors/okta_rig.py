@@ -17,9 +17,10 @@ from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentS
 from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiters
 from lantern.connectors.okta.manifest import APPS, MANIFEST, ORG, USERS
-from lantern.connectors.protocol import Action, Connector, Deadline
+from lantern.connectors.protocol import Action, Connector
 from lantern.domain.inventory import Principal
 from tests.contract.connectors.google_rig import SimulatedTime
+from tests.contract.connectors.rig import Rig
 from tests.simulators.okta import OktaSimulator, OrgSpec, QuotaSettings, ScaledClock
 
 START = ConsentStart("a-state", "a-nonce", "v" * 43, "http://127.0.0.1:9/connect/okta/callback")
@@ -54,7 +55,7 @@ def keys() -> tuple[str, dict[str, Any]]:
 
 
 @dataclass
-class OktaRig:
+class OktaRig(Rig):
     """The simulator, connected; `connector` is as production makes it."""
 
     simulator: OktaSimulator
@@ -71,22 +72,7 @@ class OktaRig:
     secret_paths: ClassVar[str] = "^/(api|oauth2)/"
     act_paths: ClassVar[tuple[str, str]] = ("/clients/", "DELETE")
     needed: ClassVar[set[str]] = {ORG, USERS, APPS}
-    empty_is_an_answer: ClassVar[bool] = True
-
-    def deadline(self, seconds: float = 1e9) -> Deadline:
-        return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
-
-    def everybody(self) -> list[Principal]:
-        people, cursor = [], None
-        while True:
-            page = self.connector.principals(cursor)
-            people += page.principals
-            cursor = page.cursor
-            if cursor is None:
-                return people
-
-    def truth(self) -> dict[str, Any]:
-        return self.simulator.control.truth()
+    answers_bare_lists = frozenset({"grants", "changes"})
 
     def people(self, state: str = "active") -> list[str]:
         return [k for k, v in self.truth().items() if v["state"] == state and k != "application"]
@@ -113,9 +99,6 @@ class OktaRig:
     def again(self) -> Connector:
         """A connector as the next message has it."""
         return registry.connect("okta", self.credentials, self.io)
-
-    def clear(self) -> None:
-        self.simulator.control.clear_faults()
 
 
 def entries(simulator: OktaSimulator, *, scopes: Sequence[str], token: bool, dpop: bool) -> dict[str, str]:

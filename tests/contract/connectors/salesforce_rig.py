@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -15,9 +15,9 @@ from lantern.connectors import registry
 from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Identity, TokenGrant
 from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiters
-from lantern.connectors.protocol import Connector, Deadline
-from lantern.domain.inventory import Principal
+from lantern.connectors.protocol import Connector
 from tests.contract.connectors.google_rig import TENANT, SimulatedTime
+from tests.contract.connectors.rig import Rig
 from tests.simulators.google.clock import Clock as SimulatorClock
 from tests.simulators.salesforce import CLIENT, REDIRECT, OrgSpec, SalesforceSimulator
 
@@ -32,7 +32,7 @@ def endpoints(base: str) -> dict[str, str]:
 
 
 @dataclass
-class SalesforceRig:
+class SalesforceRig(Rig):
     """The simulator with a consent given; `connector` is as production makes it."""
 
     simulator: SalesforceSimulator
@@ -49,32 +49,16 @@ class SalesforceRig:
     needed: ClassVar[tuple[str, ...]] = RIGHTS
     remaining_access_s: ClassVar[int] = registry.manifest("salesforce").access_token_lifetime_s
 
+    client_secret: ClassVar[str] = CLIENT.client_secret
+
     def secrets(self) -> list[str]:
         """Whatever must be in no log."""
         return [self.refresh_token, self.secret, CLIENT.client_secret, *self.simulator.sessions.access]
-
-    def deadline(self, seconds: float = 1e9) -> Deadline:
-        return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
-
-    def everybody(self) -> list[Principal]:
-        people, cursor = [], None
-        while True:
-            page = self.connector.principals(cursor)
-            people += page.principals
-            cursor = page.cursor
-            if cursor is None:
-                return people
-
-    def truth(self) -> dict[str, Any]:
-        return self.simulator.control.truth()
 
     def grants_path(self, native_id: str) -> str:
         if native_id.startswith("00D"):
             return "FROM ConnectedApplication"
         return f"FROM OauthToken WHERE .*{re.escape(native_id)}"
-
-    def clear(self) -> None:
-        self.simulator.control.clear_faults()
 
     def again(self, connection_id: str = "con_1") -> Connector:
         """Another connector, as the next message has one."""

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -20,10 +20,11 @@ from lantern.connectors.consent import (
 )
 from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiters
-from lantern.connectors.protocol import Action, Connector, Deadline
+from lantern.connectors.protocol import Action, Connector
 from lantern.connectors.slack.api import Tokens
 from lantern.domain.inventory import Principal
 from tests.contract.connectors.google_rig import ScaledTime, SimulatedTime
+from tests.contract.connectors.rig import Rig
 from tests.simulators.slack import OrgSpec, SlackClient, SlackSimulator, TierSettings
 
 TENANT = "t" * 20
@@ -34,7 +35,7 @@ REGISTRATION = ClientRegistration(CLIENT.client_id, CLIENT.client_secret)
 
 
 @dataclass
-class SlackRig:
+class SlackRig(Rig):
     """The simulator with an installation made; `connector` is as production makes it."""
 
     simulator: SlackSimulator
@@ -56,21 +57,6 @@ class SlackRig:
         """The tokens' secrets, for who looks for them in logs."""
         return Tokens.load(self.grant.secret).user or Tokens.load(self.grant.secret).bot
 
-    def deadline(self, seconds: float = 1e9) -> Deadline:
-        return Deadline(self.io.clock, self.io.clock.monotonic() + seconds)
-
-    def everybody(self) -> list[Principal]:
-        people, cursor = [], None
-        while True:
-            page = self.connector.principals(cursor)
-            people += page.principals
-            cursor = page.cursor
-            if cursor is None:
-                return people
-
-    def truth(self) -> dict[str, Any]:
-        return self.simulator.control.truth()
-
     def victim(self, people: Sequence[Principal]) -> Principal:
         """An account whose bundle can fail alone: the organisation's own."""
         return next(p for p in people if p.kind == "organisation")
@@ -84,9 +70,6 @@ class SlackRig:
         world = self.simulator.world
         app = next(a for a in world.apps.values() if world.installed(a.id) and a.id != CLIENT.app_id)
         return world.organisation_id, Action("uninstall_app", client_id=app.id)
-
-    def clear(self) -> None:
-        self.simulator.control.clear_faults()
 
 
 def browse(simulator: SlackSimulator, flow: ConsentFlow, start: ConsentStart) -> dict[str, str]:
