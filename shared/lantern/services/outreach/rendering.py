@@ -8,7 +8,6 @@ everywhere. What a template adds of its own comes from the catalog of texts of t
 import functools
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,9 +15,8 @@ import jinja2
 
 from lantern.domain.messages import Message, Section
 from lantern.domain.rules.titles import clean
+from lantern.services.outreach.wording import HERE, texts
 
-_HERE: Final = Path(__file__).parent / "templates"
-_DEFAULT: Final = "en"
 _COLOURS: Final = {
     "critical": "#b3261e",
     "high": "#d9730d",
@@ -57,18 +55,9 @@ def spoken(section: Section, wording: Mapping[str, Any], limit: int = _LINES[0])
 
 
 @functools.cache
-def texts(language: str) -> Mapping[str, Any]:
-    """The catalog of texts of a language; English where there is none of it."""
-    known = {path.stem for path in _HERE.glob("??.json")}
-    chosen = language if language in known else _DEFAULT
-    found: Mapping[str, Any] = json.loads((_HERE / f"{chosen}.json").read_text())
-    return found
-
-
-@functools.cache
 def _environment() -> jinja2.Environment:
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
+        loader=jinja2.FileSystemLoader(HERE),
         # What is no HTML is quoted by `tojson`, or is plain text.
         autoescape=jinja2.select_autoescape(["html"]),
         undefined=jinja2.StrictUndefined,

@@ -30,6 +30,7 @@ from lantern.domain.webhooks import (
 )
 from lantern.domain.work import Work
 from lantern.services.outreach.announcing import trial_event
+from lantern.services.outreach.wording import texts
 from lantern.services.unsubscribing import link
 from lantern.store.documents import Put
 from lantern.store.platform import PlatformStore
@@ -177,8 +178,6 @@ def remove_channel(use: Setting, channel: AlertChannel) -> None:
 
 def try_channel(use: Setting, channel: AlertChannel) -> tuple[Delivery, ...]:
     """Send a test message to everybody a channel reaches."""
-    from lantern.services.outreach.rendering import texts
-
     said = texts(use.store.alerts.settings().language)["alerts"]
     message = Message(
         "test",

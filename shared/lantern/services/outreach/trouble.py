@@ -18,9 +18,9 @@ from lantern.domain.messages import Button, Delivery, Message, delivery
 from lantern.domain.noise import untold
 from lantern.domain.rules.vocabulary import Severity
 from lantern.domain.work import Work
-from lantern.services.outreach.rendering import texts
 from lantern.services.outreach.task import Outreach
 from lantern.services.outreach.unsubscribe_links import address_of
+from lantern.services.outreach.wording import remedy, texts
 from lantern.store.documents import Put
 
 _ATTEMPTS: Final = 5
@@ -162,9 +162,3 @@ def _warnings(task: Outreach, broken: AlertChannel, detail: str) -> Iterator[Del
         for address in channel.addresses():
             made = delivery(address, message, now, target_id=channel.id, subject_id=broken.id)
             yield replace(made, unsubscribe=address_of(task.site, channel.links.get(address.to)))
-
-
-def remedy(detail: str, language: str = "en") -> str:
-    """What to do about a channel that says so, in words; empty where it says nothing."""
-    known: dict[str, str] = texts(language)["alerts"]["broken"]["remedies"]
-    return known.get(detail, known["other"]) if detail else ""
