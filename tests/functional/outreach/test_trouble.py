@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from lantern.channels.protocol import Sent
 from lantern.domain.alerts import AlertChannel
+from lantern.domain.errors import ConnectorError
+from lantern.domain.findings import FindingStatus
 from lantern.domain.messages import Outgoing
 from lantern.domain.work import Work
+from lantern.services import decisions
 from lantern.services.outreach import settings
 from tests.functional.outreach.test_channels import a_critical
 from tests.functional.outreach.test_webhooks import a_finding, use
@@ -146,3 +150,22 @@ def test_forty_critical_findings_of_forty_apps_are_all_there_to_read(bench: Benc
     for channel in (bench.channels.slack, bench.channels.teams):
         assert [said_of(channel.sent, number) for number in range(40)] == [1] * 40
         assert len(channel.sent) == 2
+
+
+def test_a_tenant_whose_only_connection_stopped_working_is_looked_after_all_the_same(bench: Bench):
+    found = a_finding(bench, 3)
+    until = bench.clock.now() + timedelta(hours=2)
+    decisions.snooze(bench.store, found, until=until, note="", by="key:a", now=bench.clock.now())
+    bench.settle()
+
+    def refused(*_: object) -> object:
+        raise ConnectorError("config", "Our access was taken back.")
+
+    bench.wrap = lambda connector: SimpleNamespace(manifest=connector.manifest, changes=refused)
+    bench.clock.forward(hours=2, minutes=1)
+    bench.do(Work(bench.store.tenant_id, "connection.changes", bench.connection_id))
+    assert bench.connection.status == "needs_attention"
+    bench.settle()
+    stored = bench.store.findings.get(found.id)
+    assert stored
+    assert stored.status is FindingStatus.OPEN

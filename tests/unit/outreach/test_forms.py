@@ -1,4 +1,4 @@
-"""Every channel's form against what its receiver takes: the card's schema, sizes, and all that must be there."""
+"""Every channel's form against what its receiver takes: the card's schema, sizes, and what must be there."""
 
 import json
 from typing import Any
