@@ -105,7 +105,7 @@ def _join(task: Scoring) -> int:
     """Join people, keep what each vendor reaches, then follow the rules about apps and people as wholes."""
     now = task.clock.now()
     found = people.join_people(task.store, task.knowledge.reference, now)
-    everybody = reach.summarise(task.store, task.knowledge, found.joined, now)
+    everybody = reach.summarise(task.store, task.knowledge, found.joined, found.bundles, now)
     return follow_whole(task, people=everybody)
 
 
@@ -318,7 +318,7 @@ def _judge(
         for app_id, view in known.items()
         if view.facts is not None
     ]
-    save(store, judged)
+    save(store, judged, known)
     return {one.row.app_id: one.row for one in judged}
 
 
