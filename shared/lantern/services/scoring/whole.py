@@ -116,7 +116,7 @@ def follow_whole(task: Scoring, rules: RuleSet | None = None, people: Iterable[P
     changed = following.retire(task, existing, lambda one: _over(one, task.knowledge.rules, connections))
     chosen = whole_rules(rules or task.knowledge.rules)
     seen = gather(task, chosen, connections, people)
-    mine = [one for one in existing if chosen.get(one.rule_id)]
+    mine = existing.pick(lambda one: chosen.get(one.rule_id) is not None)
     return changed + following.write(task, mine, lambda pending: seen.sweep(chosen, pending))
 
 
