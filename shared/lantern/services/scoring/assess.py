@@ -16,7 +16,7 @@ from lantern.domain.identification import AppFacts, Identification, identify
 from lantern.domain.inventory import App
 from lantern.domain.lookalike import LookAlike, lookalike
 from lantern.domain.privilege import LEAST_DAYS, unused
-from lantern.domain.products import Decision, ProductDecision, join_evidence
+from lantern.domain.products import Decision, ProductDecision, join_evidence, ran_out
 from lantern.domain.risk import DEFAULT, Assessment, RiskInput, Weights, assess, level_of, pack_shares
 from lantern.domain.scopes import ScopeClass, severity_rank, worst
 from lantern.domain.tally import StoredTally, total
@@ -152,6 +152,7 @@ def _notes(
         sent=whole.sent,
         decided_at=decided.at if decided else None,
         exception_until=override.until if override and override.score is not None else None,
+        approval_ended_at=decided.at if decided and ran_out(decided) else None,
     )
 
 
