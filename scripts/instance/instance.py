@@ -18,6 +18,8 @@ from scripts.instance.simulator import Simulator
 from scripts.local_cloud import cloud as local_cloud
 
 ROOT: Final = local_cloud.ROOT
+MAIL_DOMAIN: Final = "mail.lantern.example"
+"""From which the local cloud's SES sends; it keeps the e-mails and delivers none."""
 STACK: Final = f"lantern-{LOCAL_STAGE}"
 WORKERS: Final = 6
 """Messages worked on at once: workers mostly wait for a provider's pace, each connection for its own."""
@@ -92,6 +94,7 @@ def up(
                 "Stage": LOCAL_STAGE,
                 "WorkerConcurrency": str(WORKERS),
                 "InsecureCookies": "true",
+                "AlertDomain": MAIL_DOMAIN,
                 "ProviderEndpoints": json.dumps({key: one.base_url for key, one in running.items()}),
             },
             report=report,

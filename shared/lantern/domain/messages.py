@@ -8,7 +8,8 @@ somebody something writes a `Delivery` in the transaction of what caused it; the
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -112,6 +113,8 @@ class Delivery:
         next_at: when it is due; None when nothing more is to be done.
         reference: the channel's own id of the message, such as Slack's channel and time stamp.
         unsubscribe: address at which an e-mail's reader ends such e-mails; empty where there is none.
+        number: as it went into the id.
+        covers: findings it tells of, as the channel's ledger has them: news again where it reaches nobody.
     """
 
     id: str
@@ -129,6 +132,8 @@ class Delivery:
     tries: int = 0
     reference: str = ""
     unsubscribe: str = ""
+    number: int = 0
+    covers: Mapping[str, int] = field(default_factory=dict)
     rev: int = 0
 
 
@@ -188,4 +193,6 @@ def delivery(
         number: tells apart what is told more than once about one subject at one time.
     """
     name = delivery_id(now, target_id, address.kind, address.to, subject_id, str(number))
-    return Delivery(name, target_id, address, message.purpose, now, now, message, subject_id=subject_id)
+    return Delivery(
+        name, target_id, address, message.purpose, now, now, message, subject_id=subject_id, number=number
+    )

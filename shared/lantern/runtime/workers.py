@@ -129,6 +129,7 @@ def discover(work: Work, context: Context) -> None:
     from lantern.services import connections
     from lantern.services.discovery.context import Discovery
     from lantern.services.discovery.handle import handle, withdrawn
+    from lantern.services.discovery.sweeping import sweep
 
     store = wiring.tenant_store(work.tenant_id)
     providers = Providers(work.tenant_id)
@@ -166,6 +167,8 @@ def discover(work: Work, context: Context) -> None:
     try:
         connector = providers.connect(connection)
     except ConnectorError as error:
+        if work.kind == "connection.changes":
+            sweep(store, wiring_platform.platform_store(), send, CLOCK.now())
         withdrawn(store, connection, error, CLOCK.now())
         return
     task = Discovery(
