@@ -106,7 +106,7 @@ def test_what_no_api_does_leaves_the_steps_to_an_administrator(bench: Bench, ask
     assert (action.state, action.instructions) == ("manual", steps)
     stored = bench.store.jobs.get(job.id)
     assert stored is not None
-    assert (stored.state, stored.counts.manual) == ("done", 1)
+    assert (stored.state, stored.counts.manual) == ("waiting", 1)
 
 
 def test_a_part_of_a_grant_is_taken_away_and_the_account_read_again(

@@ -12,15 +12,21 @@ from lantern.domain import ids
 from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.jobs import CLOSED, Job, Selector
 from lantern.domain.playbooks.machine import RunTarget
+from lantern.domain.work import Work
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
 from lantern.services.remediation.requests import Leave, request_job
+from lantern.services.remediation.targets import locate
 from lantern.services.remediation.watching import RUN_ACTOR, asset_gone, grant_gone
 from lantern.store.jobs import JobRepository
 
 log = logging.getLogger(__name__)
 
 ASK_AGAIN: Final = timedelta(minutes=15)
+STUCK: Final = timedelta(hours=2)
+"""A job that takes longer than this has its message sent again."""
 _GONE: Final = "It was gone before."
+_SETTLED: Final = frozenset({"verified", "already_gone", "manual", "failed", "skipped"})
+_ASKED: Final = frozenset({"waiting", "done", "failed"})
 
 
 class _Act:
@@ -47,10 +53,13 @@ class _Act:
         return said
 
     def _made(self, context: Context, job_id: str, group: Sequence[RunTarget]) -> dict[str, Said]:
-        there = [one for one in group if not _gone(context, one)]
-        said: dict[str, Said] = {
-            one.target_id: Comes("already_gone", _GONE) for one in group if one not in there
-        }
+        said: dict[str, Said] = {}
+        for one in group:
+            if not _known(context, one):
+                said[one.target_id] = Comes("skipped", "It is no longer known here.")
+            elif _gone(context, one):
+                said[one.target_id] = Comes("already_gone", _GONE)
+        there = [one for one in group if one.target_id not in said]
         if not there:
             return said
         run, act = context.run, context.step.act
@@ -72,6 +81,7 @@ class _Act:
                 leave=Leave(job_id, run.approved_by if run.approval == "approved" else None),
             )
         except NotFoundError:
+            # Looked at again soon: then it is not known any more, and left out.
             log.info("a target went away meanwhile", extra={"run": run.id})
         except ConflictError as refused:
             return said | {one.target_id: Comes("failed", str(refused)) for one in there}
@@ -82,13 +92,18 @@ class _Act:
         said: dict[str, Said] = {}
         for one in group:
             state, detail = outcomes.get(one.target_id, ("already_gone", _GONE))
-            if state in ("verified", "already_gone", "manual", "failed", "skipped"):
+            if state in _SETTLED or (state == "applied" and job.state in _ASKED):
                 said[one.target_id] = Comes(state, detail)
             elif job.state in CLOSED:
                 word = "skipped" if job.state == "cancelled" else "failed"
                 said[one.target_id] = Comes(word, job.error or detail or f"The job is {job.state}.")
             else:
                 said[one.target_id] = Waits(context.now + ASK_AGAIN)
+        begun = job.started_at or job.approved_at or job.created_at
+        if job.state in ("approved", "running") and context.now - begun >= STUCK:
+            # Its message was given up on, say in a long outage of the provider: a further one does no harm.
+            work = Work(context.store.tenant_id, "job.run", body={"job_id": job.id}, cause=context.run.id)
+            context.store.transact(context.now).outbox(work).commit()
         return said
 
 
@@ -120,6 +135,19 @@ def _job_id(context: Context, first: RunTarget) -> str:
     name = "\0".join((context.run.id, context.step.id, first.target_id))
     digest = hashlib.sha256(name.encode()).digest()
     return ids.time_id("job", first.since, lambda size: digest[:size])
+
+
+def _known(context: Context, one: RunTarget) -> bool:
+    """Whether a job could find the target."""
+    store = context.store
+    if one.kind == "grant":
+        return locate(store.connections.list(), store, one.principal_id) is not None
+    if one.kind == "account":
+        return locate(store.connections.list(), store, one.target_id) is not None
+    if one.kind == "asset":
+        return store.assets.get(one.target_id) is not None
+    connection = store.connections.get(one.connection_id)
+    return connection is not None and not connection.leaving
 
 
 def _gone(context: Context, one: RunTarget) -> bool:
