@@ -140,6 +140,7 @@ class ActionRecord:
     A grant id, an account's id, an asset's id, or `<app id>@<connection id>` for an act on a whole app.
     `instructions` are the steps for an administrator where no API does it. `remaining_access_s`: for how long
     at most the app's access tokens may still work; None where unknown. `look`: reading again will show it.
+    `principal_id`: the account that had or owned it.
     """
 
     job_id: str
@@ -150,6 +151,7 @@ class ActionRecord:
     remaining_access_s: int | None = None
     instructions: tuple[str, ...] = ()
     look: bool = False
+    principal_id: str = ""
     rev: int = 0
 
     @property

@@ -83,6 +83,15 @@ class RunTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """A step that a target would pass, in words, and what it is expected to come to."""
+
+    step: str
+    about: str
+    comes_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybookRun:
     """One run of a playbook, with the playbook as it was when it began.
 

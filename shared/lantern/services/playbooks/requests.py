@@ -49,14 +49,6 @@ class Cause:
         return ids.time_id("plr", self.at, lambda size: digest[:size])
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What would happen to one target: who it is, and the steps in their order, in words."""
-
-    target: RunTarget
-    steps: tuple[str, ...]
-
-
 def start(
     store: TenantStore,
     book: Playbook,
@@ -200,20 +192,6 @@ def cancel(store: TenantStore, run_id: str, by: str, now: datetime, *, rev: int 
     unit = store.transact(now).put(store.playbooks.op(cancelled)).audit(event)
     unit.outbox(_work(store, cancelled)).commit()
     return replace(cancelled, rev=run.rev + 1)
-
-
-def would_happen(asked: Asked) -> tuple[Foreseen, ...]:
-    """What a run would do to each of its targets, step by step, where nobody objects or answers."""
-    book = asked.run.book
-    found = []
-    for target in asked.targets:
-        steps = [one for one in book.steps if one.concerns(target.kind)]
-        found.append(Foreseen(target, tuple(_words(one.about, one.days) for one in steps)))
-    return tuple(found)
-
-
-def _words(about: str, days: float) -> str:
-    return f"{about} (at most {days:g} days)" if days else about
 
 
 def _targets(run: PlaybookRun, gathered: Sequence[Gathered], now: datetime) -> tuple[RunTarget, ...]:

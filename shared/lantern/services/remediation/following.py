@@ -105,7 +105,7 @@ def _looked(store: TenantStore, job: Job, action: ActionRecord, now: datetime) -
     """The action as reading again shows it; None while that shows nothing new."""
     if job.state == "cancelled":
         return jobs.settle(action, "skipped", now, detail="The job was cancelled.")
-    if seen_gone(store, job, action.target_id):
+    if seen_gone(store, job, action):
         who = "an administrator did it" if action.state == "manual" else "it is done"
         return jobs.settle(action, "verified", now, detail=f"Read again: {who}.")
     if now - job.created_at > timedelta(days=FOLLOW_DAYS):
@@ -114,14 +114,15 @@ def _looked(store: TenantStore, job: Job, action: ActionRecord, now: datetime) -
     return None
 
 
-def seen_gone(store: TenantStore, job: Job, target_id: str) -> bool:
+def seen_gone(store: TenantStore, job: Job, action: ActionRecord) -> bool:
     """Whether what is stored no longer shows a target; False where that cannot be told."""
+    target_id = action.target_id
     if job.kind == "revoke_scopes":
         return grant_gone(store, target_id) or _narrower(store, target_id, job.selector.scopes)
     if job.kind in GRANT_KINDS:
         return grant_gone(store, target_id)
     if job.kind in ASSET_KINDS:
-        return asset_gone(store, target_id)
+        return asset_gone(store, target_id, action.principal_id)
     if job.kind == "end_sessions":
         found = locate(store.connections.list(), store, target_id)
         return found is not None and found[1].principal.status in ("suspended", "deleted")

@@ -13,6 +13,7 @@ from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter
+from lantern.services.remediation import abilities
 from lantern.services.remediation.following import acted, close
 from lantern.services.remediation.targets import (
     APP_KINDS,
@@ -117,6 +118,10 @@ def _carry_out(task: Remediation, job: Job, action: ActionRecord) -> None:
     if subject is None:
         _settle(task, job, action, Outcome("skipped", "It is no longer known here."))
         return
+    steps = abilities.unable(job.kind, subject.asset, subject.connection)
+    if steps:
+        _settle(task, job, action, Outcome("manual", "No API of the provider does it.", instructions=steps))
+        return
     connector = _connect(task, job, subject.connection, action)
     if connector is None:
         return
@@ -132,6 +137,8 @@ def _carry_out(task: Remediation, job: Job, action: ActionRecord) -> None:
             raise
         _settle(task, job, action, Outcome("failed", error.user_message))
         return
+    if result.state == "not_possible" and not result.instructions and subject.asset is not None:
+        result = replace(result, instructions=abilities.steps_for(subject.asset, subject.connection))
     _read_again(task, job, subject, connector)
     _settle(task, job, action, outcome(job.kind, result, asked_before=asked_before))
 

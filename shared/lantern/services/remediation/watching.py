@@ -127,12 +127,13 @@ def grant_gone(store: TenantStore, grant_id: str) -> bool:
     )
 
 
-def asset_gone(store: TenantStore, asset_id: str) -> bool:
-    """Whether an asset was listed no more, or as disabled."""
+def asset_gone(store: TenantStore, asset_id: str, owner: str = "") -> bool:
+    """Whether an asset was listed no more, as disabled, or as of somebody else than its owner of before."""
     stored = store.assets.get(asset_id)
-    return stored is not None and (
-        stored.gone_at is not None or stored.asset.state in ("disabled", "expired")
-    )
+    if stored is None:
+        return False
+    handed_over = bool(owner and stored.asset.owner and stored.asset.owner != owner)
+    return handed_over or stored.gone_at is not None or stored.asset.state in ("disabled", "expired")
 
 
 def quietly(store: TenantStore, op: Put, now: datetime) -> None:

@@ -10,14 +10,16 @@ from typing import Final
 
 from lantern.domain import ids
 from lantern.domain.errors import ConflictError, NotFoundError
-from lantern.domain.jobs import CLOSED, Job, Selector
+from lantern.domain.jobs import CLOSED, Job, JobKind, Selector
 from lantern.domain.playbooks.machine import RunTarget
 from lantern.domain.work import Work
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
+from lantern.services.remediation.abilities import asset_act
 from lantern.services.remediation.requests import Leave, request_job
 from lantern.services.remediation.targets import locate
 from lantern.services.remediation.watching import RUN_ACTOR, asset_gone, grant_gone
 from lantern.store.jobs import JobRepository
+from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class _Act:
         job is ever made for it.
         """
         said: dict[str, Said] = {}
-        for group in _groups(targets).values():
+        for group in _groups(context, targets).values():
             job_id = _job_id(context, group[0])
             said |= {one.target_id: Waits(context.now, job_id) for one in group}
         return said
@@ -72,7 +74,7 @@ class _Act:
                 requested_by=f"{RUN_ACTOR}{run.id}",
                 selector=_selector(there),
                 dry_run=False,
-                kind=act,
+                kind=kind_of(context.store, act, there[0]),
                 connection_id=there[0].connection_id if there[0].kind == "app" else None,
                 reason=f"{run.book.title}: {run.reason}" if run.reason else run.book.title,
                 guards=allowed,
@@ -122,11 +124,20 @@ def _outcomes(jobs: JobRepository, job: Job, group: Sequence[RunTarget]) -> dict
     return found
 
 
-def _groups(targets: Sequence[RunTarget]) -> Mapping[tuple[str, str], list[RunTarget]]:
-    """Targets by the job that takes them: grants and assets share one, an account or an app has its own."""
+def kind_of(store: TenantStore, act: JobKind, one: RunTarget) -> JobKind:
+    """The kind of job that does an act to a target: a key that can only be deleted is deleted."""
+    stored = store.assets.get(one.target_id) if one.kind == "asset" else None
+    connection = store.connections.get(one.connection_id) if stored else None
+    return asset_act(act, stored.asset, connection.provider) if stored and connection else act
+
+
+def _groups(context: Context, targets: Sequence[RunTarget]) -> Mapping[tuple[str, str], list[RunTarget]]:
+    """Targets by the job that takes them: grants share one, so do assets, an account or app has its own."""
     groups: dict[tuple[str, str], list[RunTarget]] = defaultdict(list)
     for one in sorted(targets, key=lambda one: one.target_id):
         own = one.target_id if one.kind in ("account", "app") else ""
+        if one.kind == "asset" and context.step.act is not None:
+            own = kind_of(context.store, context.step.act, one)
         groups[one.kind, own].append(one)
     return groups
 
@@ -153,7 +164,7 @@ def _known(context: Context, one: RunTarget) -> bool:
 def _gone(context: Context, one: RunTarget) -> bool:
     if one.kind == "grant":
         return grant_gone(context.store, one.target_id)
-    return one.kind == "asset" and asset_gone(context.store, one.target_id)
+    return one.kind == "asset" and asset_gone(context.store, one.target_id, one.principal_id)
 
 
 def _selector(group: Sequence[RunTarget]) -> Selector:
