@@ -5,8 +5,8 @@ Every call to the table and to the provider is a place to die: before the call h
 sends a write again, so the table sees it twice.
 
 The message is carried out once. At each of its calls this process forks, and the worker dies in the copy:
-what came before need not be done again for every place. `make test` lets it die at every third or fourth place
-of the long messages and at every one of the others; `make prove` at every place of all.
+what came before need not be done again for every place. `make test` lets it die at every third or
+fourth place of the long messages and at every one of the others; `make prove` at every place of all.
 """
 
 import os
@@ -28,6 +28,7 @@ from tests.support.lab import Crash, Lab, make_lab
 Mode = Literal["before", "after", "twice"]
 LONG = ("first_run", "later_run", "changes", "use", "revoke")
 PLAYED = tuple(make.__name__ for make in playing.PLAYED if make is not playing.webhook_delivery)
+EVERY = dict.fromkeys(LONG, 3) | dict.fromkeys(PLAYED, 4)
 READS = ("GET", "GetItem", "Query", "BatchGetItem")
 MESSAGE = "message-that-comes-again"
 
@@ -163,9 +164,7 @@ forks = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @forks
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_the_end_is_the_same(world: GoogleWorld, knowledge: Knowledge, scenario: Scenario) -> None:
-    same_end(
-        world, knowledge, scenario, Calls(3 if scenario.name in LONG else 4 if scenario.name in PLAYED else 1)
-    )
+    same_end(world, knowledge, scenario, Calls(EVERY.get(scenario.name, 1)))
 
 
 @forks
