@@ -50,6 +50,7 @@ class Account:
     aliases: tuple[str, ...] = ()
     kind: str = "user"
     name: str | None = None
+    manager: str | None = None
 
 
 @dataclass
@@ -157,6 +158,7 @@ class MemoryConnector:
             name=account.name,
             admin=account.admin,
             aliases=account.aliases,
+            manager=account.manager,
         )
 
     def check(self) -> Health:

@@ -47,8 +47,8 @@ def company(knowledge: Knowledge) -> Company:
     bench = make_bench(dynamo.client, create_tables(dynamo.client()), knowledge)
     world = bench.world
     world.names.update({"otter": "Otter.ai", "notion": "Notion <img onerror=alert(1)>"})
-    world.add("alice", "otter", "notion", "third", "fourth", email="alice@example.com")
-    world.add("bob", "otter", email="bob@example.com")
+    world.add("alice", "otter", "notion", "third", "fourth", email="alice@example.com", name="Alice")
+    world.add("bob", "otter", email="bob@example.com", name="Bob")
     world.add("gone", "otter", status="suspended")
     world.add("desk", "otter", kind="shared")
     world.add("robot", "otter", kind="service")

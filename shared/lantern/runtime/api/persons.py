@@ -54,7 +54,7 @@ class ManagerAnswer(Answer):
     """Whom the person reports to, as the directory says."""
 
     state: ManagerState = Field(
-        description="`known`; `left`: who is named left; `none`: nobody is named; `unknown`: it cannot be said."
+        description="`known`; `left`: who is named left; `none`: nobody is; `unknown`: it cannot be said."
     )
     person_id: str | None
 

@@ -21,7 +21,7 @@ ManagerState = Literal["known", "none", "left", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """`known` and `left` name a person; `none`: the directory names nobody; `unknown`: nothing can be said."""
+    """`known` and `left` name a person; `none`: the directory names nobody; `unknown`: it cannot be said."""
 
     state: ManagerState
     person_id: str | None = None

@@ -28,6 +28,7 @@ from lantern.services.people import wording
 from lantern.services.people.days import day
 from lantern.services.people.explain import Classes, Explained, explain
 from lantern.services.people.nudges import answer_nudge
+from lantern.services.people.reaching import living
 from lantern.services.web import WebRequest
 from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
@@ -35,6 +36,8 @@ from lantern.store.tenant import TenantStore
 log = logging.getLogger(__name__)
 
 COOKIE_S: Final = 3_600
+DECIDING: Final[frozenset[LinkPurpose]] = frozenset({"review", "request", "silence"})
+"""Pages by which somebody decides on what concerns others."""
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _MOST_FIELDS: Final = 6
 _BODY: Final = 20_000
@@ -72,6 +75,13 @@ class NoPageError(LanternError):
 _NO_PAGE: Final[Mapping[str, tuple[int, str, str]]] = {
     "unknown": (404, "This link does not work", "It may be incomplete or too old. Look for a newer message."),
     "ended": (410, "This question has ended", "You need not do anything. What was announced has happened."),
+    "over": (410, "This link has ended", "Its time is over, or nothing is left to decide."),
+    "left": (
+        403,
+        "This link is no longer yours",
+        "Who decides must still work here. Nothing was changed.",
+    ),
+    "own": (403, "This is about your own access", "Somebody else decides on it. Nothing was changed."),
     "suspended": (403, "Lantern is paused here", "You need not do anything."),
     "other_browser": (
         400,
@@ -82,7 +92,7 @@ _NO_PAGE: Final[Mapping[str, tuple[int, str, str]]] = {
 }
 
 
-def enter(tools: PeoplePages, request: WebRequest, purpose: LinkPurpose) -> Visit:
+def enter(tools: PeoplePages, request: WebRequest, *purposes: LinkPurpose) -> Visit:
     """Whose page this is.
 
     Raises:
@@ -97,10 +107,13 @@ def enter(tools: PeoplePages, request: WebRequest, purpose: LinkPurpose) -> Visi
         raise NoPageError("suspended")
     store = tools.tenant(tenant.id)
     link = store.person_links.get(named[1])
-    if link is None or link.purpose != purpose:
+    if link is None or link.purpose not in purposes:
         raise NoPageError("unknown")
-    if purpose == "tools" and tools.now() >= link.expires_at:
-        raise NoPageError("ended")
+    # A question says itself when it ends.
+    if link.purpose != "nudge" and tools.now() >= link.expires_at:
+        raise NoPageError("over")
+    if link.purpose in DECIDING and not living(store, link.person_id):
+        raise NoPageError("left")
     return Visit(store, link, token)
 
 
@@ -119,8 +132,16 @@ def fresh(tools: PeoplePages, request: WebRequest, token: str) -> tuple[str, str
     return tools.site.set_cookie(token, secret, COOKIE_S), check(secret, token)
 
 
-def entered(tools: PeoplePages, request: WebRequest, token: str) -> Mapping[str, str]:
+def entered(
+    tools: PeoplePages, request: WebRequest, token: str, most: int = _MOST_FIELDS
+) -> Mapping[str, str]:
     """The fields of a form, once the browser is known to be the one that opened the page.
+
+    Args:
+        tools: what pages need.
+        request: what was sent.
+        token: of the page's address.
+        most: more fields than the form has.
 
     Raises:
         NoPageError: it is another browser, or no form.
@@ -129,7 +150,7 @@ def entered(tools: PeoplePages, request: WebRequest, token: str) -> Mapping[str,
         if len(request.body) > _BODY:
             raise ValueError
         body = request.body.decode("ascii")
-        fields = parse_qs(body, strict_parsing=True, max_num_fields=_MOST_FIELDS, keep_blank_values=True)
+        fields = parse_qs(body, strict_parsing=True, max_num_fields=most, keep_blank_values=True)
     except ValueError:
         raise NoPageError("other_browser") from None
     secret = request.cookie(tools.site.cookie(token))

@@ -5,7 +5,7 @@ from typing import Final
 
 from lantern.domain import consent, requests
 from lantern.domain.errors import InvalidInputError, NotFoundError
-from lantern.domain.requests import AccessRequest
+from lantern.domain.requests import AccessRequest, TooOftenError
 from lantern.services import pages
 from lantern.services.pages import Page
 from lantern.services.people import directory
@@ -46,6 +46,8 @@ def _take(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapping
         )
     except InvalidInputError as error:
         return _show(tools, request, visit, problem=error.remedy, typed=(name, reason))
+    except TooOftenError as error:
+        return _show(tools, request, visit, problem=error.remedy, typed=(name, reason), status=429)
     return _show(tools, request, visit, made=made, looked=looked)
 
 
@@ -55,6 +57,7 @@ def _show(
     visit: Visit,
     *,
     problem: str = "",
+    status: int = 422,
     typed: tuple[str, str] = ("", ""),
     made: AccessRequest | None = None,
     looked: Looked | None = None,
@@ -74,7 +77,7 @@ def _show(
         )
     return pages.shown(
         "tools.html",
-        422 if problem else 200,
+        status if problem else 200,
         form=True,
         cookie=cookie,
         title="Your AI tools",

@@ -28,7 +28,8 @@ def sample_v2() -> Bundle:
 def sample_v3() -> Bundle:
     """A bundle with what version 3 brought: whom the directory names as the manager."""
     bundle = sample_v2()
-    return replace(bundle, principal=replace(bundle.principal, kind="user", manager="boss@example-company.com"))
+    named = replace(bundle.principal, kind="user", manager="boss@example-company.com")
+    return replace(bundle, principal=named)
 
 
 def main() -> None:
