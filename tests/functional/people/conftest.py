@@ -43,6 +43,11 @@ def knowledge() -> Knowledge:
 @pytest.fixture
 def company(knowledge: Knowledge) -> Company:
     """Everybody holds everything; it has been read once."""
+    return make_company(knowledge)
+
+
+def make_company(knowledge: Knowledge) -> Company:
+    """As the fixture, for who needs several in one test."""
     dynamo = MemoryDynamo()
     bench = make_bench(dynamo.client, create_tables(dynamo.client()), knowledge)
     world = bench.world

@@ -95,9 +95,8 @@ def test_who_is_next_where_there_is_no_manager(line: Company) -> None:
     policy(line)
     nudge, sent = silent(line, "odd", origin="key:again")
     assert sent == []
-    assert [e.detail["told"] for e in line.bench.store.audit.entries() if e.subject == nudge.id][
-        -1
-    ] == "nobody"
+    (entry,) = [e for e in line.bench.store.audit.entries() if e.subject == nudge.id][-1:]
+    assert (entry.action, entry.detail["told"]) == ("nudge.escalated", "nobody")
 
 
 def test_somebody_decides_for_who_was_silent_once(line: Company) -> None:

@@ -26,6 +26,7 @@ from lantern.services.people.page import (
     fresh,
     guarded,
     names_of,
+    thanks,
 )
 from lantern.services.people.reaching import living, name_of
 from lantern.services.people.requests import decide, look
@@ -63,12 +64,13 @@ def _request(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
     if wanted is None:
         raise NoPageError("over")
     if not wanted.open:
-        return _decided(wanted)
+        return _decided(visit, wanted)
     if fields is None:
         return _ask(tools, request, visit, wanted)
     try:
         ruling = _ruling(fields, tools.now())
-        return _decided(decide(visit.store, wanted, ruling, by=visit.link.person_id, now=tools.now()))
+        after = decide(visit.store, wanted, ruling, by=visit.link.person_id, now=tools.now())
+        return _decided(visit, after)
     except InvalidInputError as error:
         return _ask(tools, request, visit, wanted, error.remedy, fields)
     except ForbiddenError:
@@ -77,7 +79,7 @@ def _request(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
         now_is = visit.store.requests.get(wanted.id)
         if now_is is None or now_is.open:
             raise NoPageError("failed") from None
-        return _decided(now_is, "It was decided already; that decision stands.")
+        return _decided(visit, now_is, "It was decided already; that decision stands.")
 
 
 def _ruling(fields: Mapping[str, str], now: datetime) -> Ruling:
@@ -123,6 +125,7 @@ def _ask(
         form=True,
         cookie=cookie,
         title=f"May they use {wanted.name}?",
+        organisation=visit.organisation,
         name=wanted.name,
         who=name_of(store, wanted.person_id),
         email=pages.inert(who[0].email or "", 80) if who else "",
@@ -146,7 +149,7 @@ def _ask(
     )
 
 
-def _decided(wanted: AccessRequest, before: str = "") -> Page:
+def _decided(visit: Visit, wanted: AccessRequest, before: str = "") -> Page:
     lines = [before, f"{_FIRST[wanted.state]}: {pages.inert(wanted.name)}."]
     if wanted.state == "approved":
         lines.append(
@@ -159,7 +162,7 @@ def _decided(wanted: AccessRequest, before: str = "") -> Page:
     if wanted.state in ("approved", "declined"):
         lines.append("They have been told.")
     shown = tuple(line for line in lines if line)
-    return pages.shown("answered.html", 200, title="Thank you", lines=shown, tone="ok", again=None)
+    return thanks(visit, shown)
 
 
 # -- somebody did not answer -------------------------------------------------------------------------
@@ -212,6 +215,7 @@ def _ask_for(
         form=True,
         cookie=cookie,
         title=f"May {who} keep {known.name}?",
+        organisation=visit.organisation,
         who=who,
         app=known.name,
         publisher=known.publisher,
@@ -240,4 +244,4 @@ def _done(visit: Visit, nudge: Nudge, before: str = "") -> Page:
     else:
         said = "It could not be removed from here, so nothing was changed. Please tell your administrator."
     lines = tuple(line for line in (before, said) if line)
-    return pages.shown("answered.html", 200, title="Thank you", lines=lines, tone="ok", again=None)
+    return thanks(visit, lines)

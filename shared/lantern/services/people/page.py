@@ -57,11 +57,12 @@ class PeoplePages:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request whose address is good: whose it is, and the link itself."""
+    """A request whose address is good: whose it is, the link itself, and the name of the organisation."""
 
     store: TenantStore
     link: PersonLink
     token: str
+    organisation: str
 
 
 class NoPageError(LanternError):
@@ -114,7 +115,7 @@ def enter(tools: PeoplePages, request: WebRequest, *purposes: LinkPurpose) -> Vi
         raise NoPageError("over")
     if link.purpose in DECIDING and not living(store, link.person_id):
         raise NoPageError("left")
-    return Visit(store, link, token)
+    return Visit(store, link, token, pages.inert(tenant.name))
 
 
 def check(secret: str, token: str) -> str:
@@ -204,7 +205,7 @@ def _ask(
     tools: PeoplePages, request: WebRequest, visit: Visit, nudge: Nudge, problem: str = "", reason: str = ""
 ) -> Page:
     if nudge.state == "answered":
-        return _thanks(visit.store, nudge)
+        return _thanks(visit, nudge)
     if nudge.state != "sent" or nudge.due is None or tools.now() >= nudge.due:
         raise NoPageError("ended")
     cookie, form_check = fresh(tools, request, visit.token)
@@ -219,6 +220,7 @@ def _ask(
         form=True,
         cookie=cookie,
         title=asked.title.format(**names),
+        organisation=visit.organisation,
         why=asked.why.format(**names),
         note=pages.inert(nudge.note, nudges.LONGEST_REASON),
         app=known.name,
@@ -271,13 +273,26 @@ def _take(
         now_is = visit.store.nudges.get(nudge.id)
         if now_is is None or now_is.state != "answered":
             raise NoPageError("ended") from None
-        return _thanks(visit.store, now_is, "It was answered already; that answer stands.")
-    return _thanks(visit.store, answered)
+        return _thanks(visit, now_is, "It was answered already; that answer stands.")
+    return _thanks(visit, answered)
 
 
-def _thanks(store: TenantStore, nudge: Nudge, before: str = "") -> Page:
+def _thanks(visit: Visit, nudge: Nudge, before: str = "") -> Page:
     answer = nudge.answer or "keep"
-    kept = store.exceptions.get(nudge.person_id, nudge.app_id) if answer == "keep" else None
+    kept = visit.store.exceptions.get(nudge.person_id, nudge.app_id) if answer == "keep" else None
     said = wording.NEXT[answer].format(until=day(kept.until) if kept else "later")
     lines = tuple(line for line in (before, f"Your answer: {wording.LABELS[answer]}.", said) if line)
-    return pages.shown("answered.html", 200, title="Thank you", lines=lines, tone="ok", again=None)
+    return thanks(visit, lines)
+
+
+def thanks(visit: Visit, lines: tuple[str, ...]) -> Page:
+    """A page that says what was done."""
+    return pages.shown(
+        "answered.html",
+        200,
+        title="Thank you",
+        lines=lines,
+        tone="ok",
+        again=None,
+        organisation=visit.organisation,
+    )

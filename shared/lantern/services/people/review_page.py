@@ -6,6 +6,7 @@ person behind the address was named for, and never on that person's own access.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, cast, get_args
 
 from lantern.domain import campaigns as rules
@@ -101,7 +102,7 @@ def _show(
     own = _own(store, campaign, visit.link.person_id)
     left = sum(one.decision is None for one in own)
     # What is decided comes last; a tool's grants stand together.
-    own.sort(key=lambda one: (one.decision is not None, one.app_id, one.id))
+    own.sort(key=lambda one: (one.decision is not None, one.app_id, one.scope_set, one.id))
     count = max(1, -(-len(own) // PAGE))
     number = min(_page_number(request), count)
     cards = _cards(tools, store, own[(number - 1) * PAGE : number * PAGE])
@@ -113,6 +114,7 @@ def _show(
         form=True,
         cookie=cookie,
         title="Review access",
+        organisation=visit.organisation,
         name=pages.inert(campaign.name, 120),
         done=done,
         problem=problem,
@@ -120,7 +122,8 @@ def _show(
         left=left,
         due=day(campaign.due),
         silence=campaign.silence,
-        cards=cards,
+        groups=[list(group) for _, group in groupby(cards, key=lambda one: (one.decision != "", one.known))],
+        open=any(not one.decision for one in cards),
         action=address,
         check=form_check,
         longest=rules.LONGEST,

@@ -23,6 +23,10 @@ _STATUS: Final[Mapping[str | None, str]] = {
 }
 
 
+_TONES: Final[Mapping[str | None, str]] = {"approved": "ok", "restricted": "stop", "not_allowed": "stop"}
+"""How a status is coloured; the word says it, the colour only repeats it."""
+
+
 def my_tools(tools: PeoplePages, request: WebRequest, method: str) -> Page:
     """The page of a person, or what became of asking for a tool."""
     token = request.parameters.get("token", "")
@@ -81,6 +85,7 @@ def _show(
         form=True,
         cookie=cookie,
         title="Your AI tools",
+        organisation=visit.organisation,
         problem=problem,
         done=done,
         accounts=found.accounts,
@@ -88,6 +93,7 @@ def _show(
             {
                 "name": directory.shown(one.row) if one.row.product_evidence else one.known.name,
                 "status": _STATUS[one.row.status],
+                "tone": _TONES.get(one.row.status, ""),
                 "sentences": one.known.sentences,
                 "more": one.known.more,
                 "until": day(one.allowed.until) if one.allowed else "",
@@ -102,7 +108,7 @@ def _show(
         longest=requests.LONGEST,
         instead=[directory.shown(one) for one in looked.alternatives] if looked else [],
         directory=[
-            (category.replace("_", " ").capitalize(), [directory.shown(one) for one in rows])
+            (directory.label(category), [directory.shown(one) for one in rows])
             for category, rows in directory.approved(row.at(now) for row in store.apps.summary())
         ],
     )

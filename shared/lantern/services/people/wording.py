@@ -18,8 +18,7 @@ class Question:
 QUESTIONS: Final[Mapping[NudgeKind, Question]] = {
     "still_need": Question(
         "Do you still need {app}?",
-        "It still has access to your account. If you no longer need it, we take that away; you can always "
-        "connect it again.",
+        "It still has access to your account. If you no longer need it, we remove that access.",
     ),
     "what_for": Question(
         "What do you use {app} for?",
@@ -56,7 +55,7 @@ LABELS: Final[Mapping[NudgeAnswer, str]] = {
     "reconnected": "I have reconnected it",
     "acknowledged": "I have read it",
     "rotated": "I have renewed them",
-    "not_mine": "I do not know it: remove its access",
+    "not_mine": "I don’t know it: remove its access",
 }
 NEXT: Final[Mapping[NudgeAnswer, str]] = {
     "keep": "You can keep it. We will not ask again before {until}.",
@@ -76,7 +75,7 @@ SILENT: Final[Mapping[Silence, str]] = {
 NO_ANSWER: Final = "No answer from {who} about {app}"
 ESCALATED: Final = "Nothing was changed. Please talk to them, or decide for them."
 REVIEW: Final = (
-    "Tools have access to the accounts of people you answer for. Say which may stay. "
+    "Tools have access to the accounts of colleagues. Say which may stay; it takes a few minutes. "
     "What nobody decides on is {outcome}."
 )
 REVIEW_NOW: Final = "Review now"
