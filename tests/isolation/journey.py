@@ -76,7 +76,7 @@ def _alerts(customer: Customer) -> None:
 
 def _people(account: Account, customer: Customer, tenant: str) -> None:
     """Somebody opens a page that is nobody's, under the tenant's own name; settings and listings are read."""
-    for route in ("/n/{token}", "/my/{token}"):
+    for route in ("/n/{token}", "/my/{token}", "/review/{token}", "/decide/{token}"):
         token = f"{tenant}.{'x' * 43}"
         event = {
             "resource": route,

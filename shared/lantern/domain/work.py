@@ -31,7 +31,9 @@ WorkKind = Literal[
     "nudge.follow",
     "nudge.send",
     "nudge.press",
+    "slack.command",
     "campaign.build",
+    "campaign.tell",
     "campaign.close",
     "outreach.findings",
     "outreach.due",
@@ -64,7 +66,9 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "nudge.follow": ("hints", "scoring"),
     "nudge.send": ("hints", "scoring"),
     "nudge.press": ("hints", "outreach"),
+    "slack.command": ("hints", "outreach"),
     "campaign.build": ("runs", "scoring"),
+    "campaign.tell": ("runs", "scoring"),
     "campaign.close": ("runs", "scoring"),
     "outreach.findings": ("hints", "outreach"),
     "outreach.due": ("hints", "outreach"),
@@ -79,8 +83,10 @@ MAX_HOPS: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One message. `body` holds small identifiers only, never secrets or personal data.
+    """One message.
 
+    `body` holds small identifiers only, never secrets or personal data, but for the one line that somebody
+    typed as a command.
     `hop` counts how often a chain has re-enqueued itself. `delivery` is the queue's own id of the
     message, the same when it is delivered again; the dispatcher fills it in.
     """
