@@ -30,6 +30,8 @@ ANSWERS: Final[Mapping[StepKind, tuple[str, ...]]] = {
 
 `nobody`: there is no person to ask. `silence`: the time for an answer is over.
 """
+WISH: Final = "revoke"
+"""The answer by which whoever holds access wants it taken away."""
 ACTS_ON: Final[Mapping[JobKind, TargetKind]] = {
     "revoke_grants": "grant",
     "disable_app": "app",

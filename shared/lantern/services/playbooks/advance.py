@@ -94,14 +94,18 @@ class _Pass:
                 self._targets[one.target_id] = machine.passed_by(self._run.book, one, self._now())
 
     def _begin(self, step: Step) -> None:
-        ready = [one for number, one in enumerate(self._at(step, "ready")) if self._may(step, number)]
+        ready: list[RunTarget] = []
+        for one in self._at(step, "ready"):
+            if self._may(step, one, len(ready)):
+                ready.append(one)
         if ready:
             self._store(self._handlers[step.kind].enter(self._context(step), ready))
 
-    def _may(self, step: Step, number: int) -> bool:
+    def _may(self, step: Step, target: RunTarget, number: int) -> bool:
         """Whether the brakes let the step begin for one more; `number` begin with it in this pass."""
         acted = sum(1 for one in self._targets.values() if _acted(self._run, one)) + number
-        return machine.gate(self._run, step, self._now(), acted if step.kind == "act" else 0).open
+        held = acted if step.kind == "act" else 0
+        return machine.gate(self._run, step, self._now(), held, target=target).open
 
     def _hear(self, step: Step) -> None:
         waiting = self._at(step, "waiting")
