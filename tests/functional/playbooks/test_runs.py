@@ -109,9 +109,10 @@ def test_a_dry_run_says_what_would_happen_to_whom_and_stores_nothing(company: Co
     bench = company.bench
     head = bench.store.audit.head()
     asked = start(company, "abused-app", About(app_id=company.app("notion")), dry_run=True)
-    told = {one.target.kind: one.steps for one in playbooks.would_happen(asked)}
-    assert told["app"][1] == "Disable the app for everybody"
-    assert told["grant"][1] == "Revoke the grant"
+    ahead = playbooks.would_happen(bench.store, asked, bench.clock.now())
+    told = {one.target.kind: [(step.about, step.comes_to) for step in one.steps] for one in ahead}
+    assert told["app"][1] == ("Disable the app for everybody", "manual")
+    assert told["grant"][1] == ("Revoke the grant", "verified")
     assert (asked.run.approval, asked.run.plan and asked.run.plan.everyone) == ("waiting", True)
     assert not bench.store.playbooks.page(10).items
     assert bench.store.audit.head() == head

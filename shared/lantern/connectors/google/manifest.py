@@ -30,6 +30,8 @@ MAIL_UNITS: Final = Quota("mail", 250, 1.0)
 """Quota units a second of one mailbox (Gmail API "Usage limits"); a call of ours is taken to cost five."""
 UNDO: Final = "The person can give the app access again."
 
+_BY_HAND: Final = frozenset({"organisation", "extension", "sso", "web"})
+"""No API takes these away: delegations, extensions, assignments to SAML apps, sites that are visited."""
 MANIFEST: Final = Manifest(
     provider="google",
     title="Google Workspace",
@@ -98,12 +100,24 @@ MANIFEST: Final = Manifest(
     ),
     acts=MappingProxyType(
         {
-            "revoke_grant": ActFact(frozenset({SECURITY}), undo=UNDO),
+            "revoke_grant": ActFact(frozenset({SECURITY}), undo=UNDO, by_hand=_BY_HAND),
             "end_sessions": ActFact(frozenset({SECURITY}), undo="The person signs in again."),
             # No API does these: the answer is what to do by hand.
-            "disable_app": ActFact(frozenset(), everyone=True, undo="Set the app to another access again."),
-            "restrict_app": ActFact(frozenset(), everyone=True, undo="Set the app to another access again."),
-            "uninstall_app": ActFact(frozenset(), everyone=True, undo="Allow the extension again."),
+            "disable_app": ActFact(
+                frozenset(),
+                everyone=True,
+                undo="Set the app to another access again.",
+                by_hand=frozenset({"*"}),
+            ),
+            "restrict_app": ActFact(
+                frozenset(),
+                everyone=True,
+                undo="Set the app to another access again.",
+                by_hand=frozenset({"*"}),
+            ),
+            "uninstall_app": ActFact(
+                frozenset(), everyone=True, undo="Allow the extension again.", by_hand=frozenset({"*"})
+            ),
         }
     ),
     push=PushFact("channel", ("authorize", "revoke", "admin", "users"), ttl_s=6 * 3600, renew_s=3600),

@@ -83,6 +83,15 @@ class RunTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """A step that a target would pass, in words, and what it is expected to come to."""
+
+    step: str
+    about: str
+    comes_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybookRun:
     """One run of a playbook, with the playbook as it was when it began.
 
@@ -172,14 +181,14 @@ def decline(run: PlaybookRun, by: str, at: datetime) -> PlaybookRun:
 
 
 def cancel(run: PlaybookRun, by: str, at: datetime) -> PlaybookRun:
-    """The run cancelled: no further step begins.
+    """The run cancelled: no further step begins. It is due until what it left open is ended.
 
     Raises:
         ConflictError: it is over.
     """
     if not run.open:
         raise ConflictError(f"a run that is {run.state} cannot be cancelled")
-    return replace(run, state="cancelled", cancelled_by=by, finished_at=at, due_at=None)
+    return replace(run, state="cancelled", cancelled_by=by, finished_at=at, due_at=at)
 
 
 def fail(run: PlaybookRun, error: str, at: datetime) -> PlaybookRun:
@@ -190,14 +199,20 @@ def fail(run: PlaybookRun, error: str, at: datetime) -> PlaybookRun:
 def settle(run: PlaybookRun, targets: Iterable[RunTarget], now: datetime) -> PlaybookRun:
     """The run as its targets stand: counted, over when all of them are, else due when one of them is."""
     every = tuple(targets)
-    counts: dict[str, int] = {}
-    for one in every:
-        key = one.outcome if one.phase == "over" else one.phase
-        counts[key] = counts.get(key, 0) + 1
+    counts = counted(every)
     if all(one.phase == "over" for one in every):
         return replace(run, state="done", counts=counts, finished_at=now, due_at=None)
     times = [when for one in every if (when := wakes(run, one, now)) is not None]
     return replace(run, counts=counts, due_at=min(times, default=None))
+
+
+def counted(targets: Iterable[RunTarget]) -> dict[str, int]:
+    """Targets by what they came to, or by whether they wait."""
+    counts: dict[str, int] = {}
+    for one in targets:
+        key = one.outcome if one.phase == "over" else one.phase
+        counts[key] = counts.get(key, 0) + 1
+    return counts
 
 
 def wakes(run: PlaybookRun, target: RunTarget, now: datetime) -> datetime | None:
@@ -220,10 +235,14 @@ def wished(book: Playbook, target: RunTarget) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Why a step may not begin (empty: it may), and when to look again; None if time does not help."""
+    """Why a step may not begin (empty: it may), and when to look again; None if time does not help.
+
+    `never`: no decision that can still be made helps either.
+    """
 
     why: str = ""
     until: datetime | None = None
+    never: bool = False
 
     @property
     def open(self) -> bool:
@@ -243,7 +262,7 @@ def gate(
         run: the run.
         step: the step that would begin.
         now: current time.
-        acted: how many targets of the run an act has begun for already.
+        acted: how many other targets of the run an act has begun for already.
         target: for whom; None where nobody asked for anything.
     """
     if run.state != "running":
@@ -255,13 +274,15 @@ def gate(
 
 
 def _act_gate(run: PlaybookRun, now: datetime, acted: int, *, wish: bool) -> Gate:
+    if run.approval == "declined" and not wish:
+        return Gate("it was declined", never=True)
     if run.approval not in ("approved", "not_needed") and not wish:
         return Gate("it waits for an approval")
     if run.plan is None or (not wish and needs_approval(run.book, run.plan) != (run.approval == "approved")):
         return Gate("it was never approved")
     limit = run.book.guards.max_targets
     if acted >= run.plan.targets or (limit is not None and acted >= limit):
-        return Gate("max_targets")
+        return Gate("max_targets", never=True)
     if wish:
         return Gate(until=now)
     opens = run.book.window.opens(now) if run.book.window else None
@@ -295,6 +316,12 @@ def passed_by(book: Playbook, target: RunTarget, now: datetime) -> RunTarget:
     """The target past a step that has nothing to do with it; no mark is left."""
     following = book.step(target.step).next
     return replace(target, step=following, phase="over" if following == END else "ready", since=now)
+
+
+def ended(target: RunTarget, answer: str, now: datetime, detail: str = "") -> RunTarget:
+    """The target at its end, wherever it was: its run is over."""
+    trail = (*target.trail, Mark(target.step, answer, now, detail[:300]))
+    return replace(target, step=END, phase="over", since=now, due_at=None, ref=None, trail=trail)
 
 
 def silent(target: RunTarget, now: datetime) -> bool:
