@@ -83,4 +83,3 @@ def _leavers(api: Api, titles: dict[str, str]) -> tuple[list[Row] | None, str]:
 
 def _open(person: Row) -> list[Row]:
     return [account for account in person["accounts"] if account["status"] == "active"]
-

@@ -26,8 +26,8 @@ BUTTON: Final = "nudge.rotated"
 class Story:
     """What happened. `revoked_s` is from the approval to the last revocation.
 
-    `outcomes` counts what the revocation of each grant came to; `asked` are people asked to rotate, by the way
-    they were reached, `answered` by how they answered (the press of a button, or the page).
+    `outcomes` counts what the revocation of each grant came to; `asked` are people asked to rotate, by the
+    way they were reached, `answered` by how they answered (the press of a button, or the page).
     """
 
     incident: Row
@@ -53,7 +53,9 @@ def choose(apps: Iterable[Row]) -> Row:
     ]  # fmt: skip
     if not fitting:
         raise DemoFailedError("no AI vendor has as many holders as the story needs")
-    return max(fitting, key=lambda rows: (_places(rows), -sum(app["holders"] for app in rows), rows[0]["id"]))[0]
+    return max(
+        fitting, key=lambda rows: (_places(rows), -sum(app["holders"] for app in rows), rows[0]["id"])
+    )[0]
 
 
 def _places(rows: list[Row]) -> int:
@@ -77,7 +79,9 @@ def play(
     if run is None:
         raise DemoFailedError(f"{app['vendor']} reaches nothing, so there is no plan")
     _tell(incident, titles, progress)
-    with progress.step(f"a second person approves: {len(run['targets'])} grants are revoked and read again") as say:
+    with progress.step(
+        f"a second person approves: {len(run['targets'])} grants are revoked and read again"
+    ) as say:
         clock = Patience(say).clock
         begun = clock()
         colleague.approve(run["id"])
@@ -120,29 +124,32 @@ def _sent(api: Api, run: Row) -> tuple[list[Row] | None, str]:
 def _answer(api: Api, slack: Simulator, sent: list[Row], patience: Patience) -> Counter[str]:
     """One who was asked in Slack presses the button, another opens the page and confirms there."""
     asked = [one for one in sent if one["sent_via"] == "slack"]
-    answered: Counter[str] = Counter()
-    for nudge, way in zip(asked, ("button", "page"), strict=False):
-        email, message = patience.until("a question in Slack", TELL_DEADLINE_S, lambda n=nudge: _message(slack, n))  # type: ignore[misc]
-        if way == "button":
-            overscoped.press(api, slack, email, BUTTON)
-        else:
-            browser.answer(_page(message))
-        patience.until("the answer", TELL_DEADLINE_S, lambda n=nudge: _answered(api, n))  # type: ignore[misc]
-        answered[way] += 1
-    return answered
+    pairs = list(zip(asked, ("button", "page"), strict=False))
+    for nudge, way in pairs:
+        _renewed(api, slack, nudge, way, patience)
+    return Counter(way for _, way in pairs)
+
+
+def _renewed(api: Api, slack: Simulator, nudge: Row, way: str, patience: Patience) -> None:
+    email, message = patience.until("a question in Slack", TELL_DEADLINE_S, lambda: _message(slack, nudge))
+    if way == "button":
+        overscoped.press(api, slack, email, BUTTON)
+    else:
+        browser.answer(_page(message))
+    patience.until("the answer", TELL_DEADLINE_S, lambda: _answered(api, nudge))
 
 
 def _message(slack: Simulator, nudge: Row) -> tuple[tuple[str, dict[str, Any]] | None, str]:
     """The message that holds a question, and whose it is."""
     emails = {one["id"]: one["email"] for one in slack.control("users")}
     for message in slack.control("messages"):
-        if any(one.get("value") == nudge["id"] for one in overscoped._buttons(message)):
+        if any(one.get("value") == nudge["id"] for one in overscoped.buttons(message)):
             return (str(emails[message["user"]]), message), "there"
     return None, "none yet"
 
 
 def _page(message: dict[str, Any]) -> str:
-    return next(str(one["url"]) for one in overscoped._buttons(message) if one.get("url"))
+    return next(str(one["url"]) for one in overscoped.buttons(message) if one.get("url"))
 
 
 def _answered(api: Api, nudge: Row) -> tuple[Row | None, str]:

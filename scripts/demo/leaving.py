@@ -76,7 +76,9 @@ def play(
     gone = Counter(titles[one["connection_id"]] for one in run["targets"] if _gone(one))
     progress.say(f"gone and verified: {', '.join(f'{title} {n}' for title, n in gone.most_common())}")
     if outcomes["manual"]:
-        progress.say(f"left to an administrator with exact steps: {outcomes['manual']}, verified by reading again")
+        progress.say(
+            f"left to an administrator with exact steps: {outcomes['manual']}, verified by reading again"
+        )
     return Story(person, run, outcomes, gone, outcomes["manual"], told_s, done_s)
 
 

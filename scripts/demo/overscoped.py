@@ -107,9 +107,7 @@ def _finding_of(event: Row) -> str:
     return str(event["data"].get("finding", {}).get("id", ""))
 
 
-def _ask(
-    api: Api, finding: Row, person: Row, slack: Simulator, progress: Progress
-) -> tuple[Row, str, float]:
+def _ask(api: Api, finding: Row, person: Row, slack: Simulator, progress: Progress) -> tuple[Row, str, float]:
     """Start the playbook, first as a dry run; returns the run, the question as read, and seconds."""
     address = f"/v1/playbooks/{PLAYBOOK}/runs"
     about = {"finding_id": finding["id"], "reason": "It may read and send all mail."}
@@ -130,16 +128,17 @@ def _ask(
 
 
 def _question(slack: Simulator, email: str) -> tuple[dict[str, Any] | None, str]:
-    messages = [one for one in slack.control("messages", user=email) if _buttons(one)]
+    messages = [one for one in slack.control("messages", user=email) if buttons(one)]
     return (messages[-1] if messages else None), f"{len(messages)} messages"
 
 
-def _buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
+def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """What can be pressed in a message."""
     return [e for b in message["blocks"] if b["type"] == "actions" for e in b["elements"]]
 
 
 def _labels(message: dict[str, Any]) -> list[str]:
-    return [str(one["text"]["text"]) for one in _buttons(message)]
+    return [str(one["text"]["text"]) for one in buttons(message)]
 
 
 def press(api: Api, slack: Simulator, email: str, button: str) -> None:

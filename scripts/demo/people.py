@@ -13,7 +13,9 @@ _NEEDED: Final = ("google", "slack")
 
 def account(person: Row, provider: str) -> Row | None:
     """The account of a person at a provider that is in use."""
-    return next((a for a in person["accounts"] if a["provider"] == provider and a["status"] == "active"), None)
+    return next(
+        (a for a in person["accounts"] if a["provider"] == provider and a["status"] == "active"), None
+    )
 
 
 def staff(api: Api, found: Inventory) -> Iterator[Row]:
@@ -29,9 +31,7 @@ def staff(api: Api, found: Inventory) -> Iterator[Row]:
             yield person
 
 
-def cast(
-    people: Iterator[Row], what: str, fits: Callable[[Row], bool], besides: Collection[str] = ()
-) -> Row:
+def cast(people: Iterator[Row], what: str, fits: Callable[[Row], bool], besides: Collection[str] = ()) -> Row:
     """The first who fits and has no other part.
 
     Raises:

@@ -47,7 +47,7 @@ def play(
     google, slack = instance.simulators["google"], instance.simulators["slack"]
     watch = alarms.watch(api, found, slack, receiver, progress)
     second, staff = runs.colleague(api), people.staff(api, found)
-    holder = people.cast(staff, "free for the first part", lambda person: True)
+    holder = people.cast(staff, "free for the first part", lambda _person: True)
     leaver = people.cast(staff, "at work everywhere", leaving.fits, (holder["id"],))
     app = overscoped.play(api, holder, google, slack, watch, progress)
     left = leaving.play(api, second, leaver, google, joined.titles, progress)

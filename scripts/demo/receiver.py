@@ -39,7 +39,8 @@ class Receiver:
 
         Whoever receives webhooks does exactly this: verify with the library, then drop what came before.
         """
-        verifier, found = Webhook(self.secret), {}
+        verifier = Webhook(self.secret)
+        found: dict[str, dict[str, Any]] = {}
         for post in self._all():
             try:
                 event = verifier.verify(post.body, post.headers)
@@ -87,4 +88,3 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
         server.shutdown()
         serve.join()
         server.server_close()
-

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from scripts.demo import overscoped
 from scripts.demo.evidence import Evidence
 from scripts.demo.plot import Plot
 from scripts.demo.runs import GONE
+
+_ONE: Final[Mapping[str, int]] = {"verified": 1}
+"""What the revocation of the over-scoped app came to: one grant, or the story would have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Told:
 def summary(plot: Plot) -> dict[str, Any]:
     """The fields of summary.json about the story."""
     app, leaver, vendor = plot.app, plot.leaver, plot.vendor
-    outcomes = (app_outcomes(plot), leaver.outcomes, vendor.outcomes)
+    outcomes = (_ONE, leaver.outcomes, vendor.outcomes)
     files = [{"kind": one.kind, "html": str(one.page), "json": str(one.data)} for one in plot.evidence]
     return {
         "revoked": sum(_gone(one) for one in outcomes),
@@ -69,11 +72,6 @@ def summary(plot: Plot) -> dict[str, Any]:
     }
 
 
-def app_outcomes(plot: Plot) -> Mapping[str, int]:
-    """What the revocation of the over-scoped app came to: one grant, or the story would have ended."""
-    return {"verified": 1}
-
-
 def tables(plot: Plot) -> Iterator[Told]:
     """The story at a glance, then where its evidence is."""
     yield Told(
@@ -82,7 +80,9 @@ def tables(plot: Plot) -> Iterator[Told]:
         tuple(zip(_QUESTIONS, _app(plot), _leaver(plot), _vendor(plot), strict=True)),
     )
     rows = tuple((one.kind, one.entries, _where(one)) for one in plot.evidence)
-    yield Told("Evidence: each with its entries of the audit chain, verified", ("of", "entries", "files"), rows)
+    yield Told(
+        "Evidence: each with its entries of the audit chain, verified", ("of", "entries", "files"), rows
+    )
 
 
 _QUESTIONS = ("found", "asked", "answer", "approved by", "revoked", "how it was verified", "still open")
@@ -92,7 +92,7 @@ def _app(plot: Plot) -> tuple[str, ...]:
     app = plot.app
     left = "no access token is left" if not app.remaining_s else f"tokens may work {app.remaining_s} s more"
     return (
-        f"{app.finding['title']} ({app.finding['severity']}), {app.found_s:.1f} s after {app.person['email']} consented",
+        f"{app.finding['title']} ({app.finding['severity']}), {app.found_s:.1f} s after the consent",
         f"{app.person['email']}, in Slack",
         app.reply.partition(". ")[0],
         "nobody needed to: it was the holder's wish",
@@ -107,7 +107,7 @@ def _leaver(plot: Plot) -> tuple[str, ...]:
     manual = f"{leaver.manual} for an administrator, with steps" if leaver.manual else "nothing"
     places = ", ".join(f"{title} {count}" for title, count in leaver.by_provider.most_common())
     return (
-        f"{leaver.person['email']} left, known {leaver.told_s:.1f} s after the directory suspended the account",
+        f"{leaver.person['email']} left: known after {leaver.told_s:.1f} s",
         "nobody: leavers are not asked",
         "-",
         str(leaver.run["approved_by"]),
@@ -142,8 +142,14 @@ def times(plot: Plot) -> tuple[tuple[str, str], ...]:
         ("start of the playbook to the question in Slack", _s(plot.app.asked_s)),
         ("button pressed to revoked and verified", _s(plot.app.revoked_s)),
         ("directory suspends an account until Lantern knows (push)", _s(plot.leaver.told_s)),
-        (f"offboarding of {len(plot.leaver.run['targets'])} targets, approval to done", _s(plot.leaver.done_s)),
-        (f"incident of {len(plot.vendor.run['targets'])} grants, approval to revoked", _s(plot.vendor.revoked_s)),
+        (
+            f"offboarding of {len(plot.leaver.run['targets'])} targets, approval to done",
+            _s(plot.leaver.done_s),
+        ),
+        (
+            f"incident of {len(plot.vendor.run['targets'])} grants, approval to revoked",
+            _s(plot.vendor.revoked_s),
+        ),
         ("messages to the security officer", str(plot.messages)),
         ("signed events, all verified", str(plot.events)),
     )

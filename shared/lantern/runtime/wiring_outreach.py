@@ -44,9 +44,7 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         unseal=unseal,
         luck=random.SystemRandom().random,
         link=link,
-        back=partial(
-            slack_reply.tell, base=wiring_platform.settings().provider_endpoints.get("slack", "")
-        ),
+        back=partial(slack_reply.tell, base=wiring_platform.settings().provider_endpoints.get("slack", "")),
         site=wiring_platform.settings().public_base_url,
     )
 

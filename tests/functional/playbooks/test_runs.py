@@ -98,7 +98,10 @@ def test_what_a_holder_gives_up_goes_at_once_and_the_rest_waits_for_somebody_els
     nudge = next(n for n in bench.store.nudges.page("open", 10).items if n.principal_id == alice)
     answer_nudge(bench.store, nudge.id, "revoke", via="slack", by="p", now=bench.clock.now())
     bench.settle()
-    assert (run_of(company, asked.run).approval, outcomes(company, asked.run)["alice"]) == ("waiting", "verified")
+    assert (run_of(company, asked.run).approval, outcomes(company, asked.run)["alice"]) == (
+        "waiting",
+        "verified",
+    )
     assert company.app("otter") not in bench.world.truth()[alice]
     assert company.app("otter") in bench.world.truth()[bob]
     (job,) = bench.store.jobs.page(10).items

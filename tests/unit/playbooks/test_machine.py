@@ -126,7 +126,9 @@ def test_what_its_holder_gives_up_needs_no_approval_and_no_window_but_counts() -
     night = Window(("sat",), time(1), time(2))
     book = Playbook("b", "v", "B", "a", ("grants",), steps, Guards(1, None, 0), night)
     run = machine.begin(
-        PlaybookRun("r", book, "proposed", "not_needed", "key:a", NOW, About(app_id="app")), PlanSummary(1, 1, 1), NOW
+        PlaybookRun("r", book, "proposed", "not_needed", "key:a", NOW, About(app_id="app")),
+        PlanSummary(1, 1, 1),
+        NOW,
     )
     asked = RunTarget("r", "t", "grant", "con", "ask", "waiting", NOW)
     gives_up = machine.moved(book, asked, "revoke", NOW)

@@ -144,16 +144,17 @@ def plot() -> Plot:
     }  # fmt: skip
     return Plot(
         overscoped.Story(
-            who, finding, {"id": "run_1"}, "Could you?", "Your answer: Remove its access. It goes.", 3600, 4.0, 1.0,
-            2.0, 3.0,
+            who, finding, {"id": "run_1"}, "Could you?", "Your answer: Remove its access. It goes.",
+            3600, 4.0, 1.0, 2.0, 3.0,
         ),
         leaving.Story(
             who, {"id": "run_2", "approved_by": "key:2", "targets": [{}] * 5},
             Counter(verified=2, applied=1, manual=2), Counter({"Google Workspace": 2}), 2, 5.0, 6.0,
         ),
         incident.Story(
-            struck, {"id": "run_3", "approved_by": "key:2", "targets": [{}] * 9}, Counter(verified=7, manual=2),
-            Counter(slack=3, email=5), Counter(button=1, page=1), 7.0,
+            struck, {"id": "run_3", "approved_by": "key:2", "targets": [{}] * 9},
+            Counter(verified=7, manual=2), Counter(slack=3, email=5),
+            Counter(button=1, page=1), 7.0,
         ),
         (Evidence("incident", Path("3.html"), Path("3.json"), {"verified": 7}, 41),),
         3,
@@ -293,7 +294,9 @@ def test_the_vendor_that_is_struck_is_at_most_places_and_small() -> None:
 def test_a_part_is_played_by_somebody_free_who_fits() -> None:
     anna = person("anna@x", departed=False, google="active", slack="active")
     ben = person("ben@x", departed=False, google="active", slack="suspended")
-    ben["accounts"] += [{**ben["accounts"][0], "provider": p, "grants": 2} for p in ("okta", "entra", "github", "x")]
+    ben["accounts"] += [
+        {**ben["accounts"][0], "provider": p, "grants": 2} for p in ("okta", "entra", "github", "x")
+    ]
     assert people.account(ben, "slack") is None
     assert people.cast(iter([anna, ben]), "at work everywhere", leaving.fits) is ben
     with pytest.raises(DemoFailedError, match="nobody in the demo organisation is free"):
@@ -304,7 +307,9 @@ def test_a_run_is_counted_by_what_its_steps_came_to() -> None:
     def target(*marks: tuple[str, str]) -> dict[str, Any]:
         return {"trail": [{"step": step, "answer": answer} for step, answer in marks]}
 
-    run = {"targets": [target(("approve", "approved"), ("revoke", "verified")), target(("approve", "approved"))]}
+    run = {
+        "targets": [target(("approve", "approved"), ("revoke", "verified")), target(("approve", "approved"))]
+    }
     assert runs.acted(run, ("revoke",)) == {"verified": 1}
 
     class Api:

@@ -255,8 +255,8 @@ def gate(
 ) -> Gate:
     """Whether a step may begin for one more target. Brakes are held here, whatever was checked before.
 
-    What its holder asked to be taken away needs nobody else's approval and waits for no window: they were told
-    that it happens now, as with every question. How many are acted on is limited all the same.
+    What its holder asked to be taken away needs nobody else's approval and waits for no window: they were
+    told that it happens now, as with every question. How many are acted on is limited all the same.
 
     Args:
         run: the run.
