@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from lantern.domain import ids
 from lantern.domain.errors import NotFoundError
-from lantern.domain.inventory import Bundle, Grant
+from lantern.domain.inventory import Bundle, Grant, GrantSource
 from lantern.domain.tenancy import Connection
 from lantern.services import queries_findings
 from lantern.services.queries_apps import holders
@@ -33,6 +33,7 @@ class GrantRow:
     app_name: str | None = None
     scope_set: str | None = None
     scopes: frozenset[str] | None = None
+    source: GrantSource | None = None
     granted_on: date | None = None
     first_seen: date | None = None
     prior_scope_set: str | None = None
@@ -144,6 +145,7 @@ def _row(bundle: Bundle, grant: Grant) -> GrantRow:
         connection_id=bundle.principal.connection_id,
         email=bundle.principal.email,
         scope_set=grant.scope_set,
+        source=grant.source,
         granted_on=grant.granted_on,
         first_seen=grant.first_seen,
         prior_scope_set=grant.prior_scope_set,

@@ -14,6 +14,7 @@ from lantern.services.connections import needs_attention
 from lantern.services.discovery import assets, feeds, hints, run, use
 from lantern.services.discovery.channels import Address, renew_channels
 from lantern.services.discovery.context import Discovery
+from lantern.services.discovery.mail import wake_mail
 from lantern.services.people.due import anything_due
 from lantern.services.playbooks.sweep import anything_due as playbooks_due
 from lantern.store.platform import PlatformStore
@@ -79,6 +80,8 @@ def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None
         task.send(Work(task.store.tenant_id, "people.due", cause="sweep"), 0)
     if playbooks_due(task.store, task.clock.now()):
         task.send(Work(task.store.tenant_id, "playbook.due", cause="sweep"), 0)
+    if mail := wake_mail(task.store, task.connection, task.clock.now()):
+        task.send(mail, 0)
     wake_outreach(task)
     resend_overdue(task)
 
