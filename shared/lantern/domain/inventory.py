@@ -15,8 +15,10 @@ PrincipalKind = Literal["user", "group", "service", "organisation", "shared"]
 """`service` acts without a person, `shared` is used by several, `organisation` is all of them at once."""
 PrincipalStatus = Literal["active", "suspended", "archived", "deleted"]
 AppKind = Literal[
-    "oauth", "native", "extension", "anonymous", "sso", "integration", "agent", "password", "seat", "web"
-]
+    "oauth", "native", "extension", "anonymous", "sso", "integration", "agent", "password", "seat", "web",
+    "account",
+]  # fmt: skip
+"""`web` is a site that people go to, `account` one where they seem to have an account: a hint and no more."""
 GrantSource = Literal[
     "consent",
     "application",

@@ -318,7 +318,7 @@ def _grant(connection: Connection, told: Told) -> ObservedGrant:
         connection.provider,
         client,
         told.name,
-        "web",
+        "account",
         domains=told.domains,
     )
     return ObservedGrant(app, frozenset({SCOPE}), told.on, source="mail")
