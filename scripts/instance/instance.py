@@ -23,8 +23,6 @@ MAIL_DOMAIN: Final = "mail.lantern.example"
 STACK: Final = f"lantern-{LOCAL_STAGE}"
 WORKERS: Final = 6
 """Messages worked on at once: workers mostly wait for a provider's pace, each connection for its own."""
-MAIL_DOMAIN: Final = "lantern.example"
-"""Where mail comes from; the local cloud keeps it and sends none."""
 _CLOUD: Final = "local cloud"
 
 
