@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Queue = Literal["hints", "runs"]
 Worker = Literal["discovery", "scoring", "remediation", "outreach"]
+WORKERS: Final[tuple[Worker, ...]] = get_args(Worker)
 WorkKind = Literal[
     "connection.full",
     "connection.changes",
