@@ -1,4 +1,4 @@
-"""From finding to fixed, once: people asked in Slack and by mail, requests, reviews, playbooks, incidents, proof."""
+"""From finding to fixed, once: people asked, requests, reviews, playbooks, incidents, proof."""
 
 import re
 from collections.abc import Callable

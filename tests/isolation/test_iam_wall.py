@@ -421,7 +421,7 @@ def _gain(role: str, action: str, resource: str) -> Weaken:
 
 
 def _mails(**changes: Any) -> Weaken:
-    """The statement by which outreach mails, with one part as in `changes`, or without it where that is None."""
+    """The statement by which outreach mails, one part as in `changes`, or without it where that is None."""
 
     def weaken(resources: dict[str, Any]) -> None:
         for inline in resources["OutreachFunctionRole"]["Properties"]["Policies"]:
