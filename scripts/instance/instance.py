@@ -56,6 +56,7 @@ def up(
     cloud_port: int = 0,
     ports: Mapping[str, int] | None = None,
     providers: tuple[Provider, ...] = PROVIDERS,
+    webhooks: str = "",
 ) -> Instance:
     """Start everything of a directory and bring it to this checkout's template; what runs is kept running.
 
@@ -65,6 +66,7 @@ def up(
         cloud_port: of the local cloud; 0 takes the last one, or any.
         ports: of the simulators by provider; one that is left out takes the last one, or any.
         providers: which are simulated.
+        webhooks: who takes outgoing webhooks in place of the addresses they are for; empty: those themselves.
 
     Raises:
         LocalCloudError: the local cloud did not start.
@@ -84,6 +86,7 @@ def up(
         }
     )
     running = {one.key: simulator for one, simulator in zip(providers, started, strict=True)}
+    endpoints = {key: one.base_url for key, one in running.items()}
     with progress.step("build and deploy template.yaml") as report:
         deployment = deploy(
             local_clients(cloud),
@@ -94,8 +97,8 @@ def up(
                 "Stage": LOCAL_STAGE,
                 "WorkerConcurrency": str(WORKERS),
                 "InsecureCookies": "true",
+                "ProviderEndpoints": json.dumps(endpoints | ({"webhooks": webhooks} if webhooks else {})),
                 "AlertDomain": MAIL_DOMAIN,
-                "ProviderEndpoints": json.dumps({key: one.base_url for key, one in running.items()}),
             },
             report=report,
         )

@@ -104,6 +104,7 @@ class Delivery:
         id: `dlv_…`; sorts by time. It is the same under redelivery, and receivers see it (`webhook-id`).
         target_id: whose list it is in: an alert channel, a webhook endpoint, or `people`.
         address: where it goes.
+        instead: where it goes when that does not work; None where there is no other way.
         purpose: what it is for.
         message: what to tell people; None for an event.
         event: JSON text of an event for machines; empty for people.
@@ -134,6 +135,7 @@ class Delivery:
     unsubscribe: str = ""
     number: int = 0
     covers: Mapping[str, int] = field(default_factory=dict)
+    instead: Address | None = None
     rev: int = 0
 
 
@@ -181,6 +183,7 @@ def delivery(
     target_id: str,
     subject_id: str,
     number: int = 0,
+    instead: Address | None = None,
 ) -> Delivery:
     """A delivery of a message to people, due at once.
 
@@ -191,8 +194,18 @@ def delivery(
         target_id: whose list it is in: an alert channel, or `people`.
         subject_id: what it is about, such as a nudge.
         number: tells apart what is told more than once about one subject at one time.
+        instead: where to when that does not work.
     """
     name = delivery_id(now, target_id, address.kind, address.to, subject_id, str(number))
     return Delivery(
-        name, target_id, address, message.purpose, now, now, message, subject_id=subject_id, number=number
+        name,
+        target_id,
+        address,
+        message.purpose,
+        now,
+        now,
+        message,
+        subject_id=subject_id,
+        number=number,
+        instead=instead,
     )

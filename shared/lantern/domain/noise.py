@@ -100,8 +100,7 @@ def decide(
     now = local.astimezone(UTC)
     known = {concern.finding_id: concern for concern in live}
     ledger = replace(ledger, told={key: ledger.told[key] for key in ledger.told if key in known})
-    if local.date().isoformat() > ledger.day:
-        ledger = replace(ledger, day=local.date().isoformat(), count=0)
+    ledger = of_day(ledger, local.date())
     news = sorted(
         (concern for concern in known.values() if _matters(concern, ledger.told, channel)),
         key=lambda concern: (-concern.severity.rank, concern.group_id, concern.finding_id),
@@ -115,6 +114,17 @@ def decide(
         notices += said
     held = [concern for concern in ordinary if _matters(concern, ledger.told, channel)]
     return Decision(tuple(notices), ledger, _wake(held, ledger, channel, quiet, now, local))
+
+
+def of_day(ledger: Ledger, today: date) -> Ledger:
+    """The ledger as of a local day: on a new one nothing was sent yet."""
+    day = today.isoformat()
+    return replace(ledger, day=day, count=0) if day > ledger.day else ledger
+
+
+def spent(ledger: Ledger) -> Ledger:
+    """The ledger with one more message of its day."""
+    return replace(ledger, count=ledger.count + 1)
 
 
 def _matters(concern: Concern, known: Mapping[str, int], channel: AlertChannel) -> bool:

@@ -13,6 +13,7 @@ from lantern.services.connections import needs_attention
 from lantern.services.discovery import assets, feeds, hints, run, use
 from lantern.services.discovery.channels import Address, renew_channels
 from lantern.services.discovery.context import Discovery
+from lantern.services.discovery.mail import wake_mail
 from lantern.services.discovery.sweeping import sweep
 from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
@@ -71,6 +72,8 @@ def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None
         _renew(task, platform, address)
     if _may(task, "activity") and use.use_is_due(task):
         task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
+    if mail := wake_mail(task.store, task.connection, task.clock.now()):
+        task.send(mail, 0)
 
 
 def _renew(task: Discovery, platform: PlatformStore, address: Address) -> None:

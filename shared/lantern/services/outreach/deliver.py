@@ -83,12 +83,28 @@ def attempt(task: Outreach, found: Delivery) -> Delivery | None:
     log.info(
         "delivery %s", after.state, extra={"delivery": after.id, "status": sent.status, "detail": sent.detail}
     )
+    if after.state == "failed" and after.instead is not None:
+        return _turned(task, deliveries.turned(after, now), sent.detail)
     stored = _written(task, after, sent.detail)
     if endpoint is not None and not silent:
         _remember(task, endpoint.id, sent)
     if stored.next_at is not None:
         _again(task, stored, (stored.next_at - now).total_seconds())
     return stored
+
+
+def _turned(task: Outreach, again: Delivery, why: str) -> Delivery:
+    """Have a message go its other way, in one transaction with its audit entry and the work."""
+    store, now = task.store, task.clock.now()
+    body = {"target_id": again.target_id, "delivery_id": again.id}
+    unit = store.transact(now).put(store.deliveries.op(again))
+    nudge = store.nudges.get(again.subject_id) if again.purpose == "nudge" else None
+    if nudge is not None and nudge.delivery_id == again.id:
+        unit.put(store.nudges.op(replace(nudge, sent_via=again.address.kind)))
+    detail = {"delivery": again.id, "by": again.address.kind, "because": why[:60]}
+    unit.audit(AuditEvent("system", "message.other_way", again.subject_id, detail))
+    unit.outbox(Work(store.tenant_id, "outreach.deliver", body=body, cause="other way")).commit()
+    return replace(again, rev=again.rev + 1)
 
 
 def _unwanted(task: Outreach, found: Delivery, endpoint: Endpoint | None) -> str:
