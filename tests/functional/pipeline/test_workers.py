@@ -9,7 +9,7 @@ from lantern.domain import ids
 from lantern.domain.errors import ConnectorError
 from lantern.domain.jobs import Selector
 from lantern.domain.work import Work
-from lantern.runtime import wiring, workers
+from lantern.runtime import wiring, wiring_platform, workers
 from lantern.services import remediation
 from tests.support.tenant import Bench
 
@@ -19,6 +19,8 @@ CONTEXT = SimpleNamespace(tenant_id="", get_remaining_time_in_millis=lambda: 60_
 @pytest.fixture
 def changes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Work:
     monkeypatch.setattr(wiring, "tenant_store", lambda _tenant_id: bench.store)
+    monkeypatch.setattr(wiring_platform, "platform_store", lambda: bench.platform)
+    monkeypatch.setattr(workers, "send", bench.send)
     return Work(bench.store.tenant_id, "connection.changes", bench.connection_id)
 
 
@@ -35,6 +37,7 @@ def test_a_connection_without_its_token_asks_for_attention(bench: Bench, changes
     workers.discover(changes, CONTEXT)
     assert bench.connection.status == "needs_attention"
     assert "POST /v1/connections" in (bench.connection.remedy or "")
+    assert "outreach.due" in [work.kind for work in bench.sent], "the tenant is looked after all the same"
 
 
 def test_a_key_service_that_does_not_answer_is_asked_again(
@@ -47,6 +50,7 @@ def test_a_key_service_that_does_not_answer_is_asked_again(
     with pytest.raises(ConnectorError):
         workers.discover(changes, CONTEXT)
     assert bench.connection.status == "active"
+    assert "outreach.due" in [work.kind for work in bench.sent], "the tenant is looked after all the same"
 
 
 def test_a_job_at_a_provider_that_threw_us_out_ends(bench: Bench) -> None:
