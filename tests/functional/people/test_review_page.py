@@ -2,7 +2,6 @@
 
 import random
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +9,17 @@ import pytest
 
 from lantern.domain.campaigns import CampaignScope
 from lantern.domain.requests import AccessRequest
+from lantern.domain.work import Work
 from lantern.services.people.decide_page import decision
 from lantern.services.people.links import make_link
+from lantern.services.people.nudges import expire_due
 from lantern.services.people.review_page import PAGE, review
 from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_campaigns import begin, stored
 from tests.functional.people.test_follow import holds
 from tests.functional.people.test_follow import stored as question
 from tests.functional.people.test_managers import line, silent
+from tests.functional.people.test_nudges import ask as nudge
 from tests.functional.people.test_question_page import SITE, Browser
 from tests.functional.people.test_requests import ask, shop
 
@@ -110,7 +112,7 @@ def test_many_grants_are_pages_of_few(line: Company) -> None:
     sent = dict.fromkeys(fields(first.body), "later")
     second = browser(url, {"check": browser.check(first), "rest": "keep", **sent}, review)
     assert f"<strong>3</strong> of {PAGE + 3} left" in second.body
-    assert second.body.index("Decide later") < second.body.index("checked> Keep")
+    assert second.body.index(">Later") < second.body.index("checked>Keep")
 
 
 def test_an_approver_decides_on_a_page(shop: Company) -> None:
@@ -161,16 +163,51 @@ def test_nobody_approves_their_own_by_a_link(shop: Company) -> None:
 
 
 def test_a_manager_decides_for_who_was_silent(line: Company) -> None:
-    """The facts and two answers; one of them needs a reason; afterwards the page says what was decided."""
-    nudge = silent(line)[0]
-    url, browser = address(line, "silence", nudge.id, "mia"), Browser(line)
+    """All that waits for this person on one page; keeping needs a reason; nothing of anybody else's."""
+    first, second = silent(line)[0], silent(line, "bob")[0]
+    other = silent(line, "odd")[0]
+    url, browser = address(line, "silence", line.person("mia"), "mia"), Browser(line)
     page = browser(url, page=decision)
-    assert "May Alice keep Otter.ai?" in page.body
+    for part in ("Decide for colleagues", "Alice", "Bob", "What do you use Otter.ai for?"):
+        assert part in page.body
+    assert other.id not in page.body
     check = browser.check(page)
-    assert browser(url, {"check": check, "decision": "keep", "reason": " "}, decision).status == 422
-    assert "is being removed" in browser(url, {"check": check, "decision": "revoke"}, decision).body
+    one, two = f"d-{first.id}", f"d-{second.id}"
+    assert browser(url, {"check": check, f"d-{other.id}": "revoke"}, decision).status == 404
+    assert browser(url, {"check": check, one: "later"}, decision).status == 422
+    without = browser(url, {"check": check, one: "revoke", two: "keep"}, decision)
+    assert (without.status, "what it is used for" in without.body) == (422, True)
+    assert question(line, first.id).job_id is None
+    sent = {"check": check, one: "revoke", two: "keep", "reason": "minutes"}
+    done = browser(url, sent, decision)
+    assert "Alice: its access is being removed" in done.body
+    assert "Bob may keep it until" in done.body
+    assert "Nothing is left to decide" in done.body
     line.bench.settle()
-    assert not holds(line)
-    assert question(line, nudge.id).job_id is not None
-    assert "is being removed" in browser(url, page=decision).body
-    assert replace(question(line, nudge.id), rev=0).answer is None
+    assert (holds(line), holds(line, "bob")) == (False, True)
+    assert "it was decided already" in browser(url, {**sent, two: "revoke"}, decision).body
+    line.bench.settle()
+    assert holds(line, "bob")
+
+
+def test_many_silent_people_are_few_messages(line: Company) -> None:
+    """The first at once with its facts; the others in one message a day later; all on one page."""
+    bench = line.bench
+    for number in range(6):
+        bench.world.add(f"team{number}", "otter", manager="mia")
+    bench.full()
+    for number in range(6):
+        nudge(line, f"team{number}", kind="what_for")
+    bench.settle()
+    bench.clock.forward(days=7)
+    bench.channels.email.sent.clear()
+    expire_due(bench.store, bench.clock.now())
+    bench.settle()
+    (first,) = bench.channels.email.sent
+    assert first.subject.startswith("No answer from team")
+    bench.clock.forward(days=1, minutes=1)
+    bench.do(Work(bench.store.tenant_id, "outreach.due"))
+    assert len(bench.channels.email.sent) == 2
+    assert bench.channels.email.sent[1].subject == "More colleagues have not answered about their tools"
+    page = Browser(line)(address(line, "silence", line.person("mia"), "mia"), page=decision)
+    assert page.body.count('value="revoke"') == 6
