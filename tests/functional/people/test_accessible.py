@@ -1,4 +1,4 @@
-"""Every page of people is readable: language, headings, labels, names of buttons, contrast in both colours."""
+"""Every page of people is readable: language, headings, labels, contrast by day and night."""
 
 import re
 from collections.abc import Iterator
