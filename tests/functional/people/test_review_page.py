@@ -2,14 +2,17 @@
 
 import random
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lantern.domain.campaigns import CampaignScope
+from lantern.domain.playbooks.machine import About, PlaybookRun
 from lantern.domain.requests import AccessRequest
 from lantern.domain.work import Work
+from lantern.services import playbooks
 from lantern.services.people.decide_page import decision
 from lantern.services.people.links import make_link
 from lantern.services.people.nudges import expire_due
@@ -211,3 +214,54 @@ def test_many_silent_people_are_few_messages(line: Company) -> None:
     assert bench.channels.email.sent[1].subject == "More colleagues have not answered about their tools"
     page = Browser(line)(address(line, "silence", line.person("mia"), "mia"), page=decision)
     assert page.body.count('value="revoke"') == 6
+
+
+def test_a_manager_approves_a_run_about_one_person(line: Company) -> None:
+    """Told with a page; what was read is what is approved; not for several people, nor one's own."""
+    bench = line.bench
+    shipped = bench.knowledge.books.get("departed-employee")
+    wide = replace(shipped, window=None, guards=replace(shipped.guards, max_percent=None, approve_above=0))
+
+    def begun(about: About) -> PlaybookRun:
+        now = bench.clock.now()
+        started = playbooks.start(
+            bench.store, wide, about=about, requested_by="key:a", now=now, random=RANDOM, reason="left us"
+        )
+        bench.settle()
+        found = bench.store.playbooks.get(started.run.id)
+        assert found is not None
+        return found
+
+    run = begun(About(person_id=line.person("alice")))
+    assert run.approval == "waiting"
+    (mail,) = [one for one in bench.channels.email.sent if "May we go on?" in one.subject]
+    assert (mail.to, "/decide/" in mail.text) == ("mia@example.com", True)
+    url, browser = address(line, "run", run.id, "mia"), Browser(line)
+    page = browser(url, page=decision)
+    for part in ("Alice", "left us", "Otter.ai", f'name="rev" value="{run.rev}"'):
+        assert part in page.body
+    sent = {"check": browser.check(page), "decision": "approve"}
+    assert browser(url, {**sent, "rev": "x"}, decision).status == 422
+    assert "changed meanwhile" in browser(url, {**sent, "rev": str(run.rev + 5)}, decision).body
+    own, second = address(line, "run", run.id, "alice"), Browser(line)
+    assert second(own, page=decision).status == 403
+    assert "Approved." in browser(url, {**sent, "rev": str(run.rev)}, decision).body
+    late = {**sent, "decision": "decline", "rev": str(run.rev)}
+    assert "Approved." in browser(url, late, decision).body
+    after = bench.store.playbooks.get(run.id)
+    assert after is not None
+    assert (after.approval, after.approved_by) == ("approved", line.person("mia"))
+    bench.channels.email.sent.clear()
+    several = begun_of(line)
+    assert not [one for one in bench.channels.email.sent if "May we go on?" in one.subject]
+    assert browser(address(line, "run", several.id, "mia"), page=decision).status == 410
+
+
+def begun_of(company: Company) -> PlaybookRun:
+    """A run about everybody who has Otter."""
+    bench = company.bench
+    shipped = bench.knowledge.books.get("stale-grant-clean-up")
+    wide = replace(shipped, window=None, guards=replace(shipped.guards, max_percent=None))
+    about = About(app_id=company.app("otter"))
+    now = bench.clock.now()
+    return playbooks.start(bench.store, wide, about=about, requested_by="key:a", now=now, random=RANDOM).run

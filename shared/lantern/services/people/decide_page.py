@@ -26,6 +26,7 @@ from lantern.services.people.page import (
 )
 from lantern.services.people.reaching import living, name_of
 from lantern.services.people.requests import decide, look
+from lantern.services.people.run_page import approval
 from lantern.services.people.silence_page import MOST_FIELDS, silences
 from lantern.services.web import WebRequest
 
@@ -44,8 +45,8 @@ def decision(tools: PeoplePages, request: WebRequest, method: str) -> Page:
     again = f"{tools.site.base_url}/decide/{token}" if consent.read_link_token(token) else ""
 
     def answer() -> Page:
-        visit = enter(tools, request, "request", "silence")
-        shown = _request if visit.link.purpose == "request" else silences
+        visit = enter(tools, request, "request", "silence", "run")
+        shown = {"request": _request, "silence": silences, "run": approval}[visit.link.purpose]
         fields = entered(tools, request, visit.token, MOST_FIELDS) if method == "POST" else None
         return shown(tools, request, visit, fields)
 

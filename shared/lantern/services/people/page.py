@@ -36,7 +36,7 @@ from lantern.store.tenant import TenantStore
 log = logging.getLogger(__name__)
 
 COOKIE_S: Final = 3_600
-DECIDING: Final[frozenset[LinkPurpose]] = frozenset({"review", "request", "silence"})
+DECIDING: Final[frozenset[LinkPurpose]] = frozenset({"review", "request", "silence", "run"})
 """Pages by which somebody decides on what concerns others."""
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _MOST_FIELDS: Final = 6

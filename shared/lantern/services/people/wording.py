@@ -84,6 +84,8 @@ REVIEWER: Final = (
     "You get this because you are asked to review. The address is yours alone: do not forward it."
 )
 DECIDE: Final = "Decide"
+APPROVE: Final = "May we go on? {title}: {who}"
+NOTHING_YET: Final = "Nothing is done before you approve it."
 PLEASE_DECIDE: Final = "It takes a minute. You can set conditions and an end."
 LATE: Final = "It has waited too long, and nobody has decided. Please do, or ask who should."
 BECAUSE: Final[Mapping[str, str]] = {
