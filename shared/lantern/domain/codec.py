@@ -67,6 +67,7 @@ _SOURCES: Final[tuple[GrantSource, ...]] = (
     "password",
     "use",
     "visit",
+    "mail",
 )
 
 _KNOWN: Final = 1

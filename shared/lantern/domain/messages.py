@@ -8,7 +8,8 @@ somebody something writes a `Delivery` in the transaction of what caused it; the
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -113,6 +114,8 @@ class Delivery:
         next_at: when it is due; None when nothing more is to be done.
         reference: the channel's own id of the message, such as Slack's channel and time stamp.
         unsubscribe: address at which an e-mail's reader ends such e-mails; empty where there is none.
+        number: as it went into the id.
+        covers: findings it tells of, as the channel's ledger has them: news again where it reaches nobody.
     """
 
     id: str
@@ -130,6 +133,8 @@ class Delivery:
     tries: int = 0
     reference: str = ""
     unsubscribe: str = ""
+    number: int = 0
+    covers: Mapping[str, int] = field(default_factory=dict)
     instead: Address | None = None
     rev: int = 0
 
@@ -201,5 +206,6 @@ def delivery(
         now,
         message,
         subject_id=subject_id,
+        number=number,
         instead=instead,
     )

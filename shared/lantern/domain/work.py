@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Queue = Literal["hints", "runs"]
 Worker = Literal["discovery", "scoring", "remediation", "outreach"]
+WORKERS: Final[tuple[Worker, ...]] = get_args(Worker)
 WorkKind = Literal[
     "connection.full",
     "connection.changes",
     "connection.use",
     "connection.channels",
     "connection.assets",
+    "connection.mail",
     "connection.disconnect",
     "bundle.read",
     "import.read",
@@ -47,6 +49,7 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "connection.use": ("runs", "discovery"),
     "connection.channels": ("hints", "discovery"),
     "connection.assets": ("runs", "discovery"),
+    "connection.mail": ("runs", "discovery"),
     "connection.disconnect": ("hints", "discovery"),
     "bundle.read": ("hints", "discovery"),
     "import.read": ("runs", "discovery"),

@@ -13,7 +13,7 @@ from lantern.store.tenant import TenantStore
 
 SENTENCES: Final = 5
 NAME: Final = 60
-_BROUGHT: Final = frozenset({"visit", "use", "password"})
+_BROUGHT: Final = frozenset({"visit", "use", "password", "mail"})
 """Sources of grants that give no access to data: what a tool knows there, the person brought."""
 
 

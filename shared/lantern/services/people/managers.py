@@ -120,7 +120,7 @@ class Managers:
         self._left: dict[str, bool] = {}
         for at in self._connections.values():
             if at.provider in TRUST and at.kind == "consent":
-                for one in store.bundles.accounts(at.id):
+                for one in store.bundles.packed(at.id).accounts():
                     self._take(one)
         self._left |= {name: one.departed for name, one in store.people.all_records().items()}
 
