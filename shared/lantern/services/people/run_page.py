@@ -68,7 +68,12 @@ def _ask(
     store = visit.store
     names = {row.app_id: clean(row.name, NAME) for row in store.apps.summary()}
     told = [f"{_KINDS[one.kind]} {names.get(one.app_id, '')}".strip() for one in targets]
-    steps = [one.about for one in run.book.steps if any(one.concerns(target.kind) for target in targets)]
+    concerned = {target.kind for target in targets}
+    steps = [
+        one.about
+        for one in run.book.steps
+        if one.kind != "approve" and any(one.concerns(kind) for kind in concerned)
+    ]
     cookie, form_check = fresh(tools, request, visit.token)
     who = name_of(store, person)
     return pages.shown(
