@@ -50,11 +50,12 @@ def follow(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime) ->
 
 def _escalated(store: TenantStore, scopes: Classes, nudge: Nudge, now: datetime) -> Nudge:
     """Tell whoever decides now, in one transaction with the note that it was told, and to whom."""
-    found, told = of_silence(store, scopes, nudge, now)
+    turned = of_silence(store, scopes, nudge, now)
+    found, told = turned.contacts, turned.told
     noted = replace(nudge, followed_at=now, looks=0)
     detail = {"person": nudge.person_id, "told": found.role}
     detail |= {"to": ",".join(one for one, _ in found.people)} if found.people else {}
-    unit = store.transact(now).put(store.nudges.op(noted), *(one.put for one in told))
+    unit = store.transact(now).put(store.nudges.op(noted), *turned.ledgers, *(one.put for one in told))
     unit.audit(AuditEvent("system", "nudge.escalated", nudge.id, detail))
     unit.outbox(*(one.work for one in told)).commit()
     log.info("nudge.escalated", extra={"nudge": nudge.id, "told": found.role})

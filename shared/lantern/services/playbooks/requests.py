@@ -16,6 +16,7 @@ from lantern.domain.playbooks import machine
 from lantern.domain.playbooks.machine import About, PlaybookRun, RunTarget
 from lantern.domain.playbooks.model import Playbook
 from lantern.domain.work import Work
+from lantern.services.playbooks.approvers import to_approvers
 from lantern.services.playbooks.gather import Gathered, gather
 from lantern.services.remediation.plan import summarise
 from lantern.services.remediation.select import Target
@@ -132,7 +133,9 @@ def _planned(
     store.playbooks.plan_targets(begun.id, targets)
     detail = {"targets": str(plan.targets), "principals": str(plan.principals), "approval": begun.approval}
     event = _event(begun, by, "playbook.started", **detail)
-    store.transact(now).put(store.playbooks.op(begun)).audit(event).outbox(_work(store, begun)).commit()
+    told = to_approvers(store, begun, targets, now) if begun.approval == "waiting" else ()
+    unit = store.transact(now).put(store.playbooks.op(begun), *(one.put for one in told)).audit(event)
+    unit.outbox(_work(store, begun), *(one.work for one in told)).commit()
     return Asked(replace(begun, rev=begun.rev + 1), targets)
 
 
