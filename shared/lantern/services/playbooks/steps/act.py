@@ -65,6 +65,10 @@ class _Act:
         if not there:
             return said
         run, act = context.run, context.step.act
+        # After a crash the window may have closed: nothing has begun yet.
+        opens = run.book.window.opens(context.now) if run.book.window else None
+        if opens is not None:
+            return said | {one.target_id: Waits(opens) for one in there}
         assert act is not None  # noqa: S101 - every act has its kind, as compiled
         plan = run.plan
         allowed = replace(run.book.guards, approve_above=plan.targets if plan else 0)
