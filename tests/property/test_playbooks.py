@@ -76,9 +76,8 @@ class World:
         """Begin; False where a brake forbids it."""
         about = About(app_id=self.company.app("otter"))
         tools: Any = {"about": about, "requested_by": "key:a", "random": self.random.randbytes}
-        tried = playbooks.start(
-            self.bench.store, self.book, dry_run=True, now=self.bench.clock.now(), **tools
-        )
+        now = self.bench.clock.now()
+        tried = playbooks.start(self.bench.store, self.book, dry_run=True, now=now, **tools)
         plan = tried.run.plan
         assert plan is not None
         guards = self.book.guards
