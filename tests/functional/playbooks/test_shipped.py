@@ -18,6 +18,7 @@ from lantern.services import evidence, playbooks, remediation
 from lantern.services.evidence import page
 from tests.functional.playbooks.conftest import Company
 from tests.functional.playbooks.test_runs import Handing, run_of, sweep
+from tests.support.audited import audited
 
 NOISE = Random(5).randbytes
 
@@ -131,6 +132,7 @@ def test_what_was_foreseen_is_what_came(scene: Scene, name: str) -> None:
     over = to_the_end(scene, run)
     assert (over.state, ways(scene, run)) == ("done", foreseen)
     assert bench.store.audit.verify() is None
+    assert audited(bench.store.audit.entries())
     told = evidence.collect(bench.store, "playbook-run", run.id, bench.clock.now())
     assert {one.target_id for one in told.lines} == set(foreseen)
     assert told.proof.first_bad is None

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from lantern.domain import campaigns, ids, requests
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.campaigns import MOST_ITEMS, SILENCE, Campaign, CampaignItem, Decision
 from lantern.domain.errors import ConflictError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
@@ -53,7 +53,9 @@ def create(store: TenantStore, campaign: Campaign, now: datetime) -> Campaign:
     """
     fresh = campaigns.checked(campaign)
     detail = {"silence": fresh.silence, "due": fresh.due.isoformat(), "review_by": fresh.review_by}
-    event = AuditEvent(fresh.created_by, "campaign.created", fresh.id, detail)
+    event = AuditEvent(
+        fresh.created_by, "campaign.created", fresh.id, {**detail, **change(NOTHING, fresh.state)}
+    )
     work = Work(store.tenant_id, "campaign.build", body={"campaign_id": fresh.id}, cause=fresh.id)
     store.transact(now).put(store.campaigns.op(fresh)).audit(event).outbox(work).commit()
     return replace(fresh, rev=1)
@@ -72,12 +74,18 @@ def build(store: TenantStore, scopes: Classes, campaign_id: str, now: datetime) 
     if not items or len(items) > MOST_ITEMS:
         problem = f"More than {MOST_ITEMS} grants: narrow the scope." if items else "No such grant is there."
         ended = replace(campaigns.cancelled(campaign, "system", now), problem=problem)
-        event = AuditEvent("system", "campaign.cancelled", campaign.id, {"items": str(len(items))})
+        event = AuditEvent(
+            "system",
+            "campaign.cancelled",
+            campaign.id,
+            {"items": str(len(items)), **change(campaign.state, ended.state)},
+        )
         store.transact(now).put(store.campaigns.op(ended)).audit(event).commit()
         return replace(ended, rev=campaign.rev + 1)
     store.campaigns.plan_items(items, campaign)
     opened = campaigns.opened(campaign, len(items), now)
-    event = AuditEvent("system", "campaign.opened", campaign.id, {"items": str(len(items))})
+    detail = {"items": str(len(items)), **change(campaign.state, opened.state)}
+    event = AuditEvent("system", "campaign.opened", campaign.id, detail)
     told = _to_reviewers(store, opened, items, now)
     unit = store.transact(now).put(store.campaigns.op(opened), *(one.put for one in told)).audit(event)
     unit.outbox(*(one.work for one in told)).commit()
@@ -200,6 +208,7 @@ def close(store: TenantStore, campaign: Campaign, *, by: str, now: datetime) -> 
     """
     after = campaigns.closing(campaign, by, now)
     detail = {"undecided": str(campaign.counts.undecided), "silence": campaign.silence}
+    detail |= change(campaign.state, after.state)
     event = AuditEvent(by, "campaign.closing", campaign.id, detail)
     work = Work(store.tenant_id, "campaign.close", body={"campaign_id": campaign.id}, cause=campaign.id)
     store.transact(now).put(store.campaigns.op(after)).audit(event).outbox(work).commit()
@@ -213,7 +222,8 @@ def cancel(store: TenantStore, campaign: Campaign, *, by: str, now: datetime) ->
         ConflictError: it is over, or changed just now.
     """
     after = campaigns.cancelled(campaign, by, now)
-    event = AuditEvent(by, "campaign.cancelled", campaign.id, {"items": str(campaign.counts.items)})
+    detail = {"items": str(campaign.counts.items), **change(campaign.state, after.state)}
+    event = AuditEvent(by, "campaign.cancelled", campaign.id, detail)
     store.transact(now).put(store.campaigns.op(after)).audit(event).commit()
     return replace(after, rev=campaign.rev + 1)
 
@@ -242,6 +252,7 @@ def finish(store: TenantStore, campaign_id: str, now: datetime) -> Campaign | No
         "revoke": str(done.counts.revoke),
         "silent": str(done.counts.silent),
         "jobs": ",".join(jobs),
+        **change(campaign.state, done.state),
     }
     event = AuditEvent("system", "campaign.closed", campaign.id, detail)
     store.transact(now).put(store.campaigns.op(done)).audit(event).commit()
@@ -330,7 +341,8 @@ def _passed(store: TenantStore, campaign: Campaign, now: datetime) -> Campaign:
         left = [one for one in store.campaigns.items(campaign.id) if one.decision is None]
         told = _to_reviewers(store, after, left, now)
         unit = store.transact(now).put(store.campaigns.op(after), *(one.put for one in told))
-        unit.audit(AuditEvent("system", "campaign.reminded", campaign.id, {"undecided": str(len(left))}))
+        detail = {"undecided": str(len(left)), **change(campaign.reminded_at or "never", now)}
+        unit.audit(AuditEvent("system", "campaign.reminded", campaign.id, detail))
         unit.outbox(*(one.work for one in told)).commit()
         return replace(after, rev=campaign.rev + 1)
     kind = "campaign.build" if campaign.state == "building" else "campaign.close"

@@ -7,7 +7,7 @@ from typing import Final
 
 from lantern.domain import ids, requests
 from lantern.domain.apps import AppDecision, AppStatus, AppSummary
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import InvalidInputError, NotFoundError, RevisionConflictError
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.messages import Message, Section
@@ -104,7 +104,10 @@ def ask(
     if before is not None:
         return before, looked
     event = AuditEvent(
-        by, "request.made", request.id, {"person": person_id, "app": request.app_id or "unknown"}
+        by,
+        "request.made",
+        request.id,
+        {"person": person_id, "app": request.app_id or "unknown", **change(NOTHING, request.state)},
     )
     try:
         _commit(store, request, event, _to_reviewers(store, request, request.reviewers, now), now)
@@ -129,7 +132,7 @@ def decide(
     decided = requests.decide(request, ruling, by, now)
     detail = {
         "person": request.person_id,
-        "after": decided.state,
+        **change(request.state, decided.state),
         "scope": decided.scope or "none",
         "until": decided.until.isoformat() if decided.until else "none",
     }
@@ -147,9 +150,8 @@ def withdraw(store: TenantStore, request: AccessRequest, *, by: str, now: dateti
         ConflictError: it is decided or over, or changed just now.
     """
     after = requests.withdraw(request, by, now)
-    _commit(
-        store, after, AuditEvent(by, "request.withdrawn", request.id, {"person": request.person_id}), (), now
-    )
+    detail = {"person": request.person_id, **change(request.state, after.state)}
+    _commit(store, after, AuditEvent(by, "request.withdrawn", request.id, detail), (), now)
     return replace(after, rev=request.rev + 1)
 
 
@@ -183,7 +185,8 @@ def _passed(store: TenantStore, request: AccessRequest, after: AccessRequest, no
         told = _to_person(store, after, now)
     else:
         told = _to_person(store, after, now)
-    event = AuditEvent("system", action, request.id, {"person": request.person_id})
+    detail = {"person": request.person_id, **change(request.state, after.state)}
+    event = AuditEvent("system", action, request.id, detail)
     _commit(store, after, event, told, now, puts, works)
     return replace(after, rev=request.rev + 1)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.domain import nudges
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import NotFoundError
 from lantern.domain.guidance import GuidancePolicy
 from lantern.domain.messages import Address, Button, ButtonStyle, Delivery, Message, Section, delivery
@@ -83,7 +83,9 @@ def send_nudge(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime
     known = explain(store, scopes, bundle, nudge.app_id)
     told = tell(store, address, compose(store, scopes, nudge, known, store.guidance.get()), now, nudge.id)
     handed = replace(nudge, sent_via=address.kind, delivery_id=told.delivery.id)
-    event = AuditEvent("system", "nudge.handed_over", nudge.id, {"via": address.kind})
+    event = AuditEvent(
+        "system", "nudge.handed_over", nudge.id, {"via": address.kind, **change(NOTHING, address.kind)}
+    )
     unit = store.transact(now).put(store.nudges.op(handed), told.put).audit(event).outbox(told.work)
     unit.commit()
     return replace(handed, rev=nudge.rev + 1)
