@@ -51,6 +51,7 @@ class Account:
     aliases: tuple[str, ...] = ()
     kind: str = "user"
     name: str | None = None
+    manager: str | None = None
 
 
 @dataclass
@@ -175,6 +176,7 @@ class MemoryConnector:
             name=account.name,
             admin=account.admin,
             aliases=account.aliases,
+            manager=account.manager,
         )
 
     def check(self) -> Health:

@@ -197,7 +197,7 @@ def outcome(lab: Lab) -> dict[str, Any]:
             for e in store.history.read(cid, now - year, now + year)
         ),
         "findings": {
-            f.id: (f.status, f.severity, tuple((a.grant_id, a.state) for a in f.affected))
+            f.id: (f.status, f.severity, tuple((a.id, a.state) for a in f.affected))
             for f in store.findings.page(None, 500).items
             # Messages come in any order: scoring between two readings of use opens what the second resolves.
             if (f.rule_id, f.status) != ("stale-grant", FindingStatus.RESOLVED)

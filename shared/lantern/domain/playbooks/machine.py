@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from lantern.domain.errors import ConflictError, ForbiddenError
 from lantern.domain.jobs import PlanSummary
-from lantern.domain.playbooks.model import END, Playbook, Step, TargetKind
+from lantern.domain.playbooks.model import END, WISH, Playbook, Step, TargetKind
 
 RunState = Literal["proposed", "running", "done", "failed", "cancelled"]
 Approval = Literal["not_needed", "waiting", "approved", "declined"]
@@ -221,7 +221,13 @@ def wakes(run: PlaybookRun, target: RunTarget, now: datetime) -> datetime | None
         return None
     if target.phase == "waiting":
         return target.due_at
-    return gate(run, run.book.step(target.step), now).until
+    return gate(run, run.book.step(target.step), now, target=target).until
+
+
+def wished(book: Playbook, target: RunTarget) -> bool:
+    """Whether whoever was asked said that it be taken away, and nothing came between that and now."""
+    last = target.trail[-1] if target.trail else None
+    return last is not None and last.answer == WISH and book.step(last.step).kind == "nudge"
 
 
 # --- brakes -----------------------------------------------------------------------------------------
@@ -244,30 +250,41 @@ class Gate:
         return not self.why
 
 
-def gate(run: PlaybookRun, step: Step, now: datetime, acted: int = 0) -> Gate:
+def gate(
+    run: PlaybookRun, step: Step, now: datetime, acted: int = 0, *, target: RunTarget | None = None
+) -> Gate:
     """Whether a step may begin for one more target. Brakes are held here, whatever was checked before.
+
+    What its holder asked to be taken away needs nobody else's approval and waits for no window: they were
+    told that it happens now, as with every question. How many are acted on is limited all the same.
 
     Args:
         run: the run.
         step: the step that would begin.
         now: current time.
         acted: how many other targets of the run an act has begun for already.
+        target: for whom; None where nobody asked for anything.
     """
     if run.state != "running":
         return Gate(f"the run is {run.state}")
-    return _act_gate(run, now, acted) if step.kind == "act" else Gate(until=now)
+    if step.kind != "act":
+        return Gate(until=now)
+    wish = target is not None and not target.everyone and wished(run.book, target)
+    return _act_gate(run, now, acted, wish=wish)
 
 
-def _act_gate(run: PlaybookRun, now: datetime, acted: int) -> Gate:
-    if run.approval == "declined":
+def _act_gate(run: PlaybookRun, now: datetime, acted: int, *, wish: bool) -> Gate:
+    if run.approval == "declined" and not wish:
         return Gate("it was declined", never=True)
-    if run.approval not in ("approved", "not_needed"):
+    if run.approval not in ("approved", "not_needed") and not wish:
         return Gate("it waits for an approval")
-    if run.plan is None or needs_approval(run.book, run.plan) != (run.approval == "approved"):
+    if run.plan is None or (not wish and needs_approval(run.book, run.plan) != (run.approval == "approved")):
         return Gate("it was never approved")
     limit = run.book.guards.max_targets
     if acted >= run.plan.targets or (limit is not None and acted >= limit):
         return Gate("max_targets", never=True)
+    if wish:
+        return Gate(until=now)
     opens = run.book.window.opens(now) if run.book.window else None
     return Gate(until=now) if opens is None else Gate("outside of the change window", opens)
 

@@ -31,6 +31,8 @@ ANSWERS: Final[Mapping[StepKind, tuple[str, ...]]] = {
 `nobody`: there is no person to ask. `silence`: the time for an answer is over. `applied`: the provider did
 it, and shows nothing by which that could be verified.
 """
+WISH: Final = "revoke"
+"""The answer by which whoever holds access wants it taken away."""
 ACTS_ON: Final[Mapping[JobKind, TargetKind]] = {
     "revoke_grants": "grant",
     "disable_app": "app",

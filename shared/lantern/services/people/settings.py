@@ -3,14 +3,13 @@
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from lantern.domain.audit import NOTHING, AuditEvent, differences
-from lantern.domain.audit import change as changed
+from lantern.domain.audit import AuditEvent, differences
 from lantern.domain.errors import ConflictError
 from lantern.domain.guidance import GuidancePolicy, checked
 from lantern.domain.messages import Button, Message
 from lantern.domain.person_links import marker
 from lantern.services import queries_people
-from lantern.services.people.sending import address_of, tell
+from lantern.services.people.reaching import tell, way_to
 from lantern.store.tenant import TenantStore
 
 
@@ -40,11 +39,11 @@ def send_link(store: TenantStore, person_id: str, *, by: str, now: datetime) -> 
 
     Raises:
         NotFoundError: nobody has this id.
-        ConflictError: the person cannot be reached, or left.
+        ConflictError: the person cannot be reached, or left; or it is being sent just now.
     """
     queries_people.accounts(store, person_id)
-    address = address_of(store, person_id)
-    if address is None:
+    way = way_to(store, person_id)
+    if way is None:
         raise ConflictError("The person left, or no address of theirs is known.")
     message = Message(
         purpose="request",
@@ -53,7 +52,11 @@ def send_link(store: TenantStore, person_id: str, *, by: str, now: datetime) -> 
         buttons=(Button("Open my page", url=marker("tools", person_id), style="primary"),),
         footer="The address is yours alone and works for 30 days. Please do not forward it.",
     )
-    told = tell(store, address, message, now, person_id)
-    event = AuditEvent(by, "person.link_sent", person_id, {"via": address.kind, **changed(NOTHING, "sent")})
-    store.transact(now).put(told.put).audit(event).outbox(told.work).commit()
-    return address.kind
+    told = tell(store, way, message, now, person_id)
+    ledger = store.nudges.ledger(person_id)
+    event = AuditEvent(
+        by, "person.link_sent", person_id, {"via": way.address.kind, **changed(ledger.linked or NOTHING, now)}
+    )
+    unit = store.transact(now).put(told.put, store.nudges.ledger_op(replace(ledger, linked=now), now))
+    unit.audit(event).outbox(told.work).commit()
+    return way.address.kind

@@ -96,7 +96,7 @@ class _Pass:
         acted = {one.target_id for one in self._targets.values() if _acted(self._run, one)}
         barred: dict[str, Said] = {}
         for one in self._at(step, "ready"):
-            gate = machine.gate(self._run, step, now, len(acted - {one.target_id}))
+            gate = machine.gate(self._run, step, now, len(acted - {one.target_id}), target=one)
             if gate.open:
                 ready.append(one)
                 acted |= {one.target_id} if step.kind == "act" else set()

@@ -24,8 +24,15 @@ def asset_act(kind: JobKind, asset: Asset, provider: str) -> JobKind:
     return "delete_asset" if deletes else kind
 
 
-def unable(kind: JobKind, asset: Asset | None, connection: Connection) -> tuple[str, ...]:
-    """The steps by hand for an asset that no API of its provider acts on; empty where one does."""
+def unable(
+    kind: JobKind, asset: Asset | None, connection: Connection, account: str | None
+) -> tuple[str, ...]:
+    """The steps by hand for an asset or the sessions of an account that no API of its provider acts on.
+
+    Empty where one does, or where it is about neither.
+    """
+    if kind == "end_sessions" and act_of(kind) not in manifests.manifest(connection.provider).acts:
+        return _sign_out(account, connection)
     if asset is None or kind not in ASSET_KINDS or _fact(kind, asset, connection.provider) is not None:
         return ()
     return steps_for(asset, connection)
@@ -44,6 +51,15 @@ def steps_for(asset: Asset, connection: Connection) -> tuple[str, ...]:
     )
 
 
+def _sign_out(account: str | None, connection: Connection) -> tuple[str, ...]:
+    title = manifests.manifest(connection.provider).title
+    return (
+        f"As an administrator of {connection.name}, open the members of {title}.",
+        f"Deactivate {account or 'the account'}, or sign it out everywhere.",
+        "Lantern reads the account again and notices when it is no longer active.",
+    )
+
+
 def expected(kind: JobKind, connection: Connection, *, of: str) -> Expected:
     """What an act on something of this kind is expected to come to.
 
@@ -56,7 +72,7 @@ def expected(kind: JobKind, connection: Connection, *, of: str) -> Expected:
     if kind in ASSET_KINDS and (fact is None or (fact.assets and of not in fact.assets)):
         return "manual"
     if fact is None:
-        return "failed"
+        return "manual" if kind == "end_sessions" else "failed"
     if fact.by_hand & {of, ANYTHING}:
         return "manual"
     if connection.granted_scopes and not fact.scopes <= connection.granted_scopes:

@@ -129,7 +129,8 @@ def _carry_out(task: Remediation, job: Job, action: ActionRecord) -> None:
     if subject is None:
         _settle(task, job, action, Outcome("skipped", "It is no longer known here."))
         return
-    steps = abilities.unable(job.kind, subject.asset, subject.connection)
+    account = subject.bundle.principal.email if subject.bundle is not None else None
+    steps = abilities.unable(job.kind, subject.asset, subject.connection, account)
     if steps:
         _settle(task, job, action, Outcome("manual", "No API of the provider does it.", instructions=steps))
         return

@@ -15,7 +15,7 @@ ANSWERS: Final[Mapping[str, str]] = {
     "keep": "keep",
     "revoke": "revoke",
     "not_mine": "revoke",
-    "switch": "done",
+    "switch": "revoke",
     "deleted": "done",
     "reconnected": "done",
     "acknowledged": "done",
