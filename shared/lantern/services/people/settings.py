@@ -3,7 +3,8 @@
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from lantern.domain.audit import AuditEvent, differences
+from lantern.domain.audit import NOTHING, AuditEvent, differences
+from lantern.domain.audit import change as changed
 from lantern.domain.errors import ConflictError
 from lantern.domain.guidance import GuidancePolicy, checked
 from lantern.domain.messages import Button, Message
