@@ -68,6 +68,7 @@ class World:
         self.random = Random(seed)
         self.acted: set[tuple[str, str]] = set()
         self.allowed = False
+        self.wishes: set[str] = set()
         self.bench.wrap = lambda connector: Watching(connector, self.judge)
         self.last: Work | None = None
         self.run: PlaybookRun | None = None
@@ -105,11 +106,22 @@ class World:
         self.acted.add(key)
         assert len(self.acted) <= self.planned
         assert guards.max_targets is None or len(self.acted) <= guards.max_targets
+        if self.bench.world.principal_id(action.native_id) in self.wishes:
+            return  # who was asked gives it up: that goes at once
         strict = self.book.asks_approval or run.plan.everyone or self.planned > (guards.approve_above or 0)
         assert not strict or self.allowed, "acted without an approval"
+        pid = self.bench.world.principal_id(action.native_id)
         jobs = [one for one in self.bench.store.jobs.page(50).items if one.state == "running"]
-        assert jobs
-        for one in jobs:
+        made = [
+            job
+            for job in jobs
+            if any(
+                one.target_id.startswith(f"gr_{pid.removeprefix('pri_')}") or not action.native_id
+                for one in self.bench.store.jobs.actions(job.id)
+            )
+        ]
+        assert made
+        for one in made:
             # What begins, begins inside the window; what has begun is finished.
             assert self.book.window is None or self.book.window.opens(one.created_at) is None
 
@@ -143,14 +155,10 @@ class World:
                     nudge, now = open_[number % len(open_)], bench.clock.now()
                     with suppress(LanternError):
                         answer_nudge(
-                            bench.store,
-                            nudge.id,
-                            event,
-                            reason="r",
-                            via="api",
-                            by="per_x",
-                            now=now,  # type: ignore[arg-type]
+                            *(bench.store, nudge.id, event), reason="r", via="api", by="per_x", now=now
                         )
+                        if event == "revoke":
+                            self.wishes.add(nudge.principal_id)
             case "approve" | "own":
                 with suppress(LanternError):
                     by = "key:a" if event == "own" else "key:b"
