@@ -27,6 +27,7 @@ def body_of(operation: str, planted: Planted) -> Any:
         "requestTool": {"person_id": planted.person_id, "name": "Another", "reason": "r"},
         "decideCampaignItems": {"decisions": [{"item": planted.grant_id, "decision": "keep"}]},
         "createCampaign": {**BODIES["createCampaign"], "scope": {"app_ids": [planted.app_id]}},
+        "decideFindings": {**BODIES["decideFindings"], "finding_ids": [planted.finding_id], "read_at": "2026-03-02T00:00:00Z"},
         "setRule": {**BODIES["setRule"], "id": planted.rule_id},
         "setRiskWeights": {"weights": {"reach": 50}},
         "setGuidance": {"weekly_nudges": 5},
@@ -60,6 +61,8 @@ def test_every_mutating_route_is_audited(world: World, route: Any) -> None:
         api("PUT", path, BODIES["setRiskOverride"], headers=headers)
     if route.operation == "reopenFinding":
         api("POST", path.replace("/reopen", "/resolve"), BODIES["resolveFinding"], headers=headers)
+    if route.operation == "endMailHeaders":
+        api("POST", path, headers=headers)
     before = len(entries(world, planted))
     answer = api(route.method, path, headers=headers, **more)
     assert answer.status < 300, answer.text
