@@ -27,7 +27,10 @@ def body_of(operation: str, planted: Planted) -> Any:
         "requestTool": {"person_id": planted.person_id, "name": "Another", "reason": "r"},
         "decideCampaignItems": {"decisions": [{"item": planted.grant_id, "decision": "keep"}]},
         "createCampaign": {**BODIES["createCampaign"], "scope": {"app_ids": [planted.app_id]}},
-        "decideFindings": {**BODIES["decideFindings"], "finding_ids": [planted.finding_id], "read_at": "2026-03-02T00:00:00Z"},
+        "decideFindings": {
+            **BODIES["decideFindings"], "finding_ids": [planted.finding_id],
+            "read_at": "2026-03-02T00:00:00Z",
+        },
         "setRule": {**BODIES["setRule"], "id": planted.rule_id},
         "setRiskWeights": {"weights": {"reach": 50}},
         "setGuidance": {"weekly_nudges": 5},
