@@ -8,7 +8,7 @@ from typing import Final
 from lantern.channels.protocol import Sent
 from lantern.domain import deliveries
 from lantern.domain.alerts import CHANNEL
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflictError
 from lantern.domain.messages import Attempt, Delivery, Outgoing
 from lantern.domain.webhooks import Endpoint, after_attempt
@@ -160,7 +160,8 @@ def _remember(task: Outreach, endpoint_id: str, sent: Sent) -> None:
             return
         unit = task.store.transact(now).put(task.store.alerts.endpoint_op(changed))
         if changed.status == "disabled":
-            unit.audit(AuditEvent("system", "webhook.disabled", endpoint_id, {"why": changed.why}))
+            told = {"why": changed.why, **change(endpoint.status, changed.status)}
+            unit.audit(AuditEvent("system", "webhook.disabled", endpoint_id, told))
         try:
             unit.commit()
         except RevisionConflictError:

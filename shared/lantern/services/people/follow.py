@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import ids, nudges
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.jobs import Job, Selector
@@ -146,7 +146,8 @@ def _reading(store: TenantStore, nudge: Nudge) -> tuple[Work, ...]:
 def _note(store: TenantStore, nudge: Nudge, action: str, now: datetime, **detail: str) -> Nudge:
     """Write down what became of it, with its audit entry."""
     noted = replace(nudge, followed_at=nudge.followed_at or now, looks=0)
-    event = AuditEvent("system", action, nudge.id, {"person": nudge.person_id, **detail})
+    told = change(nudge.answer or nudge.state, action.partition(".")[2])
+    event = AuditEvent("system", action, nudge.id, {"person": nudge.person_id, **detail, **told})
     store.transact(now).put(store.nudges.op(noted)).audit(event).commit()
     log.info("%s", action, extra={"nudge": nudge.id})
     return replace(noted, rev=nudge.rev + 1)

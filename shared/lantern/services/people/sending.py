@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.domain import nudges
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.guidance import GuidancePolicy
 from lantern.domain.messages import Button, ButtonStyle, Message, Section
 from lantern.domain.nudges import Nudge, NudgeAnswer
@@ -40,7 +40,8 @@ def send_nudge(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime
     known = explain(store, scopes, bundle, nudge.app_id)
     told = tell(store, way, compose(store, nudge, known, store.guidance.get()), now, nudge.id)
     handed = replace(nudge, sent_via=way.address.kind, delivery_id=told.delivery.id)
-    event = AuditEvent("system", "nudge.handed_over", nudge.id, {"via": way.address.kind})
+    detail = {"via": way.address.kind, **change(NOTHING, way.address.kind)}
+    event = AuditEvent("system", "nudge.handed_over", nudge.id, detail)
     unit = store.transact(now).put(store.nudges.op(handed), told.put).audit(event).outbox(told.work)
     unit.commit()
     return replace(handed, rev=nudge.rev + 1)
