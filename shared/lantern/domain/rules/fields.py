@@ -153,7 +153,7 @@ _FIELDS: Final = (
     Field(
         "grant.admin_severity",
         _L,
-        "Most sensitive scope that administers the organisation: accounts, sign-in, policies, devices, clouds",
+        "Most sensitive scope that administers the organisation: accounts, sign-in, policies, clouds",
         LEVELS,
     ),
     Field("grant.restricted_scopes", _S, "Scopes the provider itself labels restricted"),
