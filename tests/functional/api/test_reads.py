@@ -12,6 +12,7 @@ from lantern.domain.assets import Asset
 from lantern.domain.findings import Desired, Group, reconcile
 from lantern.domain.inventory import App
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Subject
+from lantern.domain.vendor_changes import VendorChange, VendorSeen
 from lantern.runtime.api.application import ROUTES
 from lantern.store.apps import summary_part
 from tests.functional.api.world import NOW, Client, Planted, World, plant
@@ -110,6 +111,24 @@ def test_grants_of_a_finding(planted: Planted, api: Client) -> None:
     assert (row["id"], row["app_name"], row["scopes"]) == (planted.grant_id, f"App {planted.canary}", None)
     refused = api("GET", "/v1/assets", query={"finding_id": planted.finding_id})
     assert (refused.status, "lists no assets" in refused.text) == (400, True)
+
+
+def test_what_changed_in_a_vendors_profile_is_told_with_its_source(world: World, planted: Planted) -> None:
+    api, store = Client(world, planted.tenant_id), world.store(planted.tenant_id)
+    path = f"/v1/vendors/{planted.vendor_id}/changes"
+    assert api("GET", path).json == {"vendor_id": planted.vendor_id, "changes": []}
+    notes = (
+        VendorChange("ownership", "private, US", "subsidiary, US", NOW.date() - timedelta(days=3)),
+        VendorChange("retention", "30 days", "1 days", NOW.date(), "https://vendor.example/retention"),
+    )
+    store.vendors_seen.put({planted.vendor_id: VendorSeen("r1", {}, notes)}, 0)
+    latest, older = api("GET", path).json["changes"]
+    assert latest == {
+        "what": "retention", "before": "30 days", "after": "1 days", "on": NOW.date().isoformat(),
+        "source": "https://vendor.example/retention",
+    }  # fmt: skip
+    assert (older["what"], older["source"]) == ("ownership", "")
+    assert Client(world, plant(world, 2).tenant_id)("GET", path).json["changes"] == []
 
 
 def test_a_finding_about_assets_lists_assets(world: World) -> None:

@@ -48,8 +48,8 @@ ROUTES = (
         tag="Vendors",
         summary="What changed in a vendor's profile",
         description=(
-            "Old and new value, source and day of each change of the last 400 days in the profile of a vendor "
-            "whose apps are in use here. A change is noticed by the nightly evaluation, which also raises the "
+            "Old and new value, source and day of each change of the last 400 days in the profile of a "
+            "vendor whose apps are in use here. The nightly evaluation notices a change, and raises the "
             "findings of the rules about it."
         ),
         handler=get_changes,
