@@ -212,9 +212,10 @@ def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: date
     """Days without use; None where that is not known.
 
     A grant given inside the window cannot have been idle for longer than it exists. Of an installation no
-    provider tells the use, so its silence says nothing; a visit gave no access that could lie idle.
+    provider tells the use, so its silence says nothing; a visit or a message gave no access that could lie
+    idle.
     """
-    if grant.source == "visit" or (last is None and grant.source == "installation"):
+    if grant.source in ("visit", "mail") or (last is None and grant.source == "installation"):
         return None
     idle = idle_days(last, window, now)
     if idle is None or last is not None or grant.granted_on is None:
@@ -225,9 +226,9 @@ def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: date
 def never_used(grant: Grant, last: date | None, window: UseWindow | None) -> bool | None:
     """Whether a grant was never used since it is there; None where its whole life was not read.
 
-    As with idleness, nobody tells the use of installations, and a visit gave no access.
+    As with idleness, nobody tells the use of installations; a visit or a message gave no access.
     """
-    if grant.source in ("installation", "visit"):
+    if grant.source in ("installation", "visit", "mail"):
         return None
     if last is not None:
         return False

@@ -7,7 +7,7 @@ from typing import Final
 
 from lantern.domain import ids
 from lantern.domain.errors import InvalidInputError, NotFoundError
-from lantern.domain.inventory import Bundle, Grant
+from lantern.domain.inventory import Bundle, Grant, GrantSource
 from lantern.domain.rules.vocabulary import Subject
 from lantern.domain.tenancy import Connection
 from lantern.services import queries_findings
@@ -40,6 +40,7 @@ class GrantRow:
     app_name: str | None = None
     scope_set: str | None = None
     scopes: frozenset[str] | None = None
+    source: GrantSource | None = None
     granted_on: date | None = None
     first_seen: date | None = None
     prior_scope_set: str | None = None
@@ -154,6 +155,7 @@ def _row(bundle: Bundle, grant: Grant) -> GrantRow:
         connection_id=bundle.principal.connection_id,
         email=bundle.principal.email,
         scope_set=grant.scope_set,
+        source=grant.source,
         granted_on=grant.granted_on,
         first_seen=grant.first_seen,
         prior_scope_set=grant.prior_scope_set,

@@ -35,6 +35,7 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.mail import MailRepository
 from lantern.store.nudges import (
     ExceptionRepository,
     GuidanceRepository,
@@ -82,6 +83,7 @@ class TenantStore:
         self.connections = ConnectionRepository(documents)
         self.secrets = SecretRepository(documents)
         self.cursors = CursorRepository(documents)
+        self.mail = MailRepository(documents, self.cursors)
         self.leases = LeaseRepository(documents)
         self.channels = ChannelRepository(documents)
         self.delegations = DelegationRepository(documents)

@@ -572,7 +572,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         random=noise.randbytes,
     )
     run_id = asked.run.id
-    store.playbooks.plan_targets(asked.targets)
+    store.playbooks.plan_targets(run_id, asked.targets)
     store.transact(NOW).put(store.playbooks.op(replace(asked.run, state="running"))).commit()
     page = rule_page(f"own-{number:04d}x", canary)
     own = OwnRule(page["id"], page, compile_page(page, "page"), f"key:{canary}", NOW, rev=1)
