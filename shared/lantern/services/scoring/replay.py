@@ -155,9 +155,9 @@ def _one_connection(
         if entry.app_id not in bound:
             bound[entry.app_id] = rule.bind(_app(task, connection, row), _KNOWN)
         facts = _facts(entry, holder[0], holder[1], seen)
-        one = bound[entry.app_id]
-        outcome = one.check(facts)
-        level = str(one.grade(facts).level) if outcome else None
+        ready = bound[entry.app_id]
+        outcome = ready.check(facts)
+        level = str(ready.grade(facts).level) if outcome else None
         moment = Moment(
             entry.at, entry.principal_id, entry.app_id, entry.kind, entry.kind != "removed", level
         )
