@@ -68,6 +68,8 @@ ABOUT: dict[str, Callable[[Scene], About]] = {
     "extension-removal": lambda s: About(app_id=s.company.app("block")),
     "departed-employee": lambda s: About(person_id=s.company.bench.bundle("alice").principal.person_id),
     "vendor-incident": lambda s: About(vendor_id=_vendor(s)),
+    "rotate-credential": lambda s: About(asset_ids=(ids.asset_id(s.other, "api_key", "tok1"),)),
+    "assign-owner": lambda s: About(asset_ids=(ids.asset_id(s.other, "agent", "agt2"),)),
 }
 
 
@@ -195,6 +197,14 @@ def _abused(scene: Scene, run: PlaybookRun) -> None:
     assert any("Access tokens may work for 3600 s" in one for one in details)
 
 
+def _rotated(scene: Scene, _run: PlaybookRun) -> None:
+    assert set(scene.elsewhere.assets) == {"agt1", "agt2"}, "a month passed and somebody allowed it"
+
+
+def _without_owner(scene: Scene, _run: PlaybookRun) -> None:
+    assert scene.elsewhere.assets["agt2"].state == "active", "nothing is taken away, people are told twice"
+
+
 SEEN: dict[str, Callable[[Scene, PlaybookRun], None]] = {
     "stale-grant-clean-up": _stale,
     "unsanctioned-app": _kept,
@@ -205,6 +215,8 @@ SEEN: dict[str, Callable[[Scene, PlaybookRun], None]] = {
     "extension-removal": _extension,
     "departed-employee": _departed,
     "vendor-incident": _nobody_has("otter"),
+    "rotate-credential": _rotated,
+    "assign-owner": _without_owner,
 }
 
 
