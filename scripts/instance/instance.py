@@ -18,11 +18,11 @@ from scripts.instance.simulator import Simulator
 from scripts.local_cloud import cloud as local_cloud
 
 ROOT: Final = local_cloud.ROOT
+MAIL_DOMAIN: Final = "mail.lantern.example"
+"""From which the local cloud's SES sends; it keeps the e-mails and delivers none."""
 STACK: Final = f"lantern-{LOCAL_STAGE}"
 WORKERS: Final = 6
 """Messages worked on at once: workers mostly wait for a provider's pace, each connection for its own."""
-MAIL_DOMAIN: Final = "lantern.example"
-"""Where mail comes from; the local cloud keeps it and sends none."""
 _CLOUD: Final = "local cloud"
 
 

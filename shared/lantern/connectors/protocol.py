@@ -134,6 +134,8 @@ class Manifest:
     """Facts about a provider as typed data: endpoints (by name), permissions, quotas.
 
     `history_days` is how long the provider remembers use: of what lies before, its silence says nothing.
+    `apart` are permissions that no consent of ours asks for: an administrator gives each by hand, and only
+    where its feature is wanted.
     """
 
     provider: Provider
@@ -147,6 +149,7 @@ class Manifest:
     push: PushFact | None = None
     form: tuple[FormField, ...] = ()
     history_days: int = 180
+    apart: tuple[ScopeNeed, ...] = ()
 
 
 _NO_ACTS: Final[Mapping[ActionKind, ActFact]] = MappingProxyType({})

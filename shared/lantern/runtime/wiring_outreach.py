@@ -57,7 +57,7 @@ def channel(kind: ChannelKind) -> Channel:
     if kind == "email":
         from lantern.channels.email import EmailChannel
 
-        return EmailChannel(wiring_platform.client("sesv2"), chosen.alert_sender)
+        return EmailChannel(wiring_platform.client("sesv2"), chosen.alert_sender, chosen.alert_configuration)
     if kind == "slack":
         from lantern.channels.slack import API, SlackChannel, new_session
 

@@ -26,7 +26,7 @@ from lantern.domain.blast import AppReach, ConnectionReach, ReachState, ReadStat
 from lantern.domain.campaigns import Campaign, CampaignCounts, CampaignItem, CampaignScope
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.exceptions import AccessException, exception_id
-from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
+from lantern.domain.findings import Affected, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
 from lantern.domain.incidents import Incident
 from lantern.domain.inventory import App, Bundle, Grant, Principal
@@ -447,7 +447,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         status=FindingStatus.OPEN,
         title=f"{canary} is not sanctioned",
         holds=True,
-        affected=(AffectedGrant(grant_id, "high", NOW),),
+        affected=(Affected(grant_id, "high", NOW),),
         first_seen=NOW,
         last_seen=NOW,
         rev=0,

@@ -19,11 +19,10 @@ from lantern.domain.inventory import Bundle
 from lantern.domain.nudges import Ledger, Nudge, NudgeAnswer, NudgeKind, NudgeState, Silence, Unasked
 from lantern.domain.work import Work
 from lantern.services.people.follow import look_again
+from lantern.services.people.reaching import DELIVERIES
 from lantern.services.remediation.targets import locate
 from lantern.store.tenant import TenantStore
 
-DELIVERIES: Final = "people"
-"""The list that deliveries to employees are in."""
 ATTEMPTS: Final = 5
 PATIENCE: Final = timedelta(days=30)
 """A question that found no room in its person's weeks for so long is not asked any more."""

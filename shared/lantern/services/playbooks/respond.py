@@ -114,6 +114,6 @@ def about(book: Playbook, finding: Finding) -> About:
     """What a run for a finding is about: the person, the grants that are affected, or the app as a whole."""
     if finding.group.kind is GroupBy.PERSON and "accounts" in book.gathers:
         return About(person_id=finding.group.id)
-    if finding.open_grants or finding.group.kind is not GroupBy.APP:
+    if finding.open_items or finding.group.kind is not GroupBy.APP:
         return About(finding_id=finding.id)
     return About(app_id=finding.group.id)

@@ -125,7 +125,7 @@ def seen_gone(store: TenantStore, job: Job, action: ActionRecord) -> bool:
         return asset_gone(store, target_id, action.principal_id)
     if job.kind == "end_sessions":
         found = locate(store.connections.list(), store, target_id)
-        return found is not None and found[1].principal.status in ("suspended", "deleted")
+        return found is not None and found[1].principal.status != "active"
     return False
 
 

@@ -13,7 +13,7 @@ from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter
-from lantern.services.remediation import abilities
+from lantern.services.remediation import abilities, requests
 from lantern.services.remediation.following import acted, close
 from lantern.services.remediation.targets import (
     APP_KINDS,
@@ -23,7 +23,7 @@ from lantern.services.remediation.targets import (
     Subject,
     resolve,
 )
-from lantern.services.remediation.watching import watching
+from lantern.services.remediation.watching import RUN_ACTOR, watching
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
@@ -87,12 +87,14 @@ def run_job(task: Remediation, work: Work) -> Job | None:
 def _work_off(task: Remediation, job: Job) -> tuple[Job, bool]:
     """The job after what the deadline left time for, and whether that was everything."""
     store = task.store
+    if job.state == "approved" and _cancelled(task, job):
+        return job, True
     if job.state == "approved":
         job = store.jobs.put(jobs.start(job, task.clock.now()))
     for action in _waiting(store, job):
         if task.deadline.passed():
             return job, False
-        if _cancelled(store, job):
+        if _cancelled(task, job):
             break
         _carry_out(task, job, action)
     return _close(task, job), True
@@ -106,9 +108,18 @@ def _waiting(store: TenantStore, job: Job) -> Iterator[ActionRecord]:
     yield from [action for action in store.jobs.actions(job.id) if action.state in wanted]
 
 
-def _cancelled(store: TenantStore, job: Job) -> bool:
+def _cancelled(task: Remediation, job: Job) -> bool:
+    """Whether the job, or the run that it belongs to, was cancelled: nothing more is done from then on."""
+    store = task.store
     current = store.jobs.get(job.id)
-    return current is not None and current.state == "cancelled"
+    if current is None or current.state == "cancelled":
+        return current is not None
+    run_id = job.requested_by.removeprefix(RUN_ACTOR)
+    run = store.playbooks.get(run_id) if run_id != job.requested_by else None
+    if run is None or run.state != "cancelled":
+        return False
+    requests.cancel(store, job.id, run.cancelled_by or "system", task.clock.now())
+    return True
 
 
 def _carry_out(task: Remediation, job: Job, action: ActionRecord) -> None:
