@@ -36,6 +36,13 @@ def names_of(
     return accounts, named, at
 
 
+def who(store: TenantStore, actor: str | None) -> str:
+    """An actor as people call it: keys with the name somebody gave them, beside the id that the log has."""
+    kind, _, key_id = (actor or "").partition(":")
+    info = store.keys.get(key_id) if kind == "key" else None
+    return f"{info.name} ({actor})" if info is not None else actor or ""
+
+
 def _parts(store: TenantStore, target_id: str) -> tuple[str, str, str]:
     """Account, app and connection of a target id; an asset is called by its own name."""
     if (pair := ids.split_grant_id(target_id)) is not None:
