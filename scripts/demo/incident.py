@@ -18,7 +18,7 @@ FEWEST, MOST = 8, 22
 """People whom the vendor reaches: enough to be a story, few enough to be told in a minute."""
 SUMMARY: Final = "Refresh tokens of customers were read from a backup."
 AGO: Final = timedelta(days=3)
-TELL_DEADLINE_S: Final = 60
+TELL_DEADLINE_S: Final = 180
 BUTTON: Final = "nudge.rotated"
 _WAITS: Final = ("rotate", "waiting")
 

@@ -12,7 +12,7 @@ from scripts.demo.waiting import DemoFailedError, Patience
 from scripts.instance.progress import Progress
 from scripts.instance.simulator import Simulator
 
-TELL_DEADLINE_S: Final = 90
+TELL_DEADLINE_S: Final = 180
 FEWEST_ACCOUNTS: Final = 5
 FEWEST, MOST = 8, 28
 """Grants of theirs: enough to be a story, few enough to be told in a minute."""

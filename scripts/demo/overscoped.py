@@ -22,8 +22,8 @@ SCOPES: Final = (
 RULE: Final = "ai-app-sensitive-scope"
 PLAYBOOK: Final = "over-scoped-app"
 BUTTON: Final = "nudge.revoke"
-PUSH_DEADLINE_S: Final = 60
-TELL_DEADLINE_S: Final = 60
+PUSH_DEADLINE_S: Final = 180
+TELL_DEADLINE_S: Final = 180
 
 
 @dataclass(frozen=True, slots=True)
