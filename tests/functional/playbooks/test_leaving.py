@@ -90,6 +90,7 @@ def test_offboarding_takes_everything_everywhere_and_proves_it(company: Company)
 
     found = evidence.collect(bench.store, "offboarding", run.id, bench.clock.now())
     assert {one.account for one in found.lines if one.kind == "grant"} == {"alice@example.com"}
+    assert f"alice@example.com ({run.about.person_id})" == dict(found.facts)["About"]
     assert found.proof.first_bad is None
     assert {one.action for one in found.proof.entries} >= {
         "playbook.started", "playbook.approved", "job.requested", "grant.verified", "job.finished",

@@ -11,7 +11,7 @@ from lantern.domain.errors import NotFoundError
 from lantern.domain.jobs import ActionRecord, Job
 from lantern.domain.playbooks.machine import Mark, PlaybookRun, RunTarget
 from lantern.services import incidents
-from lantern.services.evidence.naming import names_of, who
+from lantern.services.evidence.naming import names_of, subject, who
 from lantern.store.tenant import TenantStore
 
 Kind = Literal["job", "playbook-run", "offboarding", "incident"]
@@ -162,7 +162,7 @@ def _of_run(
         facts=_facts(
             *more,
             ("Playbook", f"{run.book.title} ({run.book.id}, version {run.book.version})"),
-            ("About", run.about.words()),
+            ("About", subject(store, run)),
             ("State", run.state),
             ("Asked for by", who(store, run.requested_by)),
             ("Approval", run.approval.replace("_", " ")),

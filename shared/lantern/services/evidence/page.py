@@ -14,7 +14,9 @@ from lantern.services.pages import inert
 
 _HERE: Final = Path(__file__).parent
 _WIDTH: Final = 420
-GOOD: Final = frozenset({"verified", "already_gone", "approved", "done", "keep"})
+WORDS: Final = {"manual": "by an administrator", "applied": "done", "already_gone": "was gone"}
+"""Outcomes in words where their own are not clear to a reader."""
+GOOD: Final = frozenset({"verified", "already_gone", "applied", "approved", "done", "keep"})
 BAD: Final = frozenset({"failed", "still_there"})
 
 
@@ -48,13 +50,20 @@ def render(evidence: Evidence) -> str:
     """The page of a bundle."""
     largest = max((count for _, count in evidence.outcomes), default=1)
     bars = [
-        {"word": word, "count": count, "width": max(2, round(_WIDTH * count / largest)), "tone": _tone(word)}
+        {
+            "word": WORDS.get(word, word),
+            "count": count,
+            "width": max(2, round(_WIDTH * count / largest)),
+            "tone": _tone(word),
+        }
         for word, count in evidence.outcomes
     ]
     return (
         _environment()
         .get_template("evidence.html")
-        .render(e=evidence, bars=bars, tone=_tone, headline=headline(evidence.outcomes), span=span)
+        .render(
+            e=evidence, bars=bars, tone=_tone, headline=headline(evidence.outcomes), span=span, words=WORDS
+        )
     )
 
 
