@@ -121,7 +121,8 @@ def _ask(api: Api, finding: Row, person: Row, slack: Simulator, progress: Progre
             "the question in Slack", TELL_DEADLINE_S, lambda: _question(slack, email)
         )
         asked_s = clock() - started
-    progress.say(f"it would, for one grant: {'; '.join(target['would'])}")
+    ahead = "; ".join(f"{one['about']}: {one['comes_to']}" for one in target["would"])
+    progress.say(f"dry run, should nobody answer: {ahead}")
     lines = alarms.texts(message)
     progress.say(f"asked: {lines[0]} [{'] ['.join(_labels(message))}]")
     return run, " · ".join(lines), asked_s
