@@ -1,6 +1,6 @@
 """The providers' own clients beside Lantern: each reads the same simulator in its own process.
 
-They need an environment of their own (`.venv-bench`, which `make bench` sets up): Microsoft's has a module for
+They need an environment of their own (`.venv-bench`, set up by `make bench`): Microsoft's has a module for
 every part of Graph. Where that is not there, their reads are left out.
 """
 
