@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 from botocore.client import BaseClient
@@ -43,6 +43,7 @@ REGISTERED = ("google", "entra", "slack", "github", "salesforce")
 """Providers at which Lantern has an app of its own."""
 SIGNING = ("slack", "github")
 """Those that sign what they send to it."""
+SIGNING_SECRET = "p" * 64
 _KEY = re.compile(r"lnt_[a-z0-9]+_[0-9a-z]+_[0-9A-Za-z]+")
 _KEPT_CACHES = {"logging_once", "document", "_compact", "_docs", "_style"}
 _CALL = BaseClient._make_api_call
@@ -62,10 +63,17 @@ class Call:
 
 @dataclass
 class Account:
-    """An AWS account with Lantern in it, and a Google beside it."""
+    """An AWS account with Lantern in it, and a Google beside it.
+
+    `endpoints` are further addresses in place of the public ones: `slack`, and `webhooks` for what customers
+    name. `asked` are the requests to the API and to pages, `replies` what was told to Slack's own address.
+    """
 
     google: GoogleSimulator
     content: str
+    endpoints: dict[str, str] = field(default_factory=dict)
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    replies: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     answers: list[tuple[str, Any]] = field(default_factory=list)
     errors: list[tuple[str, BaseException]] = field(default_factory=list)
@@ -104,7 +112,7 @@ class Account:
             },
             **{
                 f"{provider.upper()}_PUSH_SECRET_ARN": secrets.create_secret(
-                    Name=f"push/{provider}", SecretString="p" * 64
+                    Name=f"push/{provider}", SecretString=SIGNING_SECRET
                 )["ARN"]
                 for provider in SIGNING
             },
@@ -143,7 +151,7 @@ class Account:
         variables |= {name: value.lower() for name, value in variables.items() if name.endswith("_BUCKET")}
         return {
             **variables,
-            "PROVIDER_ENDPOINTS": json.dumps({"google": self.google.base_url}),
+            "PROVIDER_ENDPOINTS": json.dumps({"google": self.google.base_url, **self.endpoints}),
             "CONTENT_DIR": self.content,
             "AWS_REGION": rendered.REGION,
             "AWS_ACCESS_KEY_ID": f"OWN{function}",
@@ -254,20 +262,25 @@ class Account:
         self.aws("sqs").send_message(QueueUrl=self.queues[f"{queue}Queue"], MessageBody=json.dumps(work))
 
     def pushes(self, hooks: Receiver) -> None:
-        """Hand what Google pushed to the webhooks function."""
+        """Hand what providers pushed to the webhooks function."""
         while hooks.posted:
             posted = hooks.posted.pop(0)
-            source, channel = posted.path.split("/")[-2:]
-            self.run(
-                "Webhooks",
-                {
-                    "path": f"/webhooks/{source}/{channel}",
-                    "pathParameters": {"source": source, "id": channel},
-                    "multiValueHeaders": {k: [v] for k, v in posted.headers.items()},
-                    "body": posted.body.decode(),
-                    "requestContext": {"requestId": "push"},
-                },
-            )
+            self.posted("POST", posted.path, posted.headers, posted.body.decode())
+
+    def posted(self, method: str, path: str, headers: Mapping[str, str], body: str = "") -> Any:
+        """A request to `/webhooks/{source}/{id}`."""
+        source, channel = path.split("/")[-2:]
+        return self.run(
+            "Webhooks",
+            {
+                "path": f"/webhooks/{source}/{channel}",
+                "httpMethod": method,
+                "pathParameters": {"source": source, "id": channel},
+                "multiValueHeaders": {k: [v] for k, v in headers.items()},
+                "body": body,
+                "requestContext": {"requestId": "push"},
+            },
+        )
 
     def upload(self, opened: Mapping[str, Any], content: bytes, tenant: str) -> None:
         """Send a file to the address that the API gave, and tell the router as the bucket does."""
@@ -284,6 +297,38 @@ class Account:
         assert self.run("Router", {"Records": [record]}) == {"announced": 1}
 
     # --- people ---------------------------------------------------------------------------------
+    def page(self, address: str, answer: Mapping[str, str] | None = None) -> Any:
+        """A person's browser opens the address of a page of theirs and, with `answer`, sends its form."""
+        kind, token = address.split("/")[-2:]
+        route = f"/{kind}/{{token}}"
+        event: dict[str, Any] = {
+            "resource": route,
+            "path": f"/{kind}/{token}",
+            "httpMethod": "GET",
+            "pathParameters": {"token": token},
+            "requestContext": {"requestId": "page", "domainName": "api.example", "stage": "test"},
+        }
+        self.asked.add(("GET", route))
+        opened = self.run("People", event)
+        if answer is None:
+            return opened
+        check = re.search(r'name="check" value="([0-9a-f]+)"', opened["body"])
+        assert check is not None, opened["body"]
+        cookie = opened["headers"]["Set-Cookie"].partition(";")[0]
+        self.asked.add(("POST", route))
+        return self.run(
+            "People",
+            {
+                **event,
+                "httpMethod": "POST",
+                "multiValueHeaders": {
+                    "Cookie": [cookie],
+                    "Content-Type": ["application/x-www-form-urlencoded"],
+                },
+                "body": urlencode({**answer, "check": check[1]}),
+            },
+        )
+
     def browse(
         self, resource: str, parameters: Mapping[str, str], cookies: dict[str, str], query: Any
     ) -> Any:
@@ -339,6 +384,7 @@ class Customer:
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """One request through authorizer and API; the proxy answer with its body parsed."""
         where, _, query = path.partition("?")
+        self.account.asked.add((method, where))
         arn = f"arn:aws:execute-api:{rendered.REGION}:{rendered.ACCOUNT}:api/test/{method}{where}"
         allowed = self.account.run(
             "Authorizer", {"methodArn": arn, "headers": {"Authorization": f"Bearer {self.key}"}}
@@ -362,7 +408,7 @@ class Customer:
             },
         )
         return SimpleNamespace(
-            status=answer["statusCode"], headers=answer["headers"], json=json.loads(answer["body"])
+            status=answer["statusCode"], headers=answer["headers"], json=_json(answer), text=answer["body"]
         )
 
     def get(self, path: str) -> Any:
@@ -374,6 +420,11 @@ class Customer:
     def decide(self, method: str, path: str, of: str, body: Any = None, **headers: str) -> Any:
         """A write on the revision of `of`."""
         return self(method, path, body, If_Match=self("GET", of).headers["ETag"], **headers)
+
+
+def _json(answer: Mapping[str, Any]) -> Any:
+    """The body of an answer; None where it has none, or is a page."""
+    return json.loads(answer["body"]) if "json" in answer["headers"].get("Content-Type", "") else None
 
 
 class _Bytes:
@@ -416,7 +467,12 @@ def account(google: GoogleSimulator, content: str, *, logs: bool = False) -> Ite
     shared = mock.patch("botocore.session.create_loader", return_value=models)
     quiet = mock.patch("lantern.runtime.wiring_platform.logging_once", return_value=None)
     sessions = mock.patch("lantern.runtime.wiring_platform._session", made.session)
-    with mock_aws(), shared, sessions, mock.patch.object(BaseClient, "_make_api_call", call):
+    # The address in a press is Slack's own host; nothing here is that.
+    back = mock.patch(
+        "lantern.channels.slack_reply.tell",
+        lambda _url, text, _replace: bool(made.replies.append(text)) or True,
+    )
+    with mock_aws(), shared, sessions, back, mock.patch.object(BaseClient, "_make_api_call", call):
         made.create()
         redirect = f"{BASE}/connect/google/callback"
         google.control.register_client(CLIENT_ID, CLIENT_SECRET, [redirect])

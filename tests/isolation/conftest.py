@@ -9,6 +9,8 @@ from tests.isolation import journey
 from tests.isolation.account import RESOURCES, Account, account
 from tests.simulators.google import GoogleSimulator, OrgSpec
 from tests.simulators.google.receiver import Receiver
+from tests.simulators.slack import OrgSpec as SlackSpec
+from tests.simulators.slack import SlackSimulator
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +26,15 @@ def lived(content: str) -> Account:
         OrgSpec(employees=12, seed=3, domain="acme.example"),
         OrgSpec(employees=6, seed=9, domain="globex.example"),
     ]
-    with GoogleSimulator(orgs) as google, Receiver() as hooks, account(google, content) as made:
+    with (
+        GoogleSimulator(orgs) as google,
+        SlackSimulator(SlackSpec(5, plan="pro", domain="acme")) as slack,
+        Receiver() as hooks,
+        Receiver() as taken,
+        account(google, content) as made,
+    ):
         base = hooks.address.removesuffix("/webhooks/google")
         discovery = RESOURCES["DiscoveryFunction"]["Properties"]["Environment"]["Variables"]
         with mock.patch.dict(discovery, {"PUBLIC_BASE_URL": base}):
-            journey.whole(made, hooks)
+            journey.whole(made, hooks, slack, taken)
     return made

@@ -1,28 +1,53 @@
 """Everything the product does, once, so that every call it makes to AWS is seen."""
 
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lantern.domain.catalog_schema import ProductEntry, listing_of
+from lantern.domain.incidents import Notice
 from lantern.domain.overlay import OverlayEntry, Publication, Published
+from lantern.store.platform import PlatformStore
 from lantern.store.platform_catalog import OperatorCatalogStore
-from tests.isolation.account import REGISTERED, SIGNING, Account, Customer
+from tests.isolation import chat, guided
+from tests.isolation.account import BASE, REGISTERED, SIGNING, Account, Customer
 from tests.simulators.google.receiver import Receiver
+from tests.simulators.slack import SlackSimulator
 from tests.support import rendered
 
 PRODUCT: dict[str, Any] = {"category": "ai_test_category", "kind": "ai"}
 RISKY = "https://www.googleapis.com/auth/drive"
 
 
-def whole(account: Account, hooks: Receiver) -> list[Customer]:
-    """Two customers: discovery, scoring, the API, remediation, push, schedules, goodbye, housekeeping."""
+def hired(account: Account) -> list[str]:
+    """People of the first organisation, and what they hold that they will be asked about; their addresses."""
+    control = account.google.control
+    customer_id = control.organisations()[0]["customer_id"]
+    admin = control.organisations()[0]["admin"]
+    truth = control.truth(customer_id).values()
+    people = [r["email"] for r in truth if r["state"] == "active" and r["email"] != admin]
+    client = control.add_app(guided.ASKED, ["openid", RISKY], customer_id)
+    for person in people[1:7]:
+        control.grant(person, client_id=client)
+    for person in people[5:8]:
+        control.grant(person, guided.BREACHED)
+    return people
+
+
+def whole(account: Account, hooks: Receiver, slack: SlackSimulator, taken: Receiver) -> list[Customer]:
+    """Two customers: discovery, scoring, the API, remediation, push, schedules, goodbye, housekeeping.
+
+    `taken` stands for every address that customers name.
+    """
+    account.endpoints["webhooks"] = taken.address.removesuffix("/webhooks/google")
     control = account.google.control
     first, second = control.organisations()
     people = [r["email"] for r in control.truth(first["customer_id"]).values() if r["state"] == "active"]
     client = control.add_app("Humata", ["openid", RISKY], first["customer_id"])
     for person in people[:3]:
         control.grant(person, client_id=client)
+    hired_ = hired(account)
     acme, globex = account.customer(first["admin"]), account.customer(second["admin"])
     account.settle()
     _alerts(acme)
@@ -39,7 +64,9 @@ def whole(account: Account, hooks: Receiver) -> list[Customer]:
     assert _app(acme)["category"] == PRODUCT["category"], "operators' entries reach the tenant by its poll"
     _repair(account, acme, first["admin"], connection)
     _other_providers(account)
-    _people(account, acme, tenant)
+    _guided(account, acme, connection, hooks, slack, hired_)
+    _signed(taken)
+    _nobodys(account, tenant)
     for queue in ("Hints", "Runs"):
         account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
@@ -74,20 +101,47 @@ def _alerts(customer: Customer) -> None:
     customer.get("/v1/findings/statistics")
 
 
-def _people(account: Account, customer: Customer, tenant: str) -> None:
-    """Somebody opens a page that is nobody's, under the tenant's own name; settings and listings are read."""
-    for route in ("/n/{token}", "/my/{token}"):
-        token = f"{tenant}.{'x' * 43}"
-        event = {
-            "resource": route,
-            "path": route.format(token=token),
-            "httpMethod": "GET",
-            "pathParameters": {"token": token},
-            "requestContext": {"requestId": "page", "domainName": "api.example", "stage": "test"},
-        }
-        assert account.run("People", event)["statusCode"] == 404, route
-    for path in ("/v1/nudges", "/v1/requests", "/v1/campaigns", "/v1/exceptions", "/v1/directory"):
-        customer.get(path)
+def _guided(
+    account: Account,
+    acme: Customer,
+    connection: str,
+    hooks: Receiver,
+    slack: SlackSimulator,
+    people: list[str],
+) -> None:
+    """Employees, reviews, playbooks, incidents; at last operators tell everybody of one."""
+    chat.connect(account, acme, slack, people[:3])
+    issued = acme("POST", "/v1/keys", {"name": "colleague", "scopes": ["read", "remediate"]})
+    colleague = Customer(account, issued.json["key"], acme.admin)
+    guided.live(guided.Guided(account, acme, colleague, slack, hooks, people, connection))
+    now = datetime.now(UTC)
+    notice = Notice("inc_told", "anthropic", now - timedelta(days=2), "Tokens were stolen", now, "opr_x")
+    PlatformStore(account.aws("dynamodb"), rendered.physical_name("PlatformTable")).notices.add(notice)
+    tenant = acme.get("/v1/tenant")["id"]
+    account.send("Runs", tenant_id=tenant, kind="connection.changes", connection_id=connection)
+    account.settle()
+    assert "inc_told" in {one["id"] for one in acme.get("/v1/incidents")["data"]}
+    (mail,) = [c["id"] for c in acme.get("/v1/alerts/channels")["data"] if c["kind"] == "email"]
+    path = f"/v1/alerts/channels/{mail}"
+    assert acme.decide("DELETE", path, path).status == 204
+    path = f"/v1/webhook-endpoints/{acme.get('/v1/webhook-endpoints')['data'][0]['id']}"
+    assert acme.decide("DELETE", path, path).status == 204
+
+
+def _signed(taken: Receiver) -> None:
+    """What customers' own addresses were told, and by whom."""
+    events = [one for one in taken.posted if "webhook-signature" in one.headers]
+    cards = [one for one in taken.posted if "webhook-signature" not in one.headers]
+    assert {one.headers["x-lantern-host"] for one in events} == {"hooks.example.com"}
+    assert {one.headers["x-lantern-host"] for one in cards} == {"teams.example.com"}
+    kinds = {json.loads(one.body).get("type") for one in events}
+    assert {"lantern.test", "finding.opened", "finding.snoozed", "playbook.notified"} - kinds == set(), kinds
+
+
+def _nobodys(account: Account, tenant: str) -> None:
+    """Somebody opens a page that is nobody's, under the tenant's own name."""
+    for kind in ("n", "my", "review", "decide"):
+        assert account.page(f"{BASE}/{kind}/{tenant}.{'x' * 43}")["statusCode"] == 404, kind
 
 
 def _other_providers(account: Account) -> None:

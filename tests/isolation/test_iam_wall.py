@@ -6,12 +6,16 @@ the emulators. The last test weakens them one by one: each weakening must let so
 
 import copy
 import fnmatch
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lantern.domain.work import ROUTES as WORK
+from lantern.runtime.api.application import ROUTES as API
+from lantern.runtime.api.routing import Router
 from scripts.local_cloud.iam_simulate import Decision, simulate
 from tests.isolation.account import FUNCTIONS, RESOURCES, Account
 from tests.isolation.iam import (
@@ -62,6 +66,19 @@ def test_the_product_was_used_by_every_function(lived: Account, on_tenants: list
     assert len(kinds) > 8, kinds
 
 
+def test_every_operation_and_every_page_was_used(lived: Account):
+    router = Router(API)
+    operations = {router.match(*one)[0].operation for one in lived.asked if one[1].startswith("/v1/")}
+    assert {route.operation for route in API} - operations == set()
+    pages = {(method, page) for page in ("/n/{token}", "/my/{token}") for method in ("GET", "POST")}
+    assert pages <= lived.asked
+
+
+def test_every_kind_of_work_was_done(lived: Account):
+    done = {json.loads(call.params["Payload"])["kind"] for call in lived.calls if call.operation == "Invoke"}
+    assert set(WORK) - done == set()
+
+
 def test_everything_the_product_does_is_allowed(seen: list[Access]):
     assert denied(seen) == []
 
@@ -101,6 +118,8 @@ def attacks() -> list[Access]:
             ),
             *(replace(foreign, action=f"dynamodb:{verb}Item") for verb in ("Put", "Update", "Delete")),
         ]
+    outreach = Access("TenantOutreachRole", "", table, (f"T#{TENANT}#APP",), TENANT)
+    found += [replace(outreach, action=f"dynamodb:{verb}Item") for verb in ("Delete", "BatchWrite", "Update")]
     key = arn("TenantSecretsKey")
     context = (("kms:EncryptionContext:connection", "con_1"), ("kms:EncryptionContext:tenant", TENANT))
     opened = Access("TenantWorkerRole", "kms:Decrypt", key, None, TENANT, context)
@@ -120,6 +139,7 @@ def attacks() -> list[Access]:
         replace(opened, role=STRANGER),
         replace(opened, role=STRANGER, tag=None),
         replace(sealed, role=STRANGER),
+        replace(opened, role=STRANGER, action="kms:Encrypt"),
         *(
             replace(opened, role="TenantDataRole", action="kms:Encrypt", **weaker)
             for weaker in ({"tag": None}, {"context": ()}, {"context": context[:1]}, {"context": context[1:]})
@@ -134,10 +154,75 @@ def attacks() -> list[Access]:
             for address in ("alerts@mail.lantern.example", "ceo@mail.lantern.example")
             if (name, address) != ("Outreach", "alerts@mail.lantern.example")
         ),
+        Access(
+            "OutreachFunctionRole",
+            "ses:SendEmail",
+            SENDER.replace("mail.lantern", "other"),
+            context=(("ses:FromAddress", "alerts@mail.lantern.example"),),
+        ),
         *(replace(opened, role=f"{name}FunctionRole", tag=None) for name in FUNCTIONS),
         *(replace(sealed, role=f"{name}FunctionRole") for name in FUNCTIONS if name != "Onboarding"),
     ]
-    return found + _assumptions() + _publications() + _uploads()
+    return found + _assumptions() + _publications() + _uploads() + _reaches()
+
+
+_MAY_CALL = {
+    ("HintsDispatcher", "Discovery"),
+    ("HintsDispatcher", "Scoring"),
+    ("HintsDispatcher", "Outreach"),
+    ("RunsDispatcher", "Discovery"),
+    ("RunsDispatcher", "Scoring"),
+    ("RunsDispatcher", "Remediation"),
+}
+_MAY_SEND = {
+    ("Router", "HintsQueue"),
+    ("Router", "RunsQueue"),
+    ("Router", "StreamDeadLetters"),
+    ("Webhooks", "HintsQueue"),
+    ("Webhooks", "RunsQueue"),
+    ("Discovery", "HintsQueue"),
+    ("Discovery", "RunsQueue"),
+    ("Api", "RunsQueue"),
+    ("Remediation", "RunsQueue"),
+    ("Outreach", "HintsQueue"),
+}
+_MAY_READ = {
+    *((name, "OAuth") for name in ("Onboarding", "Discovery", "Remediation")),
+    ("Webhooks", "Push"),
+    ("Api", "Signing"),
+}
+
+
+def _reaches() -> list[Access]:
+    """Workers, queues and secrets that are no business of a function's."""
+
+    def by(name: str, action: str, logical: str) -> Access:
+        return Access(f"{name}FunctionRole", action, arn(logical))
+
+    of_type = {kind: [n for n, r in RESOURCES.items() if r["Type"] == f"AWS::{kind}"] for kind in _REACHED}
+    return [
+        *(
+            by(name, "lambda:InvokeFunction", f"{worker}Function")
+            for name in FUNCTIONS
+            for worker in FUNCTIONS
+            if (name, worker) not in _MAY_CALL
+        ),
+        *(
+            by(name, "sqs:SendMessage", queue)
+            for name in FUNCTIONS
+            for queue in of_type["SQS::Queue"]
+            if (name, queue) not in _MAY_SEND
+        ),
+        *(
+            by(name, "secretsmanager:GetSecretValue", secret)
+            for name in FUNCTIONS
+            for secret in of_type["SecretsManager::Secret"]
+            if not any(name == who and kind in secret for who, kind in _MAY_READ)
+        ),
+    ]
+
+
+_REACHED = ("SQS::Queue", "SecretsManager::Secret")
 
 
 def _uploads() -> list[Access]:
@@ -258,14 +343,6 @@ def test_nothing_is_granted_that_nothing_uses(seen: list[Access]):
 
 UNUSED_RESOURCES = {
     # (role, action, logical id): why it is granted on this resource although nothing here uses it there.
-    (
-        "DiscoveryFunctionRole",
-        "sqs:SendMessage",
-        "HintsQueue",
-    ): "messages the stream left behind are sent again",
-    ("TenantWorkerRole", "dynamodb:Query", "A1B2C3/index/gsi1"): (
-        "a connection's assets are found by the index; nobody here allows reading any, the stack test does"
-    ),
     ("RouterFunctionRole", "sqs:SendMessage", "StreamDeadLetters"): "the mapping sends what it gives up",
     ("WebhooksFunctionRole", "sqs:SendMessage", "RunsQueue"): "a push that names no account reads the feed",
     **{
@@ -275,9 +352,6 @@ UNUSED_RESOURCES = {
         for worker in ("Discovery", "Remediation")
         for provider in ("Entra", "Slack", "GitHub", "Salesforce")
     },
-    ("HintsDispatcherFunctionRole", "lambda:InvokeFunction", "RemediationFunction"): (
-        "both dispatchers are one function's code; jobs travel on the other queue"
-    ),
 }
 
 
@@ -335,6 +409,31 @@ def _drops(role: str, **changes: Any) -> Weaken:
     return weaken
 
 
+def _gain(role: str, action: str, resource: str) -> Weaken:
+    """One statement more, for what a role has no business with."""
+
+    def weaken(resources: dict[str, Any]) -> None:
+        statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        resources[role]["Properties"]["Policies"].append({"PolicyName": "more", "PolicyDocument": document})
+
+    return weaken
+
+
+def _mails(**changes: Any) -> Weaken:
+    """The statement by which outreach mails, one part as in `changes`, or without it where that is None."""
+
+    def weaken(resources: dict[str, Any]) -> None:
+        for inline in resources["OutreachFunctionRole"]["Properties"]["Policies"]:
+            for statement in inline["PolicyDocument"]["Statement"]:
+                if statement["Action"] == "ses:SendEmail":
+                    kept = {**statement, **changes}
+                    statement.clear()
+                    statement.update({key: value for key, value in kept.items() if value is not None})
+
+    return weaken
+
+
 def _key_policy(sid: str, operator: str, key: str | None = None) -> Weaken:
     def weaken(resources: dict[str, Any]) -> None:
         found = resources["TenantSecretsKey"]["Properties"]["KeyPolicy"]["Statement"]
@@ -360,10 +459,18 @@ def _any_action(resources: dict[str, Any]) -> None:
     next(s for s in found if s["Sid"] == "Open")["Action"] = "kms:*"
 
 
-def _any_principal(resources: dict[str, Any]) -> None:
-    found = resources["TenantSecretsKey"]["Properties"]["KeyPolicy"]["Statement"]
-    statement = next(s for s in found if s["Sid"] == "Open")
-    statement["Principal"] = {"AWS": f"arn:aws:iam::{rendered.ACCOUNT}:root"}
+def _principals(sid: str, *principals: str) -> Weaken:
+    """A statement of the key's policy that holds for others too."""
+
+    def weaken(resources: dict[str, Any]) -> None:
+        found = resources["TenantSecretsKey"]["Properties"]["KeyPolicy"]["Statement"]
+        statement = next(s for s in found if s["Sid"] == sid)
+        statement["Principal"] = {"AWS": list(principals)}
+
+    return weaken
+
+
+_ANYBODY = f"arn:aws:iam::{rendered.ACCOUNT}:root"
 
 
 def _of_function(function: str, action: str, operator: str) -> Weaken:
@@ -406,7 +513,8 @@ MUTATIONS: dict[str, Weaken] = {
         }.items()
     },
     **{
-        f"index: {what}": _condition("TenantDataRole/index", *change)
+        f"{role}: index, {what}": _condition(f"{role}/index", *change)
+        for role in TENANT_ROLES
         for what, change in {
             "no Null": ("Null",),
             "no LeadingKeys": (_LIKE,),
@@ -416,7 +524,7 @@ MUTATIONS: dict[str, Weaken] = {
     },
     **{
         f"{role}: files {what}": _drops(role, **changes)
-        for role in TENANT_ROLES
+        for role in ("TenantDataRole", "TenantWorkerRole")
         for what, changes in {
             "of any tenant": {"Resource": f"{arn('DropsBucket')}/*"},
             "without a slash": {"Resource": f"{arn('DropsBucket')}/${{{TAG}}}*"},
@@ -433,13 +541,31 @@ MUTATIONS: dict[str, Weaken] = {
         for function in ("Scoring", "Discovery")
         for operator in ("ForAllValues:StringEquals", "Null")
     },
+    "outreach removes items": _grant(
+        "TenantOutreachRole", Action=["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+    ),
+    "outreach reads files": _gain("TenantOutreachRole", "s3:GetObject", f"{arn('DropsBucket')}/${{{TAG}}}/*"),
+    "outreach mails as anybody": _mails(Condition=None),
+    "outreach mails by any identity": _mails(Resource="*"),
+    "people mail": _gain("PeopleFunctionRole", "ses:SendEmail", "*"),
+    "people send work": _gain("PeopleFunctionRole", "sqs:SendMessage", arn("RunsQueue")),
+    "outreach sends jobs": _gain("OutreachFunctionRole", "sqs:SendMessage", arn("RunsQueue")),
+    "outreach acts at providers": _gain(
+        "OutreachFunctionRole", "secretsmanager:GetSecretValue", arn("GoogleOAuthSecret")
+    ),
+    "hints begin jobs": _gain(
+        "HintsDispatcherFunctionRole", "lambda:InvokeFunction", arn("RemediationFunction")
+    ),
+    "outreach calls a worker": _gain("OutreachFunctionRole", "lambda:InvokeFunction", "*"),
+    "key: the API opens": _principals("Open", arn("TenantDataRole")),
+    "key: anybody seals what is a tenant's": _principals("SealOwn", _ANYBODY),
     "key: any context to open": _key_policy("Open", "StringEquals"),
     "key: the API seals for any tenant": _key_policy("SealOwn", "StringEquals"),
     "key: the API seals without a connection": _key_policy(
         "SealOwn", "Null", "kms:EncryptionContext:connection"
     ),
     "key: no connection to open": _key_policy("Open", "Null", "kms:EncryptionContext:connection"),
-    "key: any principal to open": _any_principal,
+    "key: any principal to open": _principals("Open", _ANYBODY),
     "key: any role to seal": _key_policy("Seal", "ArnLike"),
     "key: any action": _any_action,
     "key: no context to seal": _key_policy("Seal", "Null"),

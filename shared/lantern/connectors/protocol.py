@@ -78,12 +78,16 @@ class ActFact:
     """How a provider lets one kind of act be done.
 
     `scopes`: the permissions it takes, all of them. `everyone`: it touches the whole organisation, so that it
-    needs an approval of its own. `undo`: how it can be taken back; None where it cannot.
+    needs an approval of its own. `undo`: how it can be taken back; None where it cannot. `assets`: the kinds
+    of assets it is for; empty for all. `by_hand`: the kinds of apps and accounts for which the answer is what
+    an administrator does, because no API does it; `*` for all.
     """
 
     scopes: frozenset[str]
     everyone: bool = False
     undo: str | None = None
+    assets: frozenset[str] = frozenset()
+    by_hand: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class ScopeSetView:
     restricted: tuple[str, ...]
     severities: Mapping[str, str] = field(default_factory=dict)
     """How sensitive each scope is."""
+    admin: str = "none"
+    """Most sensitive of the scopes that administer the organisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def _noted(noted: AppNotes | None, row: AppSummary, now: datetime) -> dict[str, 
         "app.status_days": (now - noted.decided_at).days if noted.decided_at else None,
         "app.exception_ended": noted.exception_until is not None and noted.exception_until <= now,
         "app.exception_ended_days": (now - noted.exception_until).days if noted.exception_until else None,
+        "app.approval_ended": noted.approval_ended_at is not None,
+        "app.approval_ended_days": (now - noted.approval_ended_at).days if noted.approval_ended_at else None,
     }
 
 
@@ -193,6 +197,7 @@ def grant_facts(
         "grant.data_classes": view.data_classes if view else None,
         "grant.access": view.access if view else None,
         "grant.restricted_scopes": view.restricted if view else None,
+        "grant.admin_severity": view.admin if view else None,
         "grant.added_scopes": added,
         "grant.added_scope_severity": _worst(added, view),
         "grant.source": grant.source,

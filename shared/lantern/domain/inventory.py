@@ -61,7 +61,8 @@ class Principal:
 
     `admin`, `email`, `last_login` are None where the provider did not say. `person_id` joins accounts
     of one human being across connections. `aliases` are further addresses that the provider itself says
-    belong to the account.
+    belong to the account. `manager` is whom the directory names as the manager, by id or address there; empty
+    where it names nobody, None where it did not say.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Principal:
     org_unit: str | None = None
     last_login: date | None = None
     aliases: tuple[str, ...] = ()
+    manager: str | None = None
 
     @property
     def departed(self) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
+from lantern.domain.work import WORKERS
 from lantern.runtime import settings as environment
 from lantern.runtime import wiring_platform
 from lantern.runtime.clock import CLOCK
@@ -76,10 +77,7 @@ def dispatcher() -> "Dispatcher":
     return Dispatcher(
         tenant=wiring_platform.platform_store().get_tenant,
         functions={
-            "discovery": chosen.worker_functions["discovery"],
-            "scoring": chosen.worker_functions["scoring"],
-            "remediation": chosen.worker_functions["remediation"],
-            "outreach": chosen.worker_functions["outreach"],
+            name: chosen.worker_functions[name] for name in WORKERS if name in chosen.worker_functions
         },
         invoker=wiring_platform.client("lambda", patience),
         sqs=wiring_platform.client("sqs"),

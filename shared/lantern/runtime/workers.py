@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from lantern.connectors.protocol import Connector, Deadline
-from lantern.domain.errors import ConnectorError, LanternError
+from lantern.domain.errors import ConnectorError, LanternError, LeaseLostError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Queue, Work
 from lantern.runtime import settings as environment
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 MARGIN_S: Final = 25
 """Left for finishing what is in hand after the deadline."""
+BUSY_S: Final = 20
+"""When to come back to what another worker is at."""
 HINT_S: Final = 45
 """`hints` is work of at most 60 s."""
 
@@ -69,6 +71,10 @@ def run(service: str, do: Do, event: dict[str, Any], context: Context) -> Answer
         if error.retry_after_s is not None:
             return {"retry_after_s": error.retry_after_s}
         raise
+    except LeaseLostError as error:
+        # What the message says must reach a worker after the one that is at it now.
+        log.info("busy: %s", error)
+        return {"retry_after_s": BUSY_S}
     return None
 
 
@@ -129,6 +135,7 @@ def discover(work: Work, context: Context) -> None:
     from lantern.services import connections
     from lantern.services.discovery.context import Discovery
     from lantern.services.discovery.handle import handle, withdrawn
+    from lantern.services.discovery.sweeping import sweep
 
     store = wiring.tenant_store(work.tenant_id)
     providers = Providers(work.tenant_id)
@@ -170,6 +177,8 @@ def discover(work: Work, context: Context) -> None:
     try:
         connector = providers.connect(connection)
     except ConnectorError as error:
+        if work.kind == "connection.changes":
+            sweep(store, wiring_platform.platform_store(), send, CLOCK.now())
         withdrawn(store, connection, error, CLOCK.now())
         return
     task = Discovery(

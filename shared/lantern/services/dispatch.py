@@ -55,8 +55,8 @@ class Outcome:
 class Dispatcher:
     """What the dispatcher needs: the tenant registry, the workers' names, clients, luck.
 
-    `queue_urls` finds a queue's URL by its name, the last part of its ARN. `jitter` returns a number
-    in [0, 1).
+    `functions` has the workers whose work the dispatcher's queue carries. `queue_urls` finds a queue's URL by
+    its name, the last part of its ARN. `jitter` returns a number in [0, 1).
     """
 
     tenant: Callable[[str], TenantEntry | None]
@@ -101,9 +101,13 @@ class Dispatcher:
         tenant = self.tenant(work.tenant_id)
         if tenant is None or tenant.status != "active":
             return Outcome(done=True, reason="dropped: tenant is not active")
+        function = self.functions.get(work.worker)
+        if function is None:
+            # Each queue's dispatcher may call the workers of that queue's work, and no other.
+            return Outcome(done=False, reason="it came on another queue than its own")
         try:
             response = self.invoker.invoke(
-                FunctionName=self.functions[work.worker],
+                FunctionName=function,
                 InvocationType="RequestResponse",
                 TenantId=work.tenant_id,
                 Payload=encode_work(work).encode(),

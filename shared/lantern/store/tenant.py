@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from lantern.domain.findings import Finding, packing
 from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
 from lantern.store.alerts import AlertRepository
@@ -45,6 +46,7 @@ from lantern.store.people import PeopleRepository
 from lantern.store.playbooks import IncidentRepository, PlaybookRepository, WatchRepository
 from lantern.store.policy import PolicyRepository, VendorsSeenRepository
 from lantern.store.reach import ReachRepository
+from lantern.store.records import Codec
 from lantern.store.requests import RequestRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
@@ -128,7 +130,11 @@ class TenantStore:
         """
         if self._finding_type is None:
             raise RuntimeError("this store was made without a type for findings")
-        return FindingRepository(self.documents, self._finding_type)
+        if self._finding_type is not Finding:
+            return FindingRepository(self.documents, self._finding_type)
+        return FindingRepository(
+            self.documents, Finding, Codec(packing.pack, packing.unpack), head=packing.head
+        )
 
     def transact(self, now: datetime) -> UnitOfWork:
         """A new unit of work at `now`."""

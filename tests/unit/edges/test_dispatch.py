@@ -107,6 +107,14 @@ def test_work_goes_to_its_worker_in_its_tenants_environment(kind: str, function:
     assert sqs.calls == []
 
 
+def test_work_on_another_queue_than_its_own_is_given_up_in_the_end():
+    invoker, sqs = _Lambda(), _Sqs()
+    runs_only = replace(_dispatcher(invoker, sqs), functions={"remediation": "fn-remediation"})
+    assert runs_only.handle(_event(encode_work(Work(TENANT, "outreach.due")))) == FAILED
+    assert invoker.calls == []
+    assert len(sqs.calls) == 1
+
+
 def test_botocore_takes_the_tenant_id():
     client = botocore.session.get_session().create_client(
         "lambda", "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"

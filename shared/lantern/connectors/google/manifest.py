@@ -33,6 +33,8 @@ MAILBOXES: Final = Quota("mailboxes", 6_000, 60.0)
 is 240,000 such calls for all organisations; ours is a pace that leaves others theirs."""
 UNDO: Final = "The person can give the app access again."
 
+_BY_HAND: Final = frozenset({"organisation", "extension", "sso", "web"})
+"""No API takes these away: delegations, extensions, assignments to SAML apps, sites that are visited."""
 MANIFEST: Final = Manifest(
     provider="google",
     title="Google Workspace",
@@ -110,12 +112,24 @@ MANIFEST: Final = Manifest(
     ),
     acts=MappingProxyType(
         {
-            "revoke_grant": ActFact(frozenset({SECURITY}), undo=UNDO),
+            "revoke_grant": ActFact(frozenset({SECURITY}), undo=UNDO, by_hand=_BY_HAND),
             "end_sessions": ActFact(frozenset({SECURITY}), undo="The person signs in again."),
             # No API does these: the answer is what to do by hand.
-            "disable_app": ActFact(frozenset(), everyone=True, undo="Set the app to another access again."),
-            "restrict_app": ActFact(frozenset(), everyone=True, undo="Set the app to another access again."),
-            "uninstall_app": ActFact(frozenset(), everyone=True, undo="Allow the extension again."),
+            "disable_app": ActFact(
+                frozenset(),
+                everyone=True,
+                undo="Set the app to another access again.",
+                by_hand=frozenset({"*"}),
+            ),
+            "restrict_app": ActFact(
+                frozenset(),
+                everyone=True,
+                undo="Set the app to another access again.",
+                by_hand=frozenset({"*"}),
+            ),
+            "uninstall_app": ActFact(
+                frozenset(), everyone=True, undo="Allow the extension again.", by_hand=frozenset({"*"})
+            ),
         }
     ),
     push=PushFact("channel", ("authorize", "revoke", "admin", "users"), ttl_s=6 * 3600, renew_s=3600),
