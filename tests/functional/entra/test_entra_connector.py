@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from lantern.connectors import registry
+from lantern.connectors.entra import directory
+from lantern.connectors.entra.api import GraphApi
 from lantern.connectors.entra.manifest import AUDIT, MANIFEST, P1, UNITS
 from lantern.connectors.entra.push import receive
 from lantern.connectors.protocol import Action, ChangePage, ChannelRequest, Hint, Unread
@@ -548,6 +550,31 @@ def test_a_full_read_stays_within_the_units_and_is_not_refused():
         assert spent["refused"] == 0
         assert spent["units"] < 3 * len(people) + 60, spent
         assert took < 60, "simulated seconds"
+
+
+def test_nobodys_grants_wait_for_the_lists_of_administrators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At half a second a call they would hold up the first account by three calls."""
+    asked, administrators, batch = threading.Event(), directory.administrators, GraphApi.batch
+
+    def slow(api: GraphApi, halt: Any) -> frozenset[str]:
+        assert asked.wait(20), "bundles are asked for first"
+        return administrators(api, halt)
+
+    def noted(api: GraphApi, paths: Any, *arguments: Any) -> Any:
+        if any("/oauth2PermissionGrants" in path for path in paths):
+            asked.set()
+        return batch(api, paths, *arguments)
+
+    monkeypatch.setattr(directory, "administrators", slow)
+    monkeypatch.setattr(GraphApi, "batch", noted)
+    with entra(employees=60, in_flight=8, grants_per_user=3) as rig:
+        first = rig.connector.principals(None)
+        list(rig.connector.read(first.principals, rig.deadline()))
+        page = rig.connector.principals(first.cursor)
+        outcomes = {o.principal.id: o for o in rig.connector.read(page.principals, rig.deadline())}
+        told = {one.id: one.admin for one in page.principals}
+        assert {pid: one.principal.admin for pid, one in outcomes.items()} == told
+        assert set(told.values()) == {True, False}
 
 
 def test_accounts_are_listed_and_read_ahead_once_each_and_asked_again_anew():
