@@ -382,7 +382,7 @@ class Customer:
     admin: str
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """One request through authorizer and API; the proxy answer with its body parsed."""
+        """One request through authorizer and API, text as it is; the proxy answer with its body parsed."""
         where, _, query = path.partition("?")
         self.account.asked.add((method, where))
         arn = f"arn:aws:execute-api:{rendered.REGION}:{rendered.ACCOUNT}:api/test/{method}{where}"
@@ -391,6 +391,7 @@ class Customer:
         )
         assert allowed["policyDocument"]["Statement"][0]["Effect"] == "Allow"
         sent = {"Content-Type": "application/json"} if body is not None else {}
+        raw = body if isinstance(body, str | None) else json.dumps(body)
         many = parse_qs(query)
         answer = self.account.run(
             "Api",
@@ -403,7 +404,7 @@ class Customer:
                 "multiValueQueryStringParameters": many or None,
                 "pathParameters": {"proxy": where.removeprefix("/v1/")},
                 "requestContext": {"requestId": "r", "stage": "test", "authorizer": allowed["context"]},
-                "body": None if body is None else json.dumps(body),
+                "body": raw,
                 "isBase64Encoded": False,
             },
         )

@@ -1,11 +1,11 @@
-"""From finding to fixed, once: people asked in Slack and by mail, requests, reviews, playbooks, incidents, proof."""
+"""From finding to fixed, once: people asked, requests, reviews, rules, playbooks, incidents, proof."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
+from lantern.domain.assets import AssetKind
 from tests.functional.api.world import rule_page
 from tests.isolation import chat
 from tests.isolation.account import Account, Customer
@@ -63,13 +63,6 @@ class Guided:
         found = [address for text in self.mails() for address in _PAGE.findall(text)]
         assert found
         return str(found[-1])
-
-
-def live(guided: Guided, steps: tuple[Callable[[Guided], None], ...] | None = None) -> None:
-    """All of it."""
-    for step in steps or (_settings, _asked_by_slack, _asked_by_mail, _requests, _reviews, _rules, _findings,
-                          _channels, _playbooks, _incident, _leaver):  # fmt: skip
-        step(guided)
 
 
 def _settings(to: Guided) -> None:
@@ -178,6 +171,13 @@ def _rules(to: Guided) -> None:
     to.decided("DELETE", "/v1/rules/own-mail", "/v1/rules/own-mail")
 
 
+def _assets(to: Guided) -> None:
+    """What is listed beside grants, by kind, and one of them."""
+    listed = [a for kind in get_args(AssetKind) for a in to.acme.get(f"/v1/assets?kind={kind}")["data"]]
+    assert listed
+    to.acme.get(f"/v1/assets/{listed[0]['id']}")
+
+
 def _findings(to: Guided) -> None:
     found = to.acme.get("/v1/findings?status=open&limit=20")["data"]
     path = f"/v1/findings/{found[-1]['id']}"
@@ -252,3 +252,25 @@ def _leaver(to: Guided) -> None:
         f"/v1/principals/{to.principal(to.emails[4])['id']}/grants?connection_id={to.connection}"
     )
     assert grants["data"] == []
+
+
+_STEPS = (
+    _settings,
+    _asked_by_slack,
+    _asked_by_mail,
+    _requests,
+    _reviews,
+    _rules,
+    _assets,
+    _findings,
+    _channels,
+    _playbooks,
+    _incident,
+    _leaver,
+)
+
+
+def live(guided: Guided) -> None:
+    """All of it."""
+    for step in _STEPS:
+        step(guided)
