@@ -15,7 +15,7 @@ from tests.simulators.slack import SlackSimulator
 ASKED = "SciSpace"
 """The app that people are asked about."""
 BREACHED = "ChatGPT"
-_PAGE = re.compile(r"https?://[^\s\"<>]+/(?:n|my)/[a-z0-9]{20}\.[A-Za-z0-9_-]+")
+PAGE = re.compile(r"https?://[^\s\"<>]+/(?:n|my)/[a-z0-9]{20}\.[A-Za-z0-9_-]+")
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Guided:
 
     def mailed_page(self) -> str:
         """The address of a page in the last mail that has one."""
-        found = [address for text in self.mails() for address in _PAGE.findall(text)]
+        found = [address for text in self.mails() for address in PAGE.findall(text)]
         assert found
         return str(found[-1])
 
