@@ -31,6 +31,12 @@ help:  ## show this list
 	@.venv/bin/uv pip install --quiet --python .venv-calibrate/bin/python --require-hashes -r requirements/calibrate.txt
 	@touch $@
 
+.venv-bench/.ready: .venv/.ready requirements/bench.txt
+	@echo "Setting up .venv-bench (Okta's and Microsoft's own clients, 300 MB; only make bench needs it)"
+	@$(PYTHON) -m venv .venv-bench
+	@.venv/bin/uv pip install --quiet --python .venv-bench/bin/python --require-hashes -r requirements/bench.txt
+	@touch $@
+
 .PHONY: setup
 setup: .venv/.ready  ## make .venv from the hash-pinned requirements
 
@@ -68,7 +74,7 @@ prove: .venv/.ready  ## the long proofs: 10,000 runs, every crash, every product
 	$(PY) -m pytest -n 2 -m prove
 
 .PHONY: bench
-bench: .venv/.ready  ## measure fetch, pacing, units, memory and cost beside Google's client and fixed threads
+bench: .venv/.ready .venv-bench/.ready  ## measure fetch, pacing, units, memory, cost beside the providers' own clients
 	$(PY) -m scripts.bench
 	$(PY) -m scripts.bench.pacing
 

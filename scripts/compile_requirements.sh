@@ -10,4 +10,5 @@ compile --group bootstrap -o requirements/bootstrap.txt
 compile pyproject.toml -o requirements/runtime.txt
 compile pyproject.toml --group cloud --group cli --group local --group test --group lint -o requirements/dev.txt
 compile pyproject.toml --group cli --group calibrate --constraint requirements/dev.txt -o requirements/calibrate.txt
+compile --group bench -o requirements/bench.txt
 compile --group sam -o requirements/sam.txt

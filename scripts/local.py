@@ -94,8 +94,9 @@ def _tell(instance: Instance) -> None:
     for one in PROVIDERS:
         simulator = instance.simulators[one.key]
         print(f"  {one.title:<20}{simulator.base_url}  {simulator.admin}")
+    print(f"\n{'e-mails':<20}{instance.cloud.endpoint}/_ministack/ses/messages  (kept, never delivered)")
     aws = "(AWS CLI: python -m scripts.local_cloud.cloud env)"
-    print(f"\n{'local cloud':<20}{instance.cloud.endpoint}  {aws}")
+    print(f"{'local cloud':<20}{instance.cloud.endpoint}  {aws}")
     print(f"{'operators':<20}{admin} tenant list")
     print(f"{'logs':<20}{_directory()}/*.log")
     print("Stop with make down.")

@@ -1,4 +1,4 @@
-"""Lambda of people's own pages: `/n/{token}`, a question, and `/my/{token}`, their tools."""
+"""Lambda of people's own pages: questions, their tools, reviews and decisions (`services.people.site`)."""
 
 from typing import Any
 

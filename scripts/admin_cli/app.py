@@ -12,6 +12,7 @@ from scripts.admin_cli import (
     identify,
     incidents,
     keys,
+    mails,
     queues,
     syncs,
     tenants,
@@ -37,6 +38,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(syncs.app, name="sync")
 app.add_typer(queues.app, name="queue")
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(mails.app, name="mail")
 app.add_typer(audits.app, name="audit")
 app.add_typer(incidents.app, name="incident")
 identify.register(catalogs.app)

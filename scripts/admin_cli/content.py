@@ -16,13 +16,16 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
+from lantern.domain.playbooks.loading import load_playbooks
 from lantern.domain.rules.authoring import Problem, RulesInvalidError
 from lantern.domain.rules.model import Rule, rule_from_data
 from lantern.domain.rules.parsing import Problems
 from lantern.domain.rules.reading import condition_words
 from lantern.domain.rules.selftest import run_tests
 from lantern.domain.rules.vocabulary import FIELDS, RESPONSES, TRIGGERS
+from scripts.build.compile_playbooks import compile_pages
 from scripts.build.compile_rules import PAGES, compile_file, read_page, schema_text
+from scripts.build.references import unresolved
 
 _BAD: Final = 1
 _USAGE: Final = 2
@@ -63,7 +66,11 @@ def schema(
 def validate(where: Where = None, *, as_json: AsJson = False) -> None:
     """Check pages: every word, every type, every test; names file, line and the valid words."""
     files = _files(where)
-    problems = [problem for path in files for problem in _compiled(path)[1]]
+    compiled = [_compiled(path) for path in files]
+    problems = [problem for _, found in compiled for problem in found]
+    if not where:
+        rules = [rule for rule, _ in compiled if rule is not None]
+        problems += unresolved(rules, load_playbooks(json.dumps(compile_pages()).encode()).books)
     if as_json:
         _print({"files": len(files), "problems": [asdict(one) for one in problems]})
     else:

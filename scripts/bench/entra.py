@@ -40,6 +40,18 @@ class Tenant:
         """Where the connector finds it."""
         return _endpoints(self.base)
 
+    def access_token(self) -> str:
+        """A token of our app for Graph, as a client without a connector gets it."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": REGISTRATION.client_id,
+            "client_secret": REGISTRATION.client_secret,
+            "scope": "https://graph.microsoft.com/.default",
+        }
+        answer = requests.post(f"{self.base}/{self.id}/oauth2/v2.0/token", data=form, timeout=60)
+        answer.raise_for_status()
+        return str(answer.json()["access_token"])
+
     def connector(self, io: registry.Io) -> Connector:
         """A connector to it, as production makes it."""
         credentials = registry.Credentials(
@@ -62,8 +74,7 @@ def simulated(employees: int, io: registry.Io) -> Iterator[Tenant]:
         try:
             line = process.stdout.readline() if process.stdout else ""
             base = json.loads(line)["base_url"]
-            io.endpoints.update(_endpoints(base))  # type: ignore[attr-defined] # ours is a dict
-            yield _consented(base, io)
+            yield _consented(base, replace(io, endpoints=_endpoints(base)))
         finally:
             process.terminate()
 

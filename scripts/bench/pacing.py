@@ -5,7 +5,8 @@
 Lantern's connector lists and reads everybody as a full run does (page by page, a hundred accounts at once),
 at several service times, alone and beside another tool that takes half of the quota without a word. Beside it
 the same connector reads with a fixed number of threads and no limiter: it sends as it can, and waits only
-when it is refused, as long as it is told to. Nothing is stored.
+when it is refused, as long as it is told to. And beside that, where `make bench` has set up `.venv-bench`,
+Okta's and Microsoft's own clients, used as their READMEs have it. Nothing is stored.
 """
 
 import json
@@ -28,7 +29,7 @@ from lantern.connectors.http import new_session
 from lantern.connectors.limiter import Limiter, Limiters
 from lantern.connectors.protocol import Connector, Deadline, Quota, Unread
 from lantern.connectors.registry import Io
-from scripts.bench import entra, okta
+from scripts.bench import beside, entra, okta
 from scripts.bench import provider as google
 from scripts.bench.okta import CHUNK
 from scripts.bench.tenant import RemoteWorld, ScaledClock
@@ -36,6 +37,9 @@ from scripts.bench.tenant import RemoteWorld, ScaledClock
 SERVICE_S = (0.02, 0.1, 0.5)
 USUAL_S = 0.1
 THREADS = (4, 16, 64)
+LOOPED = 300
+"""So many accounts a client reads one after the other: it would be at it for an hour with all."""
+GATHERED = 2_000
 ProviderName = Literal["google", "okta", "entra"]
 
 
@@ -92,6 +96,10 @@ class Subject(Protocol):
 
     def counted(self) -> tuple[float, int, int]:
         """Least seconds that the accepted calls take with the whole quota, calls, and those refused."""
+        ...
+
+    def token(self) -> tuple[str, str]:
+        """Where the provider's own client finds it, and an access token for it."""
         ...
 
 
@@ -156,6 +164,10 @@ class Google:
         calls, refused = sum(m["calls"] for m in methods), sum(m["refused"] for m in methods)
         return (calls - refused) / 40, calls, refused
 
+    def token(self) -> tuple[str, str]:
+        """See `Subject`."""
+        return self._there.base_url, self._there.access_token
+
 
 def google_world(there: google.Provider, io: Io) -> RemoteWorld:
     """A world of `tenant.py` with this io."""
@@ -190,6 +202,11 @@ class Okta:
         bound = okta.bound(okta.by_bucket(metrics)) * 60
         return bound, sum(row["calls"] for row in rows), sum(row["refused"] for row in rows)
 
+    def token(self) -> tuple[str, str]:
+        """See `Subject`."""
+        entered = self._there.control("form", scopes=[], token=True)
+        return self._there.base, entered["api_token"]
+
 
 class Entra:
     """Resource units in sliding windows of ten seconds, as many as the smallest tenants have.
@@ -216,6 +233,10 @@ class Entra:
         methods = self._there.control("metrics")["methods"]
         calls = sum(row["calls"] for name, row in methods.items() if name != "batch")
         return spent["units"] / entra.UNITS * 10, calls, spent["refused"]
+
+    def token(self) -> tuple[str, str]:
+        """See `Subject`."""
+        return self._there.endpoints()["graph"], self._there.access_token()
 
 
 @contextmanager
@@ -275,6 +296,27 @@ def measured(
     )
 
 
+def measured_beside(provider: str, there: Subject, accounts: int, at_once: int) -> Row:
+    """One read by the provider's own client."""
+    sdk, name = beside.CLIENTS[provider]
+    there.set(USUAL_S, 0.0)
+    url, token = there.token()
+    done = beside.read(sdk, url, token, accounts, at_once)
+    bound, calls, refused = there.counted()
+    way = "one after the other" if at_once == 1 else f"{at_once} at once"
+    return Row(
+        provider,
+        f"{name}, {way}",
+        done.read + done.failed,
+        round(done.wall_s, 1),
+        round(bound, 1),
+        calls,
+        refused,
+        done.failed,
+        round(done.cpu_s, 1),
+    )
+
+
 def rows(provider: ProviderName, accounts: int, only: str, note: Callable[[Row], None]) -> list[Row]:
     """All reads of one provider; `only`: those whose names hold this."""
     found: list[Row] = []
@@ -290,6 +332,11 @@ def rows(provider: ProviderName, accounts: int, only: str, note: Callable[[Row],
         add("Lantern, another tool takes half the quota", service_s=USUAL_S, other=0.5)
         for count in THREADS:
             add(f"{count} threads without a limiter", service_s=USUAL_S, threads=count)
+        for at_once in beside.AT_ONCE if provider in beside.CLIENTS and beside.there() else ():
+            if only in beside.CLIENTS[provider][1]:
+                most = min(accounts, LOOPED if at_once == 1 else GATHERED)
+                found.append(measured_beside(provider, there, most, at_once))
+                note(found[-1])
     return found
 
 

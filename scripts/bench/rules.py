@@ -22,7 +22,7 @@ from lantern.domain.inventory import App, Bundle, Grant, Principal
 from lantern.domain.previews import Preview, Proposal
 from lantern.domain.rules.policy import RuleSettings
 from lantern.domain.tenancy import Connection
-from lantern.domain.use import UseWindow
+from lantern.domain.use import UseRow, UseWindow
 from lantern.domain.work import Work, WorkKind
 from lantern.services.discovery.run import PRINCIPALS_PER_SHARD
 from lantern.services.scoring.score import handle
@@ -33,6 +33,8 @@ from scripts.bench.tenant import counted_store, knowledge
 
 APPS: Final = 300
 GRANTS: Final = 70
+_FOLDED: Final = 100_000
+"""Rows of use that are folded at once."""
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CID: Final = "con_0000000000000001"
 _NAMES: Final = (
@@ -124,6 +126,15 @@ def _bundles(principals: int, apps: list[App]) -> Iterator[Bundle]:
         )
 
 
+def _used(bundle: Bundle, draw: random.Random) -> Iterator[UseRow]:
+    """Four of five grants were used in the last month, some longer ago, one in ten never."""
+    for grant in bundle.grants or ():
+        luck = draw.random()
+        days = draw.randrange(30) if luck < 0.8 else draw.randrange(30, 170)
+        if luck < 0.9:
+            yield UseRow(bundle.principal.id, grant.app_id, 3, NOW.date() - timedelta(days=days))
+
+
 def organisation(store: TenantStore, principals: int) -> None:
     """Store it all, as discovery would have."""
     shards = 1
@@ -148,8 +159,15 @@ def organisation(store: TenantStore, principals: int) -> None:
     store.apps.put_all_facts(apps)
     store.apps.put_scope_sets({ids.scope_set_id(one): one for one in _SETS})
     store.use.set_window(CID, UseWindow(NOW - timedelta(days=180), NOW))
+    used: list[UseRow] = []
+    draw = random.Random(8)  # noqa: S311 - an invented organisation
     for bundle in _bundles(principals, apps):
         store.bundles.put(bundle)
+        used += _used(bundle, draw)
+        if len(used) > _FOLDED:
+            store.use.fold(CID, shards, used)
+            used = []
+    store.use.fold(CID, shards, used)
 
 
 def measure(meter: Meter, name: str, do: Callable[[], object]) -> dict[str, Any]:
@@ -172,14 +190,14 @@ def life(principals: int) -> list[dict[str, Any]]:
     """Everything in its order."""
     meter = Meter()
     store = counted_store(meter)
-    organisation(store, principals)
     clock, known = _Clock(), knowledge()
+    stored = measure(meter, "storing the inventory", lambda: organisation(store, principals))
     task = Scoring(store, known, clock)
 
     def work(kind: WorkKind, **body: str) -> Callable[[], object]:
         return lambda: handle(task, Work(store.tenant_id, kind, CID if kind == "score.run" else None, body))
 
-    found = [measure(meter, "first scoring", work("score.run"))]
+    found = [stored, measure(meter, "first scoring", work("score.run"))]
     found.append(measure(meter, "people, and rules about wholes", work("people.join")))
     clock.forward(1)
     found.append(measure(meter, "nightly sweep", work("score.run")))

@@ -1,9 +1,11 @@
-"""`python -m scripts.demo` (make demo): the main job on an organisation of 250 people at six providers.
+"""`python -m scripts.demo` (make demo): the whole story on an organisation of 250 people at six providers.
 
 Everything is fresh and has its own place (build/demo) and ports, so a running `make up` is left alone.
 Exits with 0 when it worked and standard output is no terminal; on a terminal it keeps serving until Ctrl-C.
 """
 
+import argparse
+import json
 import os
 import shutil
 import sys
@@ -17,8 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from requests import RequestException
 from rich.console import Console
 
-from scripts.demo import across, acting, consents, report, story, units
+from scripts.demo import across, consents, evidence, plot, report, story, units
 from scripts.demo.api import Api
+from scripts.demo.receiver import Receiver, receiving
 from scripts.demo.waiting import tail
 from scripts.instance import instance as instances
 from scripts.instance.instance import Instance
@@ -26,8 +29,6 @@ from scripts.instance.progress import Progress, make_console
 from scripts.local_cloud import cloud as local_cloud
 
 _EXPECTED: Final = (RuntimeError, RequestException, ClientError, BotoCoreError)
-TELLER: Final = "slack"
-"""The provider, beside Google, whose push the demo shows."""
 DIRECTORY: Final = local_cloud.ROOT / "build" / "demo"
 
 
@@ -37,30 +38,29 @@ def _fresh(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def play(directory: Path, console: Console, progress: Progress) -> tuple[Instance, Api]:
+def play(
+    directory: Path, console: Console, progress: Progress, receiver: Receiver
+) -> tuple[Instance, Api, report.Outcome]:
     """The whole demo; leaves everything running."""
     started = time.monotonic()
     with progress.step("a fresh place"):
         _fresh(directory)
-    instance = instances.up(directory, progress)
+    instance = instances.up(directory, progress, webhooks=receiver.base_url)
     setup = time.monotonic() - started
     begun = datetime.now(UTC)
     api, given = consents.consent(instance, progress)
     found = story.watch(api, given, progress)
     joined = across.look(api, found, progress)
+    played = plot.play(instance, api, found, joined, receiver, directory / "evidence", progress)
     past = story.remember(api, given, found, progress)
-    revoked, caught = acting.act(api, instance.simulators["google"], found, progress)
-    told = across.closed(api, joined, instance.simulators, TELLER, progress)
     with progress.step("the audit log proves it"):
-        entries = acting.audit_is_sound(api)
+        entries = evidence.audit_is_sound(api)
     cloudwatch, ended = instance.client("cloudwatch"), datetime.now(UTC)
     outcome = report.Outcome(
         found=found,
         past=past,
         joined=joined,
-        told=told,
-        revoked=revoked,
-        caught=caught,
+        plot=played,
         audit_entries=entries,
         read_units=units.used(cloudwatch, "ReadUnits", begun, ended),
         write_units=units.used(cloudwatch, "WriteUnits", begun, ended),
@@ -72,7 +72,7 @@ def play(directory: Path, console: Console, progress: Progress) -> tuple[Instanc
     report.write(summary, report.summary(outcome))
     report.invite(console, instance.api_url, api.key)
     console.print(f"\nsummary written to {os.path.relpath(summary)}", soft_wrap=True)
-    return instance, api
+    return instance, api, outcome
 
 
 def _failed(console: Console, directory: Path, error: Exception) -> None:
@@ -84,15 +84,22 @@ def _failed(console: Console, directory: Path, error: Exception) -> None:
             console.print(found, soft_wrap=True)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Play the demo; returns the exit code."""
-    console, errors = make_console(), make_console(errors=True)
+    parser = argparse.ArgumentParser(prog="python -m scripts.demo", description="The whole story, played.")
+    parser.add_argument("--json", action="store_true", help="the summary as JSON; all else goes to stderr")
+    options = parser.parse_args(arguments)
+    errors = make_console(errors=True)
+    console = errors if options.json else make_console()
     try:
-        play(DIRECTORY, console, Progress(console))
-        if console.is_terminal:
-            console.print("Serving. Ctrl-C stops.")
-            while True:
-                time.sleep(3600)
+        with receiving() as receiver:
+            *_, outcome = play(DIRECTORY, console, Progress(console), receiver)
+            if options.json:
+                print(json.dumps(report.summary(outcome), indent=2))
+            elif console.is_terminal:
+                console.print("Serving. Ctrl-C stops.")
+                while True:
+                    time.sleep(3600)
     except KeyboardInterrupt:
         console.print("\nStopping.")
     except Exception as error:

@@ -1,7 +1,7 @@
 """What only several connections together tell: one vendor and one person everywhere, who left and stayed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,10 +9,8 @@ from scripts.demo.api import Api
 from scripts.demo.story import Inventory, Row
 from scripts.demo.waiting import DemoFailedError, Patience
 from scripts.instance.progress import Progress
-from scripts.instance.simulator import Simulator
 
 JOIN_DEADLINE_S: Final = 120
-TELL_DEADLINE_S: Final = 60
 _GONE: Final = frozenset({"suspended", "archived", "deleted"})
 _CALM_S: Final = 1.0
 
@@ -31,15 +29,6 @@ class Across:
     titles: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a provider told by itself: an account that was closed there, and how long until Lantern knew."""
-
-    provider: str
-    email: str
-    seconds: float
-
-
 def look(api: Api, found: Inventory, progress: Progress) -> Across:
     """Find the AI vendor at most connections, and the people who left with accounts that are still open."""
     titles = {one.connection_id: one.title for one in found.readings}
@@ -54,25 +43,6 @@ def look(api: Api, found: Inventory, progress: Progress) -> Across:
             "accounts of people who left", JOIN_DEADLINE_S, lambda: _leavers(api, titles), pause_s=_CALM_S
         )
     return Across(vendor, open_[0], tuple(str(one["email"]) for one in open_), titles)
-
-
-def closed(
-    api: Api, across: Across, simulators: Mapping[str, Simulator], provider: str, progress: Progress
-) -> Told:
-    """Close the leaver's account at a provider that pushes, and wait until Lantern has heard of it."""
-    person = across.person
-    account = next(
-        (a for a in person["accounts"] if a["provider"] == provider and a["status"] == "active"), None
-    )
-    if account is None:
-        raise DemoFailedError(f"{person['email']} has no open account at {provider}")
-    title = across.titles[account["connection_id"]]
-    with progress.step(f"{title} closes the account of {person['email']}; push tells") as report:
-        patience = Patience(report)
-        started = patience.clock()
-        simulators[provider].control("deactivate", user=account["email"])
-        patience.until("the account to be seen closed", TELL_DEADLINE_S, lambda: _status(api, account))
-    return Told(title, str(person["email"]), patience.clock() - started)
 
 
 def _widest(api: Api, ai_apps: Iterable[Row]) -> tuple[str, set[str]]:
@@ -113,8 +83,3 @@ def _leavers(api: Api, titles: dict[str, str]) -> tuple[list[Row] | None, str]:
 
 def _open(person: Row) -> list[Row]:
     return [account for account in person["accounts"] if account["status"] == "active"]
-
-
-def _status(api: Api, account: Row) -> tuple[str | None, str]:
-    status = str(api.get(f"/v1/principals/{account['principal_id']}")["status"])
-    return (status if status in _GONE else None), status

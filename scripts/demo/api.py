@@ -33,6 +33,10 @@ class Api:
         """`GET`; the body."""
         return self.call("GET", path, query=query).body
 
+    def text(self, path: str, **query: Any) -> str:
+        """`GET` of a page; its text."""
+        return self._send("GET", path, query, None, {}).text
+
     def all(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Every row of a list, page by page."""
         cursor: str | None = None
@@ -61,6 +65,17 @@ class Api:
         headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
         if etag is not None:
             headers["If-Match"] = etag
+        response = self._send(method, path, query, body, headers)
+        return Reply(response.json(), response.headers.get("ETag"))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None,
+        body: dict[str, Any] | None,
+        headers: dict[str, str],
+    ) -> requests.Response:
         try:
             response = self._session.request(
                 method, f"{self.base_url}{path}", params=query, json=body, headers=headers, timeout=_TIMEOUT_S
@@ -69,4 +84,4 @@ class Api:
             raise DemoFailedError(f"{method} {path}: no answer ({type(error).__name__})") from None
         if not response.ok:
             raise DemoFailedError(f"{method} {path} answered {response.status_code}: {response.text[:400]}")
-        return Reply(response.json(), response.headers.get("ETag"))
+        return response

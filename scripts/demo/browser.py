@@ -106,6 +106,33 @@ def connect(start_url: str, entered: Mapping[str, str] | None = None) -> Consent
     return Consented(found[0] if found else None, page.url)
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer given on its page: what the page asked, and what the page after it said."""
+
+    asked: str
+    said: str
+
+
+def answer(url: str) -> Answered:
+    """Open the page of a question and give its first answer, as a person's browser does.
+
+    Raises:
+        DemoFailedError: a page was not what it should be.
+    """
+    with requests.Session() as browser:
+        browser.trust_env = False
+        page = browser.get(url, timeout=_TIMEOUT_S)
+        _good(page, "the page of the question")
+        form = Form()
+        form.feed(page.text.partition("</form>")[0])
+        if form.action is None:
+            raise DemoFailedError(f"the page of the question asks nothing: {_words(page.text)}")
+        after = browser.post(urljoin(page.url, form.action), data=form.fields, timeout=_TIMEOUT_S)
+        _good(after, "the page after the answer")
+    return Answered(_words(page.text), _words(after.text))
+
+
 def _good(response: requests.Response, what: str) -> None:
     if response.status_code != 200:
         raise DemoFailedError(f"{what} answered {response.status_code}: {_words(response.text)}")

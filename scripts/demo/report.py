@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.admin_cli.terminal import inert
-from scripts.demo import acting, story
-from scripts.demo.across import Across, Told
-from scripts.demo.acting import Caught, Revocation
+from scripts.demo import story, telling
+from scripts.demo.across import Across
+from scripts.demo.plot import Plot
 from scripts.demo.story import Inventory, Past, Row
 
 _NUMERIC: Final = frozenset({"risk", "people", "open", "accounts", "grants", "apps held", "left"})
@@ -26,9 +26,7 @@ class Outcome:
     found: Inventory
     past: Past
     joined: Across
-    told: Told
-    revoked: Revocation
-    caught: Caught
+    plot: Plot
     audit_entries: int
     read_units: dict[str, float]
     write_units: dict[str, float]
@@ -38,7 +36,7 @@ class Outcome:
 
 def summary(outcome: Outcome) -> dict[str, Any]:
     """The fields of summary.json."""
-    found, joined, counts = outcome.found, outcome.joined, outcome.revoked.job["counts"]
+    found, joined = outcome.found, outcome.joined
     return {
         "connections": {
             one.provider: {
@@ -62,16 +60,11 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "grants": found.grants,
         "findings": len(outcome.past.findings),
         "findings_by_rule": _by_rule(outcome.past),
-        "revoked": outcome.revoked.revoked,
-        "findings_closed_by_revoke": outcome.revoked.closed,
-        "verified": counts["verified"],
+        **telling.summary(outcome.plot),
         "audit_entries": outcome.audit_entries,
         "consent_to_inventory_seconds": round(found.inventory_s, 2),
         "consent_to_first_finding_seconds": round(found.first_finding_s, 2),
         "consent_to_findings_seconds": round(outcome.past.seconds, 2),
-        "push_to_closed_account_seconds": round(outcome.told.seconds, 2),
-        "push_to_finding_seconds": round(outcome.caught.seconds, 2),
-        "revoke_seconds": round(outcome.revoked.seconds, 2),
         "read_units": _total(outcome.read_units),
         "write_units": _total(outcome.write_units),
         "read_units_by_function": outcome.read_units,
@@ -89,7 +82,7 @@ def write(path: Path, values: Mapping[str, Any]) -> None:
 
 def show(console: Console, outcome: Outcome) -> None:
     """The tables."""
-    found, revoked = outcome.found, outcome.revoked
+    found = outcome.found
     read = [(one.title, one.principals, one.grants, one.apps, _s(one.seconds)) for one in found.readings]
     _table(
         console, "Connections", ("provider", "accounts", "grants", "apps held", "read after consent"), read
@@ -103,26 +96,14 @@ def show(console: Console, outcome: Outcome) -> None:
     _show_joined(console, outcome.joined)
     rules = [(rule, severity, number) for (rule, severity), number in _ordered(outcome.past)]
     _table(console, "Findings", ("rule", "severity", "open"), rules)
-    counts = revoked.job["counts"]
-    acted = [
-        ("dry run", f"{revoked.plan['targets']} grants of {revoked.plan['principals']} people would go"),
-        ("revoked", f"{revoked.revoked} grants of {revoked.app['name']}"),
-        ("verified gone at Google", counts["verified"]),
-        ("failed", counts["failed"]),
-        ("findings closed by it", revoked.closed),
-        ("approved by", revoked.job["approved_by"]),
-        ("audit log", f"{outcome.audit_entries} entries, chain sound"),
-    ]
-    if revoked.refused:
-        acted.insert(0, ("stopped by a brake", f"{revoked.refused[0]}: {revoked.refused[1]}"))
-    _table(console, "What was done", ("", ""), acted)
+    for told in telling.tables(outcome.plot):
+        _table(console, told.title, told.columns, told.rows)
     times = [
         ("consent to the whole inventory", _s(found.inventory_s)),
         ("consent to the first finding", _s(found.first_finding_s)),
         ("consent to unused grants (180 days of use read)", _s(outcome.past.seconds)),
-        (f"consent to {acting.NEW_APP} until its finding (push)", _s(outcome.caught.seconds)),
-        (f"{outcome.told.provider} closes an account until Lantern knows (push)", _s(outcome.told.seconds)),
-        ("request of the revoke to its verification", _s(revoked.seconds)),
+        *telling.times(outcome.plot),
+        ("audit log", f"{outcome.audit_entries} entries, chain sound"),
         ("read units used", _units(outcome.read_units)),
         ("write units used", _units(outcome.write_units)),
         ("whole demo", _s(outcome.total_seconds)),

@@ -18,6 +18,8 @@ from scripts.instance.simulator import Simulator
 from scripts.local_cloud import cloud as local_cloud
 
 ROOT: Final = local_cloud.ROOT
+MAIL_DOMAIN: Final = "mail.lantern.example"
+"""From which the local cloud's SES sends; it keeps the e-mails and delivers none."""
 STACK: Final = f"lantern-{LOCAL_STAGE}"
 WORKERS: Final = 6
 """Messages worked on at once: workers mostly wait for a provider's pace, each connection for its own."""
@@ -54,6 +56,7 @@ def up(
     cloud_port: int = 0,
     ports: Mapping[str, int] | None = None,
     providers: tuple[Provider, ...] = PROVIDERS,
+    webhooks: str = "",
 ) -> Instance:
     """Start everything of a directory and bring it to this checkout's template; what runs is kept running.
 
@@ -63,6 +66,7 @@ def up(
         cloud_port: of the local cloud; 0 takes the last one, or any.
         ports: of the simulators by provider; one that is left out takes the last one, or any.
         providers: which are simulated.
+        webhooks: who takes outgoing webhooks in place of the addresses they are for; empty: those themselves.
 
     Raises:
         LocalCloudError: the local cloud did not start.
@@ -82,6 +86,7 @@ def up(
         }
     )
     running = {one.key: simulator for one, simulator in zip(providers, started, strict=True)}
+    endpoints = {key: one.base_url for key, one in running.items()}
     with progress.step("build and deploy template.yaml") as report:
         deployment = deploy(
             local_clients(cloud),
@@ -92,7 +97,8 @@ def up(
                 "Stage": LOCAL_STAGE,
                 "WorkerConcurrency": str(WORKERS),
                 "InsecureCookies": "true",
-                "ProviderEndpoints": json.dumps({key: one.base_url for key, one in running.items()}),
+                "ProviderEndpoints": json.dumps(endpoints | ({"webhooks": webhooks} if webhooks else {})),
+                "AlertDomain": MAIL_DOMAIN,
             },
             report=report,
         )

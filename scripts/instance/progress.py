@@ -38,6 +38,10 @@ class Progress:
             raise
         self._line("✓", title, started, "green")
 
+    def say(self, text: str) -> None:
+        """A line of what came of the step before it."""
+        self.console.print(Text(f"    {text}", style="dim"), soft_wrap=True)
+
     def together(self, tasks: Mapping[str, Callable[[], Any]]) -> list[Any]:
         """Do several things at once, with a line for each when it is done; their results in order.
 

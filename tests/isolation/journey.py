@@ -142,7 +142,7 @@ def _signed(taken: Receiver) -> None:
 
 def _nobodys(account: Account, tenant: str) -> None:
     """Somebody opens a page that is nobody's, under the tenant's own name."""
-    for kind in ("n", "my"):
+    for kind in ("n", "my", "review", "decide"):
         assert account.page(f"{BASE}/{kind}/{tenant}.{'x' * 43}")["statusCode"] == 404, kind
 
 

@@ -135,6 +135,11 @@ GOOD: dict[str, Any] = {
     "AboutBody": {"app_id": "app_0000000000000", "reason": "r"},
     "OffboardRequest": {"reason": "r"},
     "IncidentRequest": {"vendor_id": "v", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
+    "ManyDecisions": {
+        "finding_ids": ["fnd_00000000000000000000000000"],
+        "decision": "acknowledge",
+        "read_at": "2026-03-01T00:00:00Z",
+    },
     "Acknowledgement": {"note": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
     "NudgeBody": {

@@ -169,6 +169,7 @@ class GoogleWorld:
         hosts = {
             "admin": base,
             "chrome": base,
+            "gmail": base,
             "token": f"{base}/token",
             "revoke": f"{base}/revoke",
         }

@@ -261,7 +261,7 @@ def _open(store: TenantStore) -> dict[str, Any]:
     while True:
         page = store.findings.page(None, 200, cursor)
         found |= {
-            f.id: (f.rule_id, f.severity, frozenset(f.open_grants)) for f in page.items if f.status == "open"
+            f.id: (f.rule_id, f.severity, frozenset(f.open_items)) for f in page.items if f.status == "open"
         }
         cursor = page.cursor
         if cursor is None:

@@ -27,6 +27,7 @@ from lantern.connectors.protocol import (
 )
 from lantern.connectors.traffic import Traffic
 from lantern.domain import ids
+from lantern.domain.assets import Asset, AssetKind, AssetListing
 from lantern.domain.errors import ConnectorError
 from lantern.domain.inventory import App, Observation, ObservedGrant, Principal
 from tests.support.clock import FakeClock
@@ -50,6 +51,7 @@ class Account:
     aliases: tuple[str, ...] = ()
     kind: str = "user"
     name: str | None = None
+    manager: str | None = None
 
 
 @dataclass
@@ -81,6 +83,9 @@ class MemoryProvider:
         self.failing: dict[str, str] = {}
         self.revoked: list[tuple[str, str]] = []
         self.channels: dict[str, ChannelRequest] = {}
+        self.assets: dict[str, Asset] = {}
+        self.signed_out: list[str] = []
+        self.disabled: set[str] = set()
         self.access_gone = False
         self.page_size = 4
 
@@ -118,6 +123,19 @@ class MemoryProvider:
         """The id of an account."""
         return ids.principal_id(self.provider, self.organisation, native_id)
 
+    def own(self, connection_id: str, kind: AssetKind, native_id: str, owner: str | None) -> Asset:
+        """An asset that an account owns."""
+        asset = Asset(
+            ids.asset_id(connection_id, kind, native_id),
+            connection_id,
+            kind,
+            native_id,
+            f"The {kind} {native_id}",
+            owner=self.principal_id(owner) if owner else None,
+        )
+        self.assets[native_id] = asset
+        return asset
+
     def connector(self, connection_id: str) -> "MemoryConnector":
         """A connector to this world."""
         return MemoryConnector(self, connection_id)
@@ -137,7 +155,8 @@ class MemoryConnector:
 
     def __init__(self, world: MemoryProvider, connection_id: str) -> None:
         self.world = world
-        self.manifest = replace(MANIFEST, provider=world.provider)
+        more = {"assets"} if world.assets else set()
+        self.manifest = replace(MANIFEST, provider=world.provider, features=MANIFEST.features | more)
         self._connection = connection_id
 
     def _guard(self) -> None:
@@ -157,6 +176,7 @@ class MemoryConnector:
             name=account.name,
             admin=account.admin,
             aliases=account.aliases,
+            manager=account.manager,
         )
 
     def check(self) -> Health:
@@ -226,6 +246,11 @@ class MemoryConnector:
         sent, places = traffic.sent(), traffic.places()
         yield HistoryPage(uses, consents, (), len(events), last=True, apis=called, sent=sent, places=places)
 
+    def assets(self, deadline: Deadline) -> Iterator[AssetListing]:
+        self._guard()
+        for kind in sorted({one.kind for one in self.world.assets.values()} | {"api_key", "agent"}):
+            yield AssetListing(kind, tuple(one for one in self.world.assets.values() if one.kind == kind))
+
     def open_channel(self, request: ChannelRequest) -> Channel:
         self._guard()
         self.world.channels[request.id] = request
@@ -237,9 +262,35 @@ class MemoryConnector:
 
     def act(self, action: Action) -> ActionResult:
         self._guard()
-        account = self.world.accounts.get(action.native_id)
+        world = self.world
+        match action.kind:
+            case "end_sessions":
+                world.signed_out.append(action.native_id)
+                return ActionResult("done", None, "No provider lists sessions.")
+            case "disable_app" | "enable_app" if world.provider == "google":
+                return ActionResult("not_possible", None, instructions=by_hand(action.client_id))
+            case "disable_app":
+                before = action.client_id in world.disabled
+                world.disabled.add(action.client_id)
+                return ActionResult("already_done" if before else "done", observed_present=False)
+            case "disable_asset":
+                asset = world.assets[action.asset_id]
+                world.assets[action.asset_id] = replace(asset, state="disabled")
+                return ActionResult("done", observed_present=False)
+            case "delete_asset":
+                found = world.assets.pop(action.asset_id, None)
+                return ActionResult("done" if found else "already_done", observed_present=False)
+        account = world.accounts.get(action.native_id)
         if account is None or action.client_id not in account.grants:
             return ActionResult("already_done", observed_present=False)
+        if world.facts.get(action.client_id, {}).get("kind") in ("extension", "sso"):
+            steps = by_hand(action.client_id)
+            return ActionResult("not_possible", observed_present=True, instructions=steps)
         del account.grants[action.client_id]
-        self.world.revoked.append((action.native_id, action.client_id))
+        world.revoked.append((action.native_id, action.client_id))
         return ActionResult("done", observed_present=False, remaining_access_s=3600)
+
+
+def by_hand(client: str) -> tuple[str, ...]:
+    """What an administrator does."""
+    return (f"Open https://admin.example.com/apps/{client}", "Block it for everybody.")

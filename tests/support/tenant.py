@@ -5,15 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from lantern.connectors.mail import MailReader
 from lantern.connectors.protocol import Connector, Deadline
 from lantern.domain import ids
 from lantern.domain.findings import Finding
+from lantern.domain.signup_mail import recogniser
 from lantern.domain.tenancy import Connection
 from lantern.domain.visit_targets import Resolve, resolver
 from lantern.domain.work import Work
 from lantern.services.catalog_layers import OperatorCatalog
 from lantern.services.discovery import handle as discovery
 from lantern.services.discovery.context import Discovery
+from lantern.services.discovery.mail import MailTask, follow_mail
 from lantern.services.imports.drops import DropBox
 from lantern.services.imports.run import Imports, read_import
 from lantern.services.outreach.handle import handle as reach_out
@@ -56,6 +59,9 @@ class Bench:
     secrets: random.Random = field(default_factory=lambda: random.Random(7))
     """Of the addresses of people's pages: no two are the same, even when a message is delivered again."""
 
+    reader: Callable[[], MailReader | None] = lambda: None
+    """What reads mailboxes."""
+
     @property
     def connection(self) -> Connection:
         """The connection as stored now."""
@@ -67,6 +73,22 @@ class Bench:
         """Where hosts lead by the catalog as the tenant sees it."""
         seen = catalogs.view(self.store, self.knowledge, self.operators)
         return resolver(seen.knowledge.catalog, seen.knowledge.registrable)
+
+    def mail_task(self, work: Work, message: str) -> MailTask:
+        """The tools of a message about headers of mail."""
+        catalog, registrable = self.knowledge.catalog, self.knowledge.registrable
+        consumer = self.knowledge.reference.risk.consumer_domains
+        return MailTask(
+            store=self.store,
+            connection=self.connection,
+            clock=self.clock,
+            deadline=self.deadline(),
+            send=self.send,
+            message_id=message,
+            reader=self.reader,
+            recognise=lambda: recogniser(catalog, registrable, consumer, self.resolve()),
+            hop=work.hop,
+        )
 
     def message_id(self) -> str:
         """The next queue id."""
@@ -123,6 +145,8 @@ class Bench:
                     resolve=self.resolve,
                 )
                 read_import(tools, work)
+            case "discovery" if work.kind == "connection.mail":
+                follow_mail(self.mail_task(work, message))
             case "discovery":
                 connection = self.store.connections.get(work.connection_id or self.connection_id)
                 assert connection is not None

@@ -82,7 +82,7 @@ class SafePoster:
             return Answer(None, problem="refused_address")
         try:
             addresses = list(self.resolver(to.host, to.port))
-        except OSError:
+        except (OSError, UnicodeError):
             return Answer(None, problem="unresolvable")
         allowed = vetted(addresses)
         if not allowed:

@@ -37,6 +37,13 @@ _EMBEDDING: Final = tuple(
     ipaddress.ip_network(text)
     for text in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
 )
+_BESIDE: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.88.99.0/24", "192.31.196.0/24", "168.63.129.16/32", "3fff::/20", "2620:4f:8000::/48")
+)
+"""Counted as global by the library, yet nobody's server: relays, sinks, documentation, a cloud's own host."""
+_PUBLIC_V6: Final = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that was ever given out; site-local fec0::/10 is not among it."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -96,6 +103,10 @@ def _check_host(host: str) -> None:
 def is_public(address: Address) -> bool:
     """Whether an address that a name resolved to may be connected to."""
     if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _EMBEDDING):
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address not in _PUBLIC_V6:
+        return False
+    if any(address in network for network in _BESIDE):
         return False
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_loopback or address.is_unspecified

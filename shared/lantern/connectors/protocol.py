@@ -78,12 +78,16 @@ class ActFact:
     """How a provider lets one kind of act be done.
 
     `scopes`: the permissions it takes, all of them. `everyone`: it touches the whole organisation, so that it
-    needs an approval of its own. `undo`: how it can be taken back; None where it cannot.
+    needs an approval of its own. `undo`: how it can be taken back; None where it cannot. `assets`: the kinds
+    of assets it is for; empty for all. `by_hand`: the kinds of apps and accounts for which the answer is what
+    an administrator does, because no API does it; `*` for all.
     """
 
     scopes: frozenset[str]
     everyone: bool = False
     undo: str | None = None
+    assets: frozenset[str] = frozenset()
+    by_hand: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,8 @@ class Manifest:
     """Facts about a provider as typed data: endpoints (by name), permissions, quotas.
 
     `history_days` is how long the provider remembers use: of what lies before, its silence says nothing.
+    `apart` are permissions that no consent of ours asks for: an administrator gives each by hand, and only
+    where its feature is wanted.
     """
 
     provider: Provider
@@ -143,6 +149,7 @@ class Manifest:
     push: PushFact | None = None
     form: tuple[FormField, ...] = ()
     history_days: int = 180
+    apart: tuple[ScopeNeed, ...] = ()
 
 
 _NO_ACTS: Final[Mapping[ActionKind, ActFact]] = MappingProxyType({})

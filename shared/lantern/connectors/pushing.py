@@ -71,12 +71,13 @@ class Reply:
     """What somebody of an organisation answered there to a question of ours; `said` are short texts.
 
     It is a claim: who may answer is checked where the question is known. `message_id` is what repetitions are
-    known by.
+    known by. `command`: it was no answer but something they typed for us to do.
     """
 
     organisation_id: str
     message_id: str
     said: Mapping[str, str] = field(repr=False)
+    command: bool = False
 
 
 @dataclass(frozen=True, slots=True)

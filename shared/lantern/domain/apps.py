@@ -75,7 +75,8 @@ class AppNotes:
     """What judging notes of an app for the rules alone; None is not known.
 
     `unused` counts scopes never used, `sent` bytes seen going to it. `exception_until` is when the latest
-    exception for it ends or ended.
+    exception for it ends or ended, `approval_ended_at` when an approval for a time ran out, where nobody
+    decided since.
     """
 
     verified: bool | None = None
@@ -88,6 +89,7 @@ class AppNotes:
     sent: int | None = None
     decided_at: datetime | None = None
     exception_until: datetime | None = None
+    approval_ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

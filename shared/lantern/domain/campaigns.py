@@ -10,7 +10,7 @@ from lantern.domain.inventory import Bundle, Grant
 from lantern.domain.scopes import DataClass
 
 CampaignState = Literal["building", "open", "closing", "closed", "cancelled"]
-ReviewBy = Literal["owner", "named"]
+ReviewBy = Literal["owner", "manager", "named"]
 Decision = Literal["keep", "revoke"]
 
 MOST_ITEMS: Final = 5_000
@@ -24,30 +24,41 @@ LONGEST: Final = 1_000
 class CampaignScope:
     """Which grants are reviewed: those that are in every one of the lists that is not empty.
 
-    `org_units` are paths as the directory names them; what is below one is in it.
+    `org_units` are paths as the directory names them; what is below one is in it. `person_ids` are those
+    persons; `manager_ids` those who report to one of these, as the directory says.
     """
 
     app_ids: tuple[str, ...] = ()
     product_ids: tuple[str, ...] = ()
     data_classes: tuple[DataClass, ...] = ()
     org_units: tuple[str, ...] = ()
+    person_ids: tuple[str, ...] = ()
+    manager_ids: tuple[str, ...] = ()
 
     def holds(
-        self, bundle: Bundle, grant: Grant, product_id: str | None, reached: Collection[DataClass]
+        self,
+        bundle: Bundle,
+        grant: Grant,
+        product_id: str | None,
+        reached: Collection[DataClass],
+        manager_id: str | None = None,
     ) -> bool:
-        """Whether a grant is in it."""
+        """Whether a grant is in it; `manager_id` is whom its bearer reports to, if that is known."""
         unit = bundle.principal.org_unit
         return (
             (not self.app_ids or grant.app_id in self.app_ids)
             and (not self.product_ids or product_id in self.product_ids)
             and (not self.data_classes or not set(self.data_classes).isdisjoint(reached))
             and (not self.org_units or any(_within(unit, one) for one in self.org_units))
+            and (not self.person_ids or bundle.principal.person_id in self.person_ids)
+            and (not self.manager_ids or manager_id in self.manager_ids)
         )
 
     @property
     def empty(self) -> bool:
         """Whether it names nothing: then everything would be reviewed."""
-        return not (self.app_ids or self.product_ids or self.data_classes or self.org_units)
+        groups = (self.org_units, self.person_ids, self.manager_ids)
+        return not (self.app_ids or self.product_ids or self.data_classes or any(groups))
 
 
 def _within(unit: str | None, parent: str) -> bool:
@@ -73,9 +84,10 @@ class CampaignCounts:
 class Campaign:
     """One review.
 
-    `reviewers` are persons: all decide on everything (`named`), or on what nobody answers for (`owner`).
-    `next_at` is when something is to be done: remind, close. `jobs` take away what was not kept; `refused`
-    says why some of it could not be asked for.
+    `reviewers` are persons: all decide on everything (`named`), or on what nobody answers for (`owner`,
+    `manager`). Nobody decides on their own access. `opened_at` is when its grants were found. `next_at` is
+    when something is to be done: remind, close. `jobs` take away what was not kept; `refused` says why some
+    of it could not be asked for.
     """
 
     id: str
@@ -90,6 +102,7 @@ class Campaign:
     due: datetime
     next_at: datetime | None
     remind_days: int = 3
+    opened_at: datetime | None = None
     reminded_at: datetime | None = None
     counts: CampaignCounts = CampaignCounts()
     jobs: tuple[str, ...] = ()
@@ -130,7 +143,9 @@ def checked(campaign: Campaign) -> Campaign:
         InvalidInputError: it reviews nothing in particular, or is due at no good time.
     """
     if campaign.scope.empty:
-        raise InvalidInputError("scope", "Name apps, products, kinds of data or organisational units.")
+        raise InvalidInputError(
+            "scope", "Name apps, products, kinds of data, org units, persons or managers."
+        )
     left = campaign.due - campaign.created_at
     if not timedelta(hours=1) <= left <= timedelta(days=MOST_DAYS):
         raise InvalidInputError("due", f"Send a time from one hour to {MOST_DAYS} days from now.")
@@ -144,6 +159,7 @@ def opened(campaign: Campaign, items: int, now: datetime) -> Campaign:
         campaign,
         state="open",
         counts=CampaignCounts(items=items),
+        opened_at=now,
         next_at=remind if remind > now else campaign.due,
     )
 

@@ -40,8 +40,8 @@ from lantern.domain.inventory import (
     PrincipalStatus,
 )
 
-VERSION: Final = 2
-_READABLE: Final = frozenset({1, 2})
+VERSION: Final = 3
+_READABLE: Final = frozenset({1, 2, 3})
 _DIGEST_BYTES: Final = 8
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -67,6 +67,7 @@ _SOURCES: Final[tuple[GrantSource, ...]] = (
     "password",
     "use",
     "visit",
+    "mail",
 )
 
 _KNOWN: Final = 1
@@ -74,10 +75,24 @@ _DATED: Final = 2
 _WIDE: Final = 4
 
 _AccountV1 = tuple[str, int, int, str | None, str | None, str | None, bool | None, str | None, date | None]
-_Account = tuple[
+_AccountV2 = tuple[
     str, int, int, str | None, str | None, str | None, bool | None, str | None, date | None, tuple[str, ...]
 ]
+_Account = tuple[
+    str,
+    int,
+    int,
+    str | None,
+    str | None,
+    str | None,
+    bool | None,
+    str | None,
+    date | None,
+    tuple[str, ...],
+    str | None,
+]
 _account_decoder_v1: Final = msgspec.json.Decoder(_AccountV1)
+_account_decoder_v2: Final = msgspec.json.Decoder(_AccountV2)
 _account_decoder: Final = msgspec.json.Decoder(_Account)
 
 
@@ -104,6 +119,7 @@ def _account(principal: Principal) -> _Account:
         principal.org_unit,
         principal.last_login,
         principal.aliases,
+        principal.manager,
     )
 
 
@@ -126,7 +142,10 @@ def digest(bundle: Bundle) -> bytes:
             )
             for g in bundle.grants
         )
-    content = msgspec.json.encode((bundle.principal.id, _account(bundle.principal), grants))
+    account = _account(bundle.principal)
+    # What is as it was before managers were kept has the digest that it had then.
+    told = account if bundle.principal.manager is not None else account[:-1]
+    content = msgspec.json.encode((bundle.principal.id, told, grants))
     return hashlib.sha256(content).digest()[:_DIGEST_BYTES]
 
 
@@ -243,8 +262,13 @@ def decode_account(packed: bytes, *, principal_id: str, connection_id: str) -> P
 def _principal(raw: bytes, version: int, principal_id: str, connection_id: str) -> Principal:
     try:
         account: _Account
-        account = _account_decoder.decode(raw) if version > 1 else (*_account_decoder_v1.decode(raw), ())
-        native, kind, status, person, email, name, admin, unit, login, aliases = account
+        if version > 2:
+            account = _account_decoder.decode(raw)
+        elif version == 2:
+            account = (*_account_decoder_v2.decode(raw), None)
+        else:
+            account = (*_account_decoder_v1.decode(raw), (), None)
+        native, kind, status, person, email, name, admin, unit, login, aliases, manager = account
         return Principal(
             id=principal_id,
             connection_id=connection_id,
@@ -258,6 +282,7 @@ def _principal(raw: bytes, version: int, principal_id: str, connection_id: str) 
             org_unit=unit,
             last_login=login,
             aliases=aliases,
+            manager=manager,
         )
     except (msgspec.MsgspecError, IndexError) as cause:
         raise CodecError("a packed bundle whose account is damaged") from cause

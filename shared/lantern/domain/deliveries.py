@@ -83,6 +83,18 @@ def next_attempt(
     return following if following <= delivery.created_at + lasts else None
 
 
+def turned(delivery: Delivery, now: datetime) -> Delivery:
+    """What was given up, to go its other way at once; what was tried before stays in it, and so does its id.
+
+    Raises:
+        ValueError: it was not given up, or there is no other way.
+    """
+    if delivery.state != "failed" or delivery.instead is None:
+        raise ValueError("a delivery that has no other way to go")
+    again = replace(delivery, address=delivery.instead, instead=None, state="pending", next_at=now)
+    return replace(again, created_at=now, tries=0)
+
+
 def withdrawn(delivery: Delivery, at: datetime, why: str) -> Delivery:
     """Not to be sent any more: where it was to go is gone or switched off."""
     outcome: AttemptOutcome = "refused"

@@ -32,6 +32,8 @@ class ScopeSetView:
     restricted: tuple[str, ...]
     severities: Mapping[str, str] = field(default_factory=dict)
     """How sensitive each scope is."""
+    admin: str = "none"
+    """Most sensitive of the scopes that administer the organisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def _noted(noted: AppNotes | None, row: AppSummary, now: datetime) -> dict[str, 
         "app.status_days": (now - noted.decided_at).days if noted.decided_at else None,
         "app.exception_ended": noted.exception_until is not None and noted.exception_until <= now,
         "app.exception_ended_days": (now - noted.exception_until).days if noted.exception_until else None,
+        "app.approval_ended": noted.approval_ended_at is not None,
+        "app.approval_ended_days": (now - noted.approval_ended_at).days if noted.approval_ended_at else None,
     }
 
 
@@ -193,6 +197,7 @@ def grant_facts(
         "grant.data_classes": view.data_classes if view else None,
         "grant.access": view.access if view else None,
         "grant.restricted_scopes": view.restricted if view else None,
+        "grant.admin_severity": view.admin if view else None,
         "grant.added_scopes": added,
         "grant.added_scope_severity": _worst(added, view),
         "grant.source": grant.source,
@@ -207,9 +212,10 @@ def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: date
     """Days without use; None where that is not known.
 
     A grant given inside the window cannot have been idle for longer than it exists. Of an installation no
-    provider tells the use, so its silence says nothing; a visit gave no access that could lie idle.
+    provider tells the use, so its silence says nothing; a visit or a message gave no access that could lie
+    idle.
     """
-    if grant.source == "visit" or (last is None and grant.source == "installation"):
+    if grant.source in ("visit", "mail") or (last is None and grant.source == "installation"):
         return None
     idle = idle_days(last, window, now)
     if idle is None or last is not None or grant.granted_on is None:
@@ -220,9 +226,9 @@ def idle_of(grant: Grant, last: date | None, window: UseWindow | None, now: date
 def never_used(grant: Grant, last: date | None, window: UseWindow | None) -> bool | None:
     """Whether a grant was never used since it is there; None where its whole life was not read.
 
-    As with idleness, nobody tells the use of installations, and a visit gave no access.
+    As with idleness, nobody tells the use of installations; a visit or a message gave no access.
     """
-    if grant.source in ("installation", "visit"):
+    if grant.source in ("installation", "visit", "mail"):
         return None
     if last is not None:
         return False

@@ -114,6 +114,21 @@ def derived_id(prefix: str, *parts: str) -> str:
     return f"{prefix}_{_text(_digest(parts, 10))}"
 
 
+def is_asset_id(value: str) -> bool:
+    """Whether `value` is the id of an asset."""
+    return re.fullmatch(r"ast_[0-9a-v]{16}", value) is not None
+
+
+def pack_asset(value: str) -> bytes:
+    """The 10 bytes of an asset id, for packed records."""
+    return _raw(value.removeprefix("ast_"))
+
+
+def unpack_asset(raw: bytes) -> str:
+    """The asset id of 10 packed bytes."""
+    return f"ast_{_text(raw)}"
+
+
 def pack_app(value: str) -> bytes:
     """The 8 bytes of an app id, for packed records."""
     return _raw(value.removeprefix("app_"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from lantern.domain import ids
 
@@ -15,8 +15,10 @@ PrincipalKind = Literal["user", "group", "service", "organisation", "shared"]
 """`service` acts without a person, `shared` is used by several, `organisation` is all of them at once."""
 PrincipalStatus = Literal["active", "suspended", "archived", "deleted"]
 AppKind = Literal[
-    "oauth", "native", "extension", "anonymous", "sso", "integration", "agent", "password", "seat", "web"
-]
+    "oauth", "native", "extension", "anonymous", "sso", "integration", "agent", "password", "seat", "web",
+    "account",
+]  # fmt: skip
+"""`web` is a site that people go to, `account` one where they seem to have an account: a hint and no more."""
 GrantSource = Literal[
     "consent",
     "application",
@@ -28,6 +30,7 @@ GrantSource = Literal[
     "password",
     "use",
     "visit",
+    "mail",
 ]
 """What a grant rests on.
 
@@ -35,8 +38,19 @@ GrantSource = Literal[
 `assignment`: people may sign in to it. `installation`: it was added to the organisation. `credential`:
 somebody authorised a token of it. `seat`: a licence. `extension`: software in a browser. `password`: it signs
 in with a password of its own. `use`: it was seen in use, `visit`: people were seen going there, which gives
-it nothing but what they type or upload; neither says what else it may do.
+it nothing but what they type or upload; neither says what else it may do. `mail`: a message said that
+somebody has an account there, which anybody could have sent: a hint to look, and no access.
 """
+Confidence = Literal["low", "high"]
+"""How sure it is that a grant is there: the provider or a log of what was done says so, or only a hint."""
+_HINTS: Final = frozenset[GrantSource]({"mail"})
+
+
+def confidence(source: GrantSource) -> Confidence:
+    """How sure it is that a grant with this source is there."""
+    return "low" if source in _HINTS else "high"
+
+
 Cause = Literal["run", "hint", "act"]
 DeltaKind = Literal["added", "removed", "changed"]
 
@@ -47,7 +61,8 @@ class Principal:
 
     `admin`, `email`, `last_login` are None where the provider did not say. `person_id` joins accounts
     of one human being across connections. `aliases` are further addresses that the provider itself says
-    belong to the account.
+    belong to the account. `manager` is whom the directory names as the manager, by id or address there; empty
+    where it names nobody, None where it did not say.
     """
 
     id: str
@@ -62,6 +77,7 @@ class Principal:
     org_unit: str | None = None
     last_login: date | None = None
     aliases: tuple[str, ...] = ()
+    manager: str | None = None
 
     @property
     def departed(self) -> bool:

@@ -1,6 +1,7 @@
 """Remediation jobs: what is to be done, who allowed it, and what became of every target."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
@@ -12,7 +13,11 @@ AppActKind = Literal["disable_app", "enable_app", "approve_app", "restrict_app",
 AssetKind = Literal["delete_asset", "disable_asset"]
 JobKind = GrantKind | AppActKind | AssetKind | Literal["end_sessions"]
 """What is acted on: grants, apps as a whole, assets, or an account's sessions."""
-JobState = Literal["planned", "awaiting_approval", "approved", "running", "done", "failed", "cancelled"]
+JobState = Literal[
+    "planned", "awaiting_approval", "approved", "running", "waiting", "done", "failed", "cancelled"
+]
+"""`waiting`: everything was asked for; what is left shows only when it is read again, such as what an
+administrator does by hand."""
 ActionState = Literal["planned", "applied", "verified", "failed", "already_gone", "skipped", "manual"]
 """`manual`: no API does it; the administrator's steps are in the action's instructions."""
 
@@ -20,20 +25,23 @@ _NEXT: Final[Mapping[JobState, frozenset[JobState]]] = {
     "planned": frozenset({"awaiting_approval", "approved", "cancelled", "failed"}),
     "awaiting_approval": frozenset({"approved", "cancelled"}),
     "approved": frozenset({"running", "cancelled", "failed"}),
-    "running": frozenset({"done", "failed", "cancelled"}),
+    "running": frozenset({"waiting", "done", "failed", "cancelled"}),
+    "waiting": frozenset({"done", "failed", "cancelled"}),
     "done": frozenset(),
     "failed": frozenset(),
     "cancelled": frozenset(),
 }
 _NEXT_ACTION: Final[Mapping[ActionState, frozenset[ActionState]]] = {
     "planned": frozenset({"applied", "verified", "failed", "already_gone", "skipped", "manual"}),
-    "applied": frozenset({"verified", "failed", "already_gone", "manual"}),
+    "applied": frozenset({"verified", "failed", "already_gone", "manual", "skipped"}),
     "failed": frozenset({"applied", "verified", "failed", "already_gone", "skipped", "manual"}),
-    "manual": frozenset({"verified", "failed", "already_gone"}),
+    "manual": frozenset({"applied", "verified", "failed", "already_gone", "skipped"}),
     "verified": frozenset(),
     "already_gone": frozenset(),
     "skipped": frozenset(),
 }
+ASKED: Final = "The provider is asked."
+"""The detail of an action while its provider is being asked."""
 CLOSED: Final[frozenset[JobState]] = frozenset(state for state, after in _NEXT.items() if not after)
 """States that a job never leaves."""
 
@@ -115,6 +123,7 @@ class Job:
     cancelled_by: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    reminded_at: datetime | None = None
     error: str | None = None
     rev: int = 0
 
@@ -130,7 +139,8 @@ class ActionRecord:
 
     A grant id, an account's id, an asset's id, or `<app id>@<connection id>` for an act on a whole app.
     `instructions` are the steps for an administrator where no API does it. `remaining_access_s`: for how long
-    at most the app's access tokens may still work; None where unknown.
+    at most the app's access tokens may still work; None where unknown. `look`: reading again will show it.
+    `principal_id`: the account that had or owned it.
     """
 
     job_id: str
@@ -140,7 +150,19 @@ class ActionRecord:
     detail: str = ""
     remaining_access_s: int | None = None
     instructions: tuple[str, ...] = ()
+    look: bool = False
+    principal_id: str = ""
     rev: int = 0
+
+    @property
+    def asking(self) -> bool:
+        """Whether the provider is being asked, as far as is known."""
+        return self.state == "applied" and self.detail == ASKED
+
+    @property
+    def left(self) -> bool:
+        """Whether what it comes to shows only when it is read again."""
+        return self.state == "manual" or self.look
 
 
 def _move(job: Job, state: JobState) -> Job:
@@ -187,8 +209,10 @@ def start(job: Job, at: datetime) -> Job:
     return replace(_move(job, "running"), started_at=at)
 
 
-def finish(job: Job, counts: JobCounts, at: datetime) -> Job:
-    """The job at its end: done, or failed where a target failed."""
+def finish(job: Job, counts: JobCounts, at: datetime, *, left: int = 0) -> Job:
+    """The job once everything was asked for: done, failed where a target failed, waiting for what is left."""
+    if left:
+        return replace(job if job.state == "waiting" else _move(job, "waiting"), counts=counts)
     state: JobState = "failed" if counts.failed else "done"
     return replace(_move(job, state), counts=counts, finished_at=at)
 
@@ -206,6 +230,7 @@ def settle(
     detail: str = "",
     remaining_access_s: int | None = None,
     instructions: tuple[str, ...] = (),
+    look: bool = False,
 ) -> ActionRecord:
     """The action with its outcome.
 
@@ -221,4 +246,14 @@ def settle(
         detail=detail,
         remaining_access_s=remaining_access_s,
         instructions=instructions,
+        look=look,
     )
+
+
+def tally(actions: Iterable[ActionRecord]) -> tuple[JobCounts, int]:
+    """The targets of a job by what became of them, and how many are left to be read again."""
+    counts, left = Counter[str](), 0
+    for one in actions:
+        counts[one.state] += 1
+        left += one.left
+    return JobCounts(**counts), left

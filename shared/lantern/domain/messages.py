@@ -8,7 +8,8 @@ somebody something writes a `Delivery` in the transaction of what caused it; the
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -103,6 +104,7 @@ class Delivery:
         id: `dlv_…`; sorts by time. It is the same under redelivery, and receivers see it (`webhook-id`).
         target_id: whose list it is in: an alert channel, a webhook endpoint, or `people`.
         address: where it goes.
+        instead: where it goes when that does not work; None where there is no other way.
         purpose: what it is for.
         message: what to tell people; None for an event.
         event: JSON text of an event for machines; empty for people.
@@ -112,6 +114,8 @@ class Delivery:
         next_at: when it is due; None when nothing more is to be done.
         reference: the channel's own id of the message, such as Slack's channel and time stamp.
         unsubscribe: address at which an e-mail's reader ends such e-mails; empty where there is none.
+        number: as it went into the id.
+        covers: findings it tells of, as the channel's ledger has them: news again where it reaches nobody.
     """
 
     id: str
@@ -129,6 +133,9 @@ class Delivery:
     tries: int = 0
     reference: str = ""
     unsubscribe: str = ""
+    number: int = 0
+    covers: Mapping[str, int] = field(default_factory=dict)
+    instead: Address | None = None
     rev: int = 0
 
 
@@ -176,6 +183,7 @@ def delivery(
     target_id: str,
     subject_id: str,
     number: int = 0,
+    instead: Address | None = None,
 ) -> Delivery:
     """A delivery of a message to people, due at once.
 
@@ -186,6 +194,18 @@ def delivery(
         target_id: whose list it is in: an alert channel, or `people`.
         subject_id: what it is about, such as a nudge.
         number: tells apart what is told more than once about one subject at one time.
+        instead: where to when that does not work.
     """
     name = delivery_id(now, target_id, address.kind, address.to, subject_id, str(number))
-    return Delivery(name, target_id, address, message.purpose, now, now, message, subject_id=subject_id)
+    return Delivery(
+        name,
+        target_id,
+        address,
+        message.purpose,
+        now,
+        now,
+        message,
+        subject_id=subject_id,
+        number=number,
+        instead=instead,
+    )

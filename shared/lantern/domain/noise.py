@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Final, Literal
 
@@ -26,8 +26,12 @@ SPACING: Final = timedelta(minutes=30)
 """Between two messages of one channel that are not critical: what comes meanwhile goes into the next one."""
 LINES: Final = 12
 """Findings that an ordinary message lists; the others it counts."""
-CRITICAL_LINES: Final = 40
-"""Findings that one message of critical ones lists; there are as many messages as that takes."""
+CRITICAL_LINES: Final = 20
+"""Findings that one message of critical ones lists; there are as many messages as that takes.
+
+Each may be of an app of its own under a name of 80 wide characters, and all must fit: Slack takes 50 blocks,
+Teams 28 kB.
+"""
 GROUP_LINES: Final = 5
 """Findings of one app in a row, under one heading."""
 
@@ -92,10 +96,11 @@ def decide(
         quiet: the tenant's quiet hours.
         local: the time, aware, in the tenant's zone.
     """
+    # Times of one zone compare by the clock on the wall, which repeats an hour in autumn: instants do not.
+    now = local.astimezone(UTC)
     known = {concern.finding_id: concern for concern in live}
     ledger = replace(ledger, told={key: ledger.told[key] for key in ledger.told if key in known})
-    if local.date().isoformat() > ledger.day:
-        ledger = replace(ledger, day=local.date().isoformat(), count=0)
+    ledger = of_day(ledger, local.date())
     news = sorted(
         (concern for concern in known.values() if _matters(concern, ledger.told, channel)),
         key=lambda concern: (-concern.severity.rank, concern.group_id, concern.finding_id),
@@ -108,7 +113,18 @@ def decide(
         said, ledger = _ordinary(ordinary, ledger, channel, local)
         notices += said
     held = [concern for concern in ordinary if _matters(concern, ledger.told, channel)]
-    return Decision(tuple(notices), ledger, _wake(held, ledger, channel, quiet, local))
+    return Decision(tuple(notices), ledger, _wake(held, ledger, channel, quiet, now, local))
+
+
+def of_day(ledger: Ledger, today: date) -> Ledger:
+    """The ledger as of a local day: on a new one nothing was sent yet."""
+    day = today.isoformat()
+    return replace(ledger, day=day, count=0) if day > ledger.day else ledger
+
+
+def spent(ledger: Ledger) -> Ledger:
+    """The ledger with one more message of its day."""
+    return replace(ledger, count=ledger.count + 1)
 
 
 def _matters(concern: Concern, known: Mapping[str, int], channel: AlertChannel) -> bool:
@@ -116,6 +132,8 @@ def _matters(concern: Concern, known: Mapping[str, int], channel: AlertChannel) 
         return False
     if concern.severity is Severity.CRITICAL:
         return True
+    if channel.digest == "none" and concern.severity.rank < channel.instant.rank:
+        return False
     return not concern.taken_on and concern.severity.rank >= channel.minimum.rank
 
 
@@ -123,18 +141,24 @@ def _ordinary(
     news: Sequence[Concern], ledger: Ledger, channel: AlertChannel, local: datetime
 ) -> tuple[list[Notice], Ledger]:
     """The one message that is not critical, if there is to be one now."""
+    now = local.astimezone(UTC)
     if ledger.count >= channel.daily_cap:
         return [], ledger
-    scheduled = last_digest(channel, local)
-    if scheduled is not None and (ledger.digest_at is None or ledger.digest_at < scheduled):
-        done = replace(ledger, digest_at=local)
-        return ([_notice("digest", news)], _spend(done, news, local)) if news else ([], done)
+    if _digest_waits(ledger, channel, local):
+        done = replace(ledger, digest_at=now)
+        return ([_notice("digest", news)], _spend(done, news, now)) if news else ([], done)
     urgent = [concern for concern in news if concern.severity.rank >= channel.instant.rank]
     kept = 1 if _digest_follows(channel, local) else 0
-    rested = ledger.instant_at is None or ledger.instant_at + SPACING <= local
+    rested = ledger.instant_at is None or ledger.instant_at + SPACING <= now
     if not urgent or not rested or ledger.count + kept >= channel.daily_cap:
         return [], ledger
-    return [_notice("instant", urgent)], _spend(ledger, urgent, local)
+    return [_notice("instant", urgent)], _spend(ledger, urgent, now)
+
+
+def _digest_waits(ledger: Ledger, channel: AlertChannel, local: datetime) -> bool:
+    """Whether a digest's time has come that was not seen to."""
+    scheduled = last_digest(channel, local)
+    return scheduled is not None and (ledger.digest_at is None or ledger.digest_at < scheduled)
 
 
 def _notice(kind: NoticeKind, news: Sequence[Concern]) -> Notice:
@@ -158,8 +182,26 @@ def told(ledger: Ledger, concerns: Iterable[Concern]) -> Ledger:
     return replace(ledger, told={**ledger.told, **added}) if added else ledger
 
 
-def _spend(ledger: Ledger, concerns: Sequence[Concern], local: datetime) -> Ledger:
-    return replace(told(ledger, concerns), count=ledger.count + 1, instant_at=local)
+def untold(ledger: Ledger, covered: Mapping[str, int], purpose: str) -> Ledger:
+    """The ledger after a message reached nobody: what it covered is news again, and counts in no cap.
+
+    Args:
+        ledger: what the channel was told.
+        covered: what the message told, as `Ledger.told` packs it; what was told again since stays told.
+        purpose: of the message; the digest that was lost may be sent anew.
+    """
+    kept = {key: level for key, level in ledger.told.items() if covered.get(key) != level}
+    ordinary = any(level % 10 < Severity.CRITICAL.rank for level in covered.values())
+    return replace(
+        ledger,
+        told=kept,
+        count=max(0, ledger.count - 1) if ordinary else ledger.count,
+        digest_at=None if purpose == "digest" else ledger.digest_at,
+    )
+
+
+def _spend(ledger: Ledger, concerns: Sequence[Concern], now: datetime) -> Ledger:
+    return replace(told(ledger, concerns), count=ledger.count + 1, instant_at=now)
 
 
 def _pieces(concerns: Sequence[Concern], size: int) -> Iterable[Sequence[Concern]]:
@@ -182,18 +224,19 @@ def in_quiet_hours(quiet: QuietHours | None, local: datetime) -> bool:
 
 
 def last_digest(channel: AlertChannel, local: datetime) -> datetime | None:
-    """The latest time at or before `local` at which a digest was to be sent; None without digests.
+    """The latest instant (UTC) up to `local` at which a digest was to be sent; None without digests.
 
-    A channel's first digest is the first one after it was made.
+    A channel's first digest is the first one after it was made. A time that the change to summer time leaves
+    out comes an hour later on the wall, and one that exists twice is the first.
     """
     if channel.digest == "none":
         return None
-    day = local.date()
+    now, day = local.astimezone(UTC), local.date()
     if channel.digest == "weekly":
         day -= timedelta(days=(day.weekday() - channel.digest_day) % 7)
-    found = _on(channel, day, local)
-    if found > local:
-        found = _on(channel, day - _step(channel), local)
+    found = _at(day, channel.digest_at, local)
+    if found > now:
+        found = _at(day - _step(channel), channel.digest_at, local)
     return found if channel.created_at is None or found >= channel.created_at else None
 
 
@@ -201,11 +244,12 @@ def _digest_follows(channel: AlertChannel, local: datetime) -> bool:
     """Whether a digest is still to come on this local day."""
     if channel.digest == "none" or (channel.digest == "weekly" and local.weekday() != channel.digest_day):
         return False
-    return _on(channel, local.date(), local) > local
+    return _at(local.date(), channel.digest_at, local) > local.astimezone(UTC)
 
 
-def _on(channel: AlertChannel, day: date, local: datetime) -> datetime:
-    return datetime.combine(day, channel.digest_at, local.tzinfo)
+def _at(day: date, at: time, local: datetime, fold: int = 0) -> datetime:
+    """The instant (UTC) of a time on the wall, in the zone of `local`."""
+    return datetime.combine(day, at.replace(fold=fold), local.tzinfo).astimezone(UTC)
 
 
 def _step(channel: AlertChannel) -> timedelta:
@@ -217,17 +261,23 @@ def _wake(
     ledger: Ledger,
     channel: AlertChannel,
     quiet: QuietHours | None,
+    now: datetime,
     local: datetime,
 ) -> datetime | None:
     """When something that is held back may be told: the earliest of what holds it."""
     if not held:
         return None
-    times = [_on(channel, local.date() + timedelta(days=days), local) for days in (0, 1, 7)]
-    times.append(datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), local.tzinfo))
-    if ledger.instant_at is not None:
-        times.append(ledger.instant_at + SPACING)
-    if quiet is not None:
-        times += [
-            datetime.combine(local.date() + timedelta(days=days), quiet.end, local.tzinfo) for days in (0, 1)
-        ]
-    return min(found for found in times if found > local)
+    today = local.date()
+    times: list[datetime] = []
+    if channel.digest != "none":
+        ahead = (channel.digest_day - today.weekday()) % 7 if channel.digest == "weekly" else 0
+        first = today + timedelta(days=ahead)
+        times += [_at(first + step, channel.digest_at, local) for step in (timedelta(0), _step(channel))]
+    urgent = any(one.severity.rank >= channel.instant.rank for one in held)
+    if urgent or _digest_waits(ledger, channel, local):
+        # The cap ends at midnight, as a weekend does; a time that comes twice may end quiet hours twice.
+        ends = [(today + timedelta(days=1), time())]
+        ends += [(today + timedelta(days=days), quiet.end) for days in (0, 1)] if quiet is not None else []
+        times += [_at(day, at, local, fold) for day, at in ends for fold in (0, 1)]
+        times += [ledger.instant_at + SPACING] if ledger.instant_at is not None else []
+    return min(found for found in times if found > now)

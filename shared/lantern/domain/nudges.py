@@ -144,13 +144,16 @@ OWNERS: Final[frozenset[str]] = frozenset({"playbook"})
 class Ledger:
     """What one person was asked: when in the last week, and what is open.
 
-    `sent` are times, `open` maps `<app id>/<kind>` to the nudge. Whoever asks writes it on its revision: two
+    `sent` and `asked` (for a tool, by the person) are times, `linked` when the person last had the address of
+    their page sent. `open` maps `<app id>/<kind>` to the nudge. Whoever asks writes it on its revision: two
     who ask at once cannot both find room.
     """
 
     person_id: str
     sent: tuple[datetime, ...] = ()
     open: Mapping[str, str] | None = None
+    asked: tuple[datetime, ...] = ()
+    linked: datetime | None = None
     rev: int = 0
 
     def holder(self, app_id: str, kind: NudgeKind) -> str | None:

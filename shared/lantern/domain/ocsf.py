@@ -64,7 +64,7 @@ def event(finding: Finding, line: HistoryEntry | None, tenant_id: str, uid: str)
         "status_id": status_id,
         "status": status,
         "message": finding.title,
-        "count": max(1, len(finding.open_grants)),
+        "count": max(1, len(finding.open_items)),
         "metadata": {
             "version": VERSION,
             "uid": uid,

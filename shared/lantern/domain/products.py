@@ -42,6 +42,13 @@ class ProductDecision:
 
 
 Decision = AppDecision | ProductDecision
+SYSTEM: Final = "system"
+"""Who decides what time does."""
+
+
+def ran_out(decision: Decision) -> bool:
+    """Whether it stands there because an approval for a time ended: only time puts under review by itself."""
+    return decision.by == SYSTEM and decision.status == "under_review"
 
 
 def same_product(rows: Iterable[AppSummary], product_id: str | None) -> tuple[AppSummary, ...]:

@@ -1,12 +1,12 @@
 """Requests for a tool: who asks for what, who decides by when, and what was decided. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from lantern.domain.apps import AppSummary
-from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError
+from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError, LanternError
 
 RequestState = Literal["open", "approved", "declined", "withdrawn", "lapsed", "ended"]
 Scope = Literal["person", "everyone"]
@@ -15,7 +15,18 @@ LONGEST: Final = 1_000
 ALTERNATIVES: Final = 5
 PATIENCE: Final = timedelta(days=30)
 """What nobody decided for so long after it was escalated has lapsed: the person may ask again."""
+DAY: Final = timedelta(days=1)
+MOST_A_DAY: Final = 5
+"""Tools that one person can ask for within a day."""
 _WAITS: Final[frozenset[RequestState]] = frozenset({"open"})
+
+
+class TooOftenError(LanternError):
+    """Somebody asks too often; `remedy` is for them."""
+
+    def __init__(self, remedy: str) -> None:
+        super().__init__(remedy)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +160,21 @@ def decide(request: AccessRequest, ruling: Ruling, by: str, now: datetime) -> Ac
         note=words(ruling.note),
         next_at=ruling.until if ruling.approve else None,
     )
+
+
+def asked(before: Sequence[datetime], now: datetime) -> tuple[datetime, ...]:
+    """When somebody asked within a day, with this time.
+
+    Raises:
+        TooOftenError: it would be more than `MOST_A_DAY` times.
+    """
+    recent = tuple(at for at in before if now - DAY < at)
+    if len(recent) >= MOST_A_DAY:
+        raise TooOftenError(
+            f"You have asked for {MOST_A_DAY} tools within a day. Please ask again tomorrow; "
+            "what you asked for is being looked at."
+        )
+    return (*recent, now)
 
 
 def withdraw(request: AccessRequest, by: str, now: datetime) -> AccessRequest:

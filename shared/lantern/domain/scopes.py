@@ -5,6 +5,7 @@ rest, and what neither knows is `unknown` and never low. Whom a permission reach
 organisation, depends on how it was granted.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -49,6 +50,9 @@ VISIT = "web:visit"
 """What a site holds that people were seen going to: no access, only what they bring there."""
 _EVERYONE = {"{whose}": "everyone's", "{who}": "anyone"}
 MAX_SCOPE_LENGTH = 300
+_MANAGED: frozenset[DataClass] = frozenset({"directory", "security", "infrastructure", "device"})
+"""Kinds of data of which administration is that of the organisation."""
+_ADMIN_NAME = re.compile(r"(?:^|[./])admin[.:]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,17 @@ class ScopeClass:
     sentence: str
     known: bool
     source: Source
+
+
+def administers(one: ScopeClass) -> bool:
+    """Whether a permission manages the organisation itself, and not just all of somebody's own data.
+
+    Full access to one person's Drive or mailbox is `admin` access too, and is no administration. What an
+    extension may do to a browser is not either.
+    """
+    if one.access not in ("admin", "impersonate") or one.scope.startswith(("chrome:", "password:")):
+        return False
+    return one.data_class in _MANAGED or _ADMIN_NAME.search(one.scope) is not None
 
 
 @dataclass(frozen=True, slots=True)

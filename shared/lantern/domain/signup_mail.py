@@ -6,15 +6,16 @@ anything, so this is a hint to look, never proof of an account; what is not clea
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header
 from typing import Final, Literal
 
 from lantern.domain.addresses import resolve
 from lantern.domain.catalog import CatalogLookup, Registrable
+from lantern.domain.visit_targets import Resolve
 
 Said = Literal["created", "confirm", "invited"]
 """What a message says: the account is there, an address is to be confirmed, or somebody else invited the
@@ -179,3 +180,44 @@ def _plain(subject: str) -> str:
         if unicodedata.category(c) not in ("Cf", "Cs", "Co", "Cn")
     )
     return " ".join(visible.casefold().replace("\u2019", "'").split())
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An account with an AI product that a message hints at: the product and its domains, and since when."""
+
+    key: str
+    name: str
+    domains: tuple[str, ...]
+    on: date
+
+
+Recognise = Callable[[MailHeaders], Told | None]
+"""What a message hints at; None for all that is no hint of an account with a listed AI product."""
+
+
+def recogniser(
+    catalog: CatalogLookup, registrable: Registrable, consumer_domains: Collection[str], leads: Resolve
+) -> Recognise:
+    """A function that keeps of mail what is a person's own sign-up to an AI product, and nothing else.
+
+    An invitation is left out: it says what somebody else did. So is every product that is not AI: what
+    people sign up to otherwise is none of our business.
+
+    Args:
+        catalog: whose hosts are whose.
+        registrable: answers the registrable domain of a host.
+        consumer_domains: domains at which anybody gets an address.
+        leads: which product a host is.
+    """
+
+    def recognise(mail: MailHeaders) -> Told | None:
+        found = sign_up(mail, catalog, registrable, consumer_domains)
+        if found is None or found.said == "invited":
+            return None
+        target = leads(found.host)
+        if target.kind != "product":
+            return None
+        return Told(target.key, target.name, target.domains, found.at.date())
+
+    return recognise

@@ -32,7 +32,7 @@ class Connection:
     `domains` are those the provider says are the organisation's own, as of the last full run.
     One of kind `import` holds what files said: there is no access behind it, nothing to read or to revoke.
     `shards` is the power of two by which footprints and freshness are cut; `baseline_at` is when the first
-    full run ended: what appears later is new.
+    full run ended: what appears later is new. `mail`: headers of mail were asked for (see `mail_reading`).
     """
 
     id: str
@@ -53,6 +53,7 @@ class Connection:
     last_changes_at: datetime | None = None
     kind: ConnectionKind = "consent"
     domains: tuple[str, ...] = ()
+    mail: bool = False
     rev: int = 0
 
     @property

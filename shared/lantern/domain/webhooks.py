@@ -124,6 +124,7 @@ def event_of(finding: Finding, line: HistoryEntry, organisation: str) -> dict[st
                 "subject_id": finding.group.id,
                 "holds": finding.holds,
                 "grants": len(finding.open_grants),
+                "assets": len(finding.open_assets),
                 "first_seen": finding.first_seen.isoformat(),
                 "last_seen": finding.last_seen.isoformat(),
             },

@@ -13,6 +13,7 @@ WorkKind = Literal[
     "connection.use",
     "connection.channels",
     "connection.assets",
+    "connection.mail",
     "connection.disconnect",
     "bundle.read",
     "import.read",
@@ -32,7 +33,9 @@ WorkKind = Literal[
     "nudge.follow",
     "nudge.send",
     "nudge.press",
+    "slack.command",
     "campaign.build",
+    "campaign.tell",
     "campaign.close",
     "outreach.findings",
     "outreach.due",
@@ -46,6 +49,7 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "connection.use": ("runs", "discovery"),
     "connection.channels": ("hints", "discovery"),
     "connection.assets": ("runs", "discovery"),
+    "connection.mail": ("runs", "discovery"),
     "connection.disconnect": ("hints", "discovery"),
     "bundle.read": ("hints", "discovery"),
     "import.read": ("runs", "discovery"),
@@ -65,7 +69,9 @@ ROUTES: Final[Mapping[WorkKind, tuple[Queue, Worker]]] = {
     "nudge.follow": ("hints", "scoring"),
     "nudge.send": ("hints", "scoring"),
     "nudge.press": ("hints", "outreach"),
+    "slack.command": ("hints", "outreach"),
     "campaign.build": ("runs", "scoring"),
+    "campaign.tell": ("runs", "scoring"),
     "campaign.close": ("runs", "scoring"),
     "outreach.findings": ("hints", "outreach"),
     "outreach.due": ("hints", "outreach"),
@@ -80,8 +86,10 @@ MAX_HOPS: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One message. `body` holds small identifiers only, never secrets or personal data.
+    """One message.
 
+    `body` holds small identifiers only, never secrets or personal data, but for the one line that somebody
+    typed as a command.
     `hop` counts how often a chain has re-enqueued itself. `delivery` is the queue's own id of the
     message, the same when it is delivered again; the dispatcher fills it in.
     """

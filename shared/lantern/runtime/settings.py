@@ -47,6 +47,7 @@ class Settings:
     worker_functions: Mapping[str, str] = field(default_factory=dict)
     worker_timeout_s: int = 870
     alert_sender: str = ""
+    alert_configuration: str = ""
 
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
@@ -84,6 +85,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
         worker_functions=_suffixed(source, "_FUNCTION"),
         worker_timeout_s=_number(source, "WORKER_TIMEOUT_S", 870),
         alert_sender=source.get("ALERT_SENDER", ""),
+        alert_configuration=source.get("ALERT_CONFIGURATION", ""),
     )
 
 

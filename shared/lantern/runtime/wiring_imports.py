@@ -1,14 +1,19 @@
-"""What imports need of the process: the tenant's part of the bucket, and where hosts lead."""
+"""What imports and mail need of the process: the tenant's part of the bucket, and what the catalog knows."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from botocore.config import Config
 
+from lantern.domain.signup_mail import Recognise, recogniser
 from lantern.domain.visit_targets import Resolve, resolver
 from lantern.runtime import settings as environment
 from lantern.runtime import wiring, wiring_catalog, wiring_platform
 from lantern.services.imports.drops import DropBox
 from lantern.store.tenant import TenantStore
+
+if TYPE_CHECKING:
+    from lantern.services.scoring.knowledge import Knowledge
 
 _S3 = Config(
     connect_timeout=2,
@@ -36,12 +41,23 @@ def drop_box(tenant_id: str) -> DropBox:
 
 def resolver_for(store: TenantStore) -> Resolve:
     """Where hosts lead by the catalog as this tenant sees it."""
+    seen = _knowledge(store)
+    return resolver(seen.catalog, seen.registrable)
+
+
+def recogniser_for(store: TenantStore) -> Recognise:
+    """What headers of mail hint at by the catalog as this tenant sees it."""
+    seen = _knowledge(store)
+    leads = resolver(seen.catalog, seen.registrable)
+    return recogniser(seen.catalog, seen.registrable, seen.reference.risk.consumer_domains, leads)
+
+
+def _knowledge(store: TenantStore) -> "Knowledge":
     from lantern.services.scoring import catalogs
     from lantern.services.scoring.knowledge import load_knowledge
 
     knowledge = load_knowledge(wiring_platform.content_directory())
-    seen = catalogs.view(store, knowledge, wiring_catalog.operator_catalog())
-    return resolver(seen.knowledge.catalog, seen.knowledge.registrable)
+    return catalogs.view(store, knowledge, wiring_catalog.operator_catalog()).knowledge
 
 
 def reset() -> None:

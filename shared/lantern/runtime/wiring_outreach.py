@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from functools import cache
+from functools import cache, partial
 
 from lantern.channels import slack_reply
 from lantern.channels.protocol import Channel
@@ -44,7 +44,7 @@ def outreach(tenant_id: str, deadline: Deadline) -> Outreach:
         unseal=unseal,
         luck=random.SystemRandom().random,
         link=link,
-        back=slack_reply.tell,
+        back=partial(slack_reply.tell, base=wiring_platform.settings().provider_endpoints.get("slack", "")),
         site=wiring_platform.settings().public_base_url,
     )
 
@@ -57,7 +57,7 @@ def channel(kind: ChannelKind) -> Channel:
     if kind == "email":
         from lantern.channels.email import EmailChannel
 
-        return EmailChannel(wiring_platform.client("sesv2"), chosen.alert_sender)
+        return EmailChannel(wiring_platform.client("sesv2"), chosen.alert_sender, chosen.alert_configuration)
     if kind == "slack":
         from lantern.channels.slack import API, SlackChannel, new_session
 

@@ -30,10 +30,29 @@ def registration(provider: str) -> ClientRegistration:
     name = wiring_platform.settings().oauth_secrets.get(provider)
     if not name:
         raise SettingsError(f"no OAuth client is configured for {provider}")
+    found = _read(name)
+    if found is None:
+        raise SettingsError(f"put Lantern's OAuth client for {provider} into the secret {name}")
+    return found
+
+
+@cache
+def mail_registration(provider: str) -> ClientRegistration | None:
+    """What mail headers are read with at a provider; None where this installation has nothing of the kind.
+
+    In a secret of its own, which no function has but the one that reads mail: whoever holds this key reads
+    headers in every organisation that let it.
+    """
+    name = wiring_platform.settings().oauth_secrets.get(f"{provider}_mail")
+    return _read(name) if name else None
+
+
+def _read(name: str) -> ClientRegistration | None:
+    """The registration in a secret; None where nobody has put one there."""
     answer = wiring_platform.client("secretsmanager").get_secret_value(SecretId=name)
     found = json.loads(answer["SecretString"])
     if found["client_id"] == NOT_CONFIGURED:
-        raise SettingsError(f"put Lantern's OAuth client for {provider} into the secret {name}")
+        return None
     extra = {key: value for key, value in found.items() if key not in _NAMED and isinstance(value, str)}
     return ClientRegistration(found["client_id"], found["client_secret"], extra)
 
@@ -56,5 +75,5 @@ def consent_flow(provider: str) -> ConsentFlow | None:
 
 def reset() -> None:
     """Forget everything, so that the next use reads the environment anew."""
-    for made in (registration, provider_io, consent_flow):
+    for made in (registration, mail_registration, provider_io, consent_flow):
         made.cache_clear()

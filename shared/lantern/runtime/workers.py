@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from lantern.connectors.protocol import Connector, Deadline
-from lantern.domain.errors import ConnectorError, LanternError
+from lantern.domain.errors import ConnectorError, LanternError, LeaseLostError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Queue, Work
 from lantern.runtime import settings as environment
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 MARGIN_S: Final = 25
 """Left for finishing what is in hand after the deadline."""
+BUSY_S: Final = 20
+"""When to come back to what another worker is at."""
 HINT_S: Final = 45
 """`hints` is work of at most 60 s."""
 
@@ -69,6 +71,10 @@ def run(service: str, do: Do, event: dict[str, Any], context: Context) -> Answer
         if error.retry_after_s is not None:
             return {"retry_after_s": error.retry_after_s}
         raise
+    except LeaseLostError as error:
+        # What the message says must reach a worker after the one that is at it now.
+        log.info("busy: %s", error)
+        return {"retry_after_s": BUSY_S}
     return None
 
 
@@ -129,6 +135,7 @@ def discover(work: Work, context: Context) -> None:
     from lantern.services import connections
     from lantern.services.discovery.context import Discovery
     from lantern.services.discovery.handle import handle, withdrawn
+    from lantern.services.discovery.sweeping import sweep
 
     store = wiring.tenant_store(work.tenant_id)
     providers = Providers(work.tenant_id)
@@ -163,9 +170,15 @@ def discover(work: Work, context: Context) -> None:
         # what came from a file.
         log.info("no such connection any more", extra={"connection": work.connection_id})
         return
+    if work.kind == "connection.mail":
+        # With the installation's own key, where it has one; the connection's token is not opened for it.
+        read_mail(work, connection, deadline(context, work.queue))
+        return
     try:
         connector = providers.connect(connection)
     except ConnectorError as error:
+        if work.kind == "connection.changes":
+            sweep(store, wiring_platform.platform_store(), send, CLOCK.now())
         withdrawn(store, connection, error, CLOCK.now())
         return
     task = Discovery(
@@ -180,6 +193,35 @@ def discover(work: Work, context: Context) -> None:
         hop=work.hop,
     )
     handle(task, wiring_platform.platform_store(), webhook_address, work)
+
+
+def read_mail(work: Work, connection: Connection, until: Deadline) -> None:
+    """Follow a connection's choice to read headers of mail."""
+    from lantern.connectors import mail
+    from lantern.runtime import wiring_imports, wiring_providers
+    from lantern.services.discovery.mail import MailTask, follow_mail
+
+    store = wiring.tenant_store(work.tenant_id)
+
+    def reader() -> mail.MailReader | None:
+        registration = wiring_providers.mail_registration(connection.provider)
+        if registration is None:
+            return None
+        io = wiring_providers.provider_io(connection.provider)
+        return mail.reader(connection.provider, registration, work.tenant_id, io)
+
+    task = MailTask(
+        store=store,
+        connection=connection,
+        clock=CLOCK,
+        deadline=until,
+        send=send,
+        message_id=work.delivery,
+        reader=reader,
+        recognise=lambda: wiring_imports.recogniser_for(store),
+        hop=work.hop,
+    )
+    follow_mail(task)
 
 
 def score(work: Work, _context: Context) -> None:

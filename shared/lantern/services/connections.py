@@ -99,9 +99,15 @@ def disconnect(tools: Teardown, connection_id: str, now: datetime) -> None:
         tools.store.channels.delete(connection_id, channel.id)
     tools.store.secrets.delete(connection_id)
     tools.platform.release_org(connection.provider, connection.organisation_id, tools.store.tenant_id)
-    changed = replace(connection, status="disconnected", granted_scopes=frozenset())
+    if connection.mail:
+        tools.store.mail.forget(connection_id)
+    changed = replace(connection, status="disconnected", granted_scopes=frozenset(), mail=False)
     event = AuditEvent(SYSTEM, "connection.disconnected", connection_id)
-    tools.store.transact(now).put(tools.store.connections.op(changed)).audit(event).commit()
+    unit = tools.store.transact(now).put(tools.store.connections.op(changed)).audit(event)
+    reading = tools.store.mail.get(connection_id) if connection.mail else None
+    if reading is not None:
+        unit = unit.put(tools.store.mail.op(replace(reading, state="off", note=None, due_at=None)))
+    unit.commit()
 
 
 def _leave(tools: Teardown, connection: Connection, channels: tuple[StoredChannel, ...]) -> None:

@@ -14,12 +14,16 @@ Onboarding = Literal["consent", "form"]
 
 @dataclass(frozen=True, slots=True)
 class FeatureFact:
-    """One thing a connector does and what it takes; `lost` has a sentence for each permission."""
+    """One thing a connector does and what it takes; `lost` has a sentence for each permission.
+
+    `apart`: no consent asks for it, an administrator gives it by hand where it is wanted.
+    """
 
     feature: Feature
     permissions: tuple[str, ...]
     required: bool
     lost: tuple[str, ...]
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,12 @@ def sentence(need: ScopeNeed) -> str:
 
 
 def _feature(manifest: Manifest, feature: Feature) -> FeatureFact:
-    needs = [need for need in manifest.scopes if need.serves(feature)]
+    needs = [need for need in (*manifest.scopes, *manifest.apart) if need.serves(feature)]
     return FeatureFact(
         feature=feature,
         permissions=_names(needs),
         required=any(need.required for need in needs),
+        apart=any(need in manifest.apart for need in needs),
         lost=tuple(sentence(need) for need in needs),
     )
 

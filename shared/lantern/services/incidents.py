@@ -9,7 +9,7 @@ from typing import Final
 
 from lantern.domain import ids
 from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.incidents import Exposure, Incident, Notice, Source, began
 from lantern.domain.inventory import Grant
@@ -95,7 +95,9 @@ def raise_incident(
         url=notice.url if notice else "",
     )
     incident = replace(incident, grants=sum(one.accounts for one in incident.exposed))
-    asked = _answer(store, books, incident, by=by, dry_run=dry_run, now=now, random=random)
+    # A notice that is met again after a crash finds the run that was started for it.
+    since = notice.raised_at if notice else now
+    asked = _answer(store, books, incident, by=by, dry_run=dry_run, now=now, random=random, since=since)
     if dry_run:
         return Raised(incident, asked)
     incident = replace(incident, run_id=asked.run.id if asked else None)
@@ -120,8 +122,12 @@ def _answer(
     dry_run: bool,
     now: datetime,
     random: RandomBytes,
+    since: datetime,
 ) -> Asked | None:
-    """The run that answers an incident. Where a brake forbids it, it is proposed for people to look at."""
+    """The run that answers an incident, one however often it is told since then.
+
+    Where a brake forbids it, it is proposed for people to look at.
+    """
     if not incident.reached:
         return None
     for propose in (False, True):
@@ -134,11 +140,13 @@ def _answer(
                 reason=f"Incident at {incident.vendor}: {incident.summary}"[:1_000],
                 dry_run=dry_run,
                 propose=propose,
-                cause=None if dry_run else Cause(("incident", incident.id), now),
+                cause=None if dry_run else Cause(("incident", incident.id), since),
                 incident_id=incident.id,
                 now=now,
                 random=random,
             )
+        except RevisionConflictError:
+            raise  # somebody else is at it, which is no brake
         except ConflictError:
             continue
     return None

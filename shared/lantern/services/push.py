@@ -31,7 +31,7 @@ from lantern.connectors.pushing import (
 )
 from lantern.domain.errors import LanternError
 from lantern.domain.inventory import ConsentProvider
-from lantern.domain.work import Work
+from lantern.domain.work import Work, WorkKind
 from lantern.services import unsubscribing
 from lantern.services.web import WebRequest
 from lantern.store.platform import ChannelRoute, PlatformStore
@@ -146,7 +146,8 @@ def _reply(receiver: Receiver, source: str, reply: Reply) -> None:
         return
     seen = f"{owner.connection_id}#{reply.message_id}"
     if receiver.platform.first_sight(source, seen, SEEN_S, receiver.now()):
-        receiver.send(Work(owner.tenant_id, "nudge.press", owner.connection_id, reply.said, cause="press"))
+        kind: WorkKind = "slack.command" if reply.command else "nudge.press"
+        receiver.send(Work(owner.tenant_id, kind, owner.connection_id, reply.said, cause="press"))
 
 
 def _route(receiver: Receiver, source: str, channel: ChannelRoute | None, told: Told) -> _Route | None:

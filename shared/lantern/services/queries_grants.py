@@ -1,12 +1,14 @@
 """Read models of grants: by principal, by app, by finding, one; at most two requests each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Final
 
 from lantern.domain import ids
-from lantern.domain.errors import NotFoundError
-from lantern.domain.inventory import Bundle, Grant
+from lantern.domain.errors import InvalidInputError, NotFoundError
+from lantern.domain.inventory import Bundle, Grant, GrantSource
+from lantern.domain.rules.vocabulary import Subject
 from lantern.domain.tenancy import Connection
 from lantern.services import queries_findings
 from lantern.services.queries_apps import holders
@@ -14,6 +16,11 @@ from lantern.store.documents import Page
 from lantern.store.joined import Surroundings
 from lantern.store.tenant import TenantStore
 
+_INSTEAD: Final[Mapping[Subject, str]] = {
+    Subject.ASSET: "This finding lists assets: ask GET /v1/assets?finding_id= for them.",
+    Subject.APP: "This finding is about an app as a whole: ask by app_id for who holds it.",
+    Subject.PERSON: "This finding is about a person as a whole: ask by principal_id for what they hold.",
+}
 MAX_ROWS = 45
 """Grants a page: with their apps, scope sets and use they fit into one batch of 100 items."""
 
@@ -33,6 +40,7 @@ class GrantRow:
     app_name: str | None = None
     scope_set: str | None = None
     scopes: frozenset[str] | None = None
+    source: GrantSource | None = None
     granted_on: date | None = None
     first_seen: date | None = None
     prior_scope_set: str | None = None
@@ -81,6 +89,7 @@ def by_finding(
 
     Raises:
         NotFoundError: no such finding, or no such connection.
+        InvalidInputError: the finding lists no grants.
     """
     if connection_id is None:
         found, connection = queries_findings.one(store, finding_id), None
@@ -90,6 +99,8 @@ def by_finding(
             raise NotFoundError("finding", finding_id)
         if connection is None:
             raise NotFoundError("connection", connection_id)
+    if found.subject is not Subject.GRANT:
+        raise InvalidInputError("finding_id", _INSTEAD.get(found.subject, "This finding lists no grants."))
     limit = min(limit, MAX_ROWS)
     left = [grant_id for grant_id in sorted(found.open_grants) if after is None or grant_id > after]
     bare = [row for grant_id in left[:limit] if (row := _bare(grant_id)) is not None]
@@ -144,6 +155,7 @@ def _row(bundle: Bundle, grant: Grant) -> GrantRow:
         connection_id=bundle.principal.connection_id,
         email=bundle.principal.email,
         scope_set=grant.scope_set,
+        source=grant.source,
         granted_on=grant.granted_on,
         first_seen=grant.first_seen,
         prior_scope_set=grant.prior_scope_set,

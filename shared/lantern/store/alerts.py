@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.domain.alerts import AlertChannel, AlertSettings, Ledger, OutreachState
+from lantern.domain.channel_health import ChannelHealth
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.webhooks import Endpoint
 from lantern.store.documents import Delete, Documents, Put
@@ -34,6 +35,7 @@ class AlertRepository:
         self._ledgers = Versioned(documents, "alert_ledger", Ledger)
         self._endpoints = Versioned(documents, "webhook_endpoint", Endpoint)
         self._announced = Versioned(documents, "announced", Announced)
+        self._health = Versioned(documents, "channel_health", ChannelHealth)
         self._state = Versioned(documents, "outreach_state", OutreachState)
 
     # --- settings and channels ------------------------------------------------------------------
@@ -70,6 +72,15 @@ class AlertRepository:
     def ledger_op(self, ledger: Ledger) -> Put:
         """Its write, for a transaction."""
         return self._ledgers.op(self._keys.alert(f"LEDGER#{ledger.channel_id}"), ledger)
+
+    def health(self, channel_id: str) -> ChannelHealth:
+        """Whether a channel works."""
+        key = self._keys.alert(f"HEALTH#{channel_id}")
+        return self._health.get(key, consistent=True) or ChannelHealth(channel_id)
+
+    def health_op(self, health: ChannelHealth) -> Put:
+        """Its write, for a transaction."""
+        return self._health.op(self._keys.alert(f"HEALTH#{health.channel_id}"), health)
 
     def announced(self) -> Announced:
         """What systems were told."""

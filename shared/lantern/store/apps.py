@@ -89,10 +89,17 @@ class AppRepository:
         """The assessment of an app."""
         return self._risks.get(self._keys.app(app_id, _RISK))
 
-    def put_risk(self, app_id: str, fingerprint: str, body: Mapping[str, Any]) -> bool:
-        """Store an assessment; False where the stored one has the same fingerprint."""
+    def put_risk(
+        self, app_id: str, fingerprint: str, body: Mapping[str, Any], seen: StoredRisk | None = None
+    ) -> bool:
+        """Store an assessment; False where the stored one has the same fingerprint.
+
+        `seen` is the stored one as it was read before, which then need not be read again.
+        """
         for attempt in range(_ATTEMPTS):
-            old = self._risks.get(self._keys.app(app_id, _RISK), consistent=attempt > 0)
+            old = seen if attempt == 0 else None
+            if old is None:
+                old = self._risks.get(self._keys.app(app_id, _RISK), consistent=attempt > 0)
             if old is not None and old.fingerprint == fingerprint:
                 return False
             record = StoredRisk(app_id, fingerprint, body, rev=old.rev if old else 0)
@@ -196,10 +203,29 @@ class AppRepository:
         ordered = sorted(rows, key=lambda row: row.app_id)
         if any(summary_part(row.app_id) != number for row in ordered):
             raise ValueError("a row of another part")
+        key = self._keys.app_summary(number)
+        return self._put_part(key, ordered, self._documents.get(key, consistent=True))
+
+    def merge_rows(self, rows: Mapping[str, AppSummary]) -> int:
+        """Put rows, by app id, into their parts of the list; returns how many parts were written.
+
+        Raises:
+            RevisionConflictError: somebody else wrote a part meanwhile.
+        """
+        keys = {number: self._keys.app_summary(number) for number in sorted(set(map(summary_part, rows)))}
+        docs = self._documents.batch_get(keys.values(), consistent=True)
+        written = 0
+        for number, key in keys.items():
+            old = docs.get(key)
+            current = self._rows.decode(unpacked(old.body)) if old else ()
+            merged = {row.app_id: row for row in current}
+            merged |= {app_id: row for app_id, row in rows.items() if summary_part(app_id) == number}
+            written += self._put_part(key, sorted(merged.values(), key=lambda row: row.app_id), old)
+        return written
+
+    def _put_part(self, key: Key, ordered: Sequence[AppSummary], old: Doc | None) -> bool:
         body = pack(ordered)
         digest = hashlib.sha256(body).digest()[:8]
-        key = self._keys.app_summary(number)
-        old = self._documents.get(key, consistent=True)
         if old is not None and old.digest == digest:
             return False
         rev = old.rev if old else 0
@@ -226,12 +252,22 @@ class AppRepository:
         self._documents.write_all(
             Doc(self._keys.scope_set(name), "scope_set", pack(sorted(unknown[name]))) for name in missing
         )
-        if len(self._known_sets) > _KNOWN_SETS:
-            self._known_sets.clear()
-        self._known_sets.update(unknown)
+        self._remember(unknown)
         return len(missing)
 
     def scope_sets(self, scope_set_ids: Iterable[str]) -> dict[str, frozenset[str]]:
-        """The scopes of many sets by id, as far as stored; 100 a call."""
-        found = self._documents.batch_get(self._keys.scope_set(name) for name in scope_set_ids)
-        return {doc.key.sk: self._scopes.decode(unpacked(doc.body)) for doc in found.values()}
+        """The scopes of many sets by id, as far as stored; 100 a call.
+
+        An id is a digest of its scopes, so what was read once is never read again.
+        """
+        wanted = set(scope_set_ids)
+        known = {name: self._known_sets[name] for name in wanted & self._known_sets.keys()}
+        docs = self._documents.batch_get(self._keys.scope_set(name) for name in wanted - known.keys())
+        read = {doc.key.sk: self._scopes.decode(unpacked(doc.body)) for doc in docs.values()}
+        self._remember({name: scopes for name, scopes in read.items() if ids.scope_set_id(scopes) == name})
+        return known | read
+
+    def _remember(self, sets: Mapping[str, frozenset[str]]) -> None:
+        if len(self._known_sets) > _KNOWN_SETS:
+            self._known_sets.clear()
+        self._known_sets.update(sets)

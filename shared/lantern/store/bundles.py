@@ -26,8 +26,9 @@ _NAMED_APPS: Final = 50
 class PackedBundles:
     """Bundles that stay packed (a twentieth of their size) and are unpacked each time one walks over them."""
 
-    def __init__(self, docs: Sequence[Doc], unpack: Callable[[Doc], Bundle]) -> None:
+    def __init__(self, docs: Sequence[Doc], cid: str, unpack: Callable[[Doc], Bundle]) -> None:
         self._docs = docs
+        self._cid = cid
         self._unpack = unpack
 
     def __len__(self) -> int:
@@ -35,6 +36,14 @@ class PackedBundles:
 
     def __iter__(self) -> Iterator[Bundle]:
         return map(self._unpack, self._docs)
+
+    def accounts(self) -> Iterator[Principal]:
+        """The accounts in the order of their ids, without their grants."""
+        for doc in self._docs:
+            if doc.kind == _CUT:
+                yield self._unpack(doc).principal
+            else:
+                yield codec.decode_account(doc.body, principal_id=doc.key.sk, connection_id=self._cid)
 
 
 class BundleRepository:
@@ -69,18 +78,10 @@ class BundleRepository:
         """All bundles of a connection in the order of principal ids, page by page as consumed."""
         return self.shard(cid, 0, 1)
 
-    def accounts(self, cid: str) -> Iterator[Principal]:
-        """All accounts of a connection in the order of their ids, without their grants, page by page."""
-        for doc in self._documents.query(self._keys.bundles(cid)):
-            if doc.kind == _CUT:
-                yield self._bundle(cid, doc).principal
-            elif doc.kind != _PART:
-                yield codec.decode_account(doc.body, principal_id=doc.key.sk, connection_id=cid)
-
     def packed(self, cid: str) -> PackedBundles:
         """All bundles of a connection in the order of principal ids, read now."""
         docs = self._documents.query(self._keys.bundles(cid))
-        return PackedBundles([doc for doc in docs if doc.kind != _PART], partial(self._bundle, cid))
+        return PackedBundles([doc for doc in docs if doc.kind != _PART], cid, partial(self._bundle, cid))
 
     def page(self, cid: str, limit: int, cursor: str | None = None) -> Page[Bundle]:
         """Some bundles of a connection in the order of principal ids.

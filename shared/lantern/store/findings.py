@@ -1,12 +1,13 @@
 """Findings, with a worklist per status. Their record type is given; this module knows a few fields."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Generic, Protocol, TypeVar
 
 from lantern.store.documents import Doc, Documents, Page, Put
 from lantern.store.keys import Key, ttl
-from lantern.store.records import HasRev, Versioned
+from lantern.store.records import Codec, HasRev, Versioned
 
 FINDING_DAYS: Final = 400
 RANKS: Final[Mapping[str, int]] = {"critical": 4, "high": 3, "medium": 2, "low": 1, "info": 0}
@@ -45,12 +46,41 @@ class FindingLike(HasRev, Protocol):
 F = TypeVar("F", bound=FindingLike)
 
 
+class PackedFindings(Generic[F]):
+    """Findings of which the lists stay packed until one asks for them."""
+
+    def __init__(self, heads: Mapping[str, F], docs: Mapping[str, Doc], unpack: Callable[[Doc], F]) -> None:
+        self.heads: Final = heads
+        """By id, without what they list."""
+        self._docs = docs
+        self._unpack = unpack
+
+    def pick(self, wanted: Callable[[F], bool] = lambda _: True) -> Iterator[F]:
+        """Those whose head is wanted, whole, in the order of ids."""
+        return (self._unpack(self._docs[name]) for name, head in self.heads.items() if wanted(head))
+
+
 class FindingRepository(Generic[F]):
     """Findings of a tenant."""
 
-    def __init__(self, documents: Documents, record_type: type[F]) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        record_type: type[F],
+        codec: Codec[F] | None = None,
+        head: Callable[[bytes], F] | None = None,
+    ) -> None:
+        """Findings of a type.
+
+        Args:
+            documents: where they are.
+            record_type: their type.
+            codec: how they are written where not as JSON.
+            head: reads one without the long list inside; the whole where absent.
+        """
         self._documents = documents
-        self._records = Versioned(documents, "finding", record_type)
+        self._records = Versioned(documents, "finding", record_type, codec)
+        self._head = head
         self._keys = documents.keys
 
     def decode(self, doc: Doc) -> F:
@@ -97,6 +127,15 @@ class FindingRepository(Generic[F]):
     def all(self) -> Iterator[F]:
         """Every finding that is kept, in the order of ids, page by page as consumed."""
         return self._records.all(self._keys.findings())
+
+    def packed(self) -> PackedFindings[F]:
+        """Every finding that is kept, read now."""
+        docs = {doc.key.sk: doc for doc in self._documents.query(self._keys.findings())}
+        heads = {}
+        for name, doc in docs.items():
+            one = self._head(doc.body) if self._head else self.decode(doc)
+            heads[name] = replace(one, rev=doc.rev)  # type: ignore[type-var] # a frozen dataclass
+        return PackedFindings(heads, docs, self.decode)
 
     def open_by_rule(self, rule_id: str) -> Iterator[F]:
         """The open findings of a rule."""

@@ -66,7 +66,7 @@ class JobRepository:
         return self._actions.op(key, action, index=self._left(action), ttl=ttl(action.at, JOB_DAYS))
 
     def left_to_people(self, before: datetime, limit: int = 50) -> tuple[ActionRecord, ...]:
-        """Actions left to an administrator that nobody looked at since `before`, longest ago first.
+        """Actions left to people or to be read again, not looked at since `before`, longest ago first.
 
         They come from the index, which may be behind: read one again before changing it.
         """
@@ -74,7 +74,7 @@ class JobRepository:
         return tuple(one for one in page.items if one.at <= before)
 
     def _left(self, action: ActionRecord) -> Key | None:
-        if action.state != "manual":
+        if not action.left:
             return None
         name = f"{worklist_key(action.at, action.job_id)}#{action.target_id}"
         return Key(self._keys.manual_actions(), name)

@@ -32,7 +32,7 @@ class PlaybookRepository:
     def op(self, run: PlaybookRun) -> Put:
         """The write of a run on its revision, for a transaction."""
         index = None
-        if run.due_at is not None and run.open:
+        if run.due_at is not None:
             index = Key(self._keys.playbooks_due(), worklist_key(run.due_at, run.id))
         key = self._keys.playbook_run(run.id)
         return self._runs.op(key, run, index=index, ttl=ttl(run.created_at, RUN_DAYS))
@@ -63,13 +63,18 @@ class PlaybookRepository:
         key = self._keys.run_target(target.run_id, target.target_id)
         return self._targets.put(key, target, ttl=ttl(target.since, RUN_DAYS))
 
-    def plan_targets(self, targets: Iterable[RunTarget]) -> None:
-        """Write the targets of a run that has not begun, 25 a call: it overwrites."""
+    def plan_targets(self, run_id: str, targets: Iterable[RunTarget]) -> None:
+        """Make these the targets of a run that has not begun, 25 a call; an earlier plan is forgotten."""
+        planned = {one.target_id: one for one in targets}
+        left = [one.target_id for one in self.targets(run_id) if one.target_id not in planned]
         self._documents.write_all(
-            self._targets.op(
-                self._keys.run_target(one.run_id, one.target_id), one, ttl=ttl(one.since, RUN_DAYS)
-            ).doc
-            for one in targets
+            (
+                self._targets.op(
+                    self._keys.run_target(run_id, one.target_id), one, ttl=ttl(one.since, RUN_DAYS)
+                ).doc
+                for one in planned.values()
+            ),
+            (self._keys.run_target(run_id, target_id) for target_id in left),
         )
 
 

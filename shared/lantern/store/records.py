@@ -1,8 +1,8 @@
 """Records in items: msgspec JSON of frozen dataclasses, compressed where that pays."""
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
@@ -38,21 +38,40 @@ def unpacked(body: bytes) -> bytes:
     return zlib.decompress(body) if body[:1] == _ZLIB else body
 
 
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[R]):
+    """How records become bytes, and what they are again."""
+
+    pack: Callable[[R], bytes]
+    unpack: Callable[[bytes], R]
+
+
 class Records(Generic[R]):
     """Items of one kind of record, without revisions: the last write wins."""
 
-    def __init__(self, documents: Documents, kind: str, record_type: type[R]) -> None:
+    def __init__(
+        self, documents: Documents, kind: str, record_type: type[R], codec: "Codec[R] | None" = None
+    ) -> None:
+        """Records of a type.
+
+        Args:
+            documents: where they are.
+            kind: what their items are called.
+            record_type: their type, a frozen dataclass.
+            codec: how they are written where not as JSON.
+        """
         self.documents = documents
         self.kind = kind
-        self._decoder = msgspec.json.Decoder(record_type)
+        decoder = msgspec.json.Decoder(record_type)
+        self._codec: Codec[R] = codec or Codec(pack, lambda body: decoder.decode(unpacked(body)))
 
     def decode(self, doc: Doc) -> R:
         """The record of an item."""
-        return self._decoder.decode(unpacked(doc.body))
+        return self._codec.unpack(doc.body)
 
     def doc(self, key: Key, record: R, **attributes: Any) -> Doc:
         """The item of a record."""
-        return Doc(key=key, kind=self.kind, body=pack(record), **attributes)
+        return Doc(key=key, kind=self.kind, body=self._codec.pack(record), **attributes)
 
     def get(self, key: Key, *, consistent: bool = False) -> R | None:
         """The record of a key."""

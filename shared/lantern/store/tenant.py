@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from lantern.domain.findings import Finding, packing
 from lantern.domain.ids import RandomBytes
 from lantern.store.access import ApiKeyRepository, LinkRepository
 from lantern.store.alerts import AlertRepository
@@ -34,6 +35,7 @@ from lantern.store.imports import ImportRepository
 from lantern.store.jobs import JobRepository
 from lantern.store.joined import JoinedReader
 from lantern.store.leases import LeaseRepository
+from lantern.store.mail import MailRepository
 from lantern.store.nudges import (
     ExceptionRepository,
     GuidanceRepository,
@@ -44,6 +46,7 @@ from lantern.store.people import PeopleRepository
 from lantern.store.playbooks import IncidentRepository, PlaybookRepository, WatchRepository
 from lantern.store.policy import PolicyRepository, VendorsSeenRepository
 from lantern.store.reach import ReachRepository
+from lantern.store.records import Codec
 from lantern.store.requests import RequestRepository
 from lantern.store.risk import RiskRepository
 from lantern.store.session import TenantSession
@@ -80,6 +83,7 @@ class TenantStore:
         self.connections = ConnectionRepository(documents)
         self.secrets = SecretRepository(documents)
         self.cursors = CursorRepository(documents)
+        self.mail = MailRepository(documents, self.cursors)
         self.leases = LeaseRepository(documents)
         self.channels = ChannelRepository(documents)
         self.delegations = DelegationRepository(documents)
@@ -126,7 +130,11 @@ class TenantStore:
         """
         if self._finding_type is None:
             raise RuntimeError("this store was made without a type for findings")
-        return FindingRepository(self.documents, self._finding_type)
+        if self._finding_type is not Finding:
+            return FindingRepository(self.documents, self._finding_type)
+        return FindingRepository(
+            self.documents, Finding, Codec(packing.pack, packing.unpack), head=packing.head
+        )
 
     def transact(self, now: datetime) -> UnitOfWork:
         """A new unit of work at `now`."""

@@ -158,10 +158,18 @@ class UseRepository:
 
     def last_use_of(self, cid: str, wanted: Iterable[int], shards: int) -> LastUse:
         """Last use in the shards `wanted`, read now and unpacked when asked for."""
+        slices = {shard: _Slice(cid, None, shard, shards) for shard in wanted}
+        keys = {shard: self._key(where) for shard, where in slices.items()}
+        if len(keys) == shards:
+            # All of it: the partition at once, with what shards were split from.
+            docs = {doc.key: doc for key in list(keys.values())[:1] for doc in self._documents.query(key.pk)}
+            return LastUse(
+                shards, {shard: partial(_nearest, docs, one, self._key) for shard, one in slices.items()}
+            )
+        docs = self._documents.batch_get(keys.values())
         packed: dict[int, Callable[[], Iterable[UseRow]]] = {}
-        for shard in wanted:
-            where = _Slice(cid, None, shard, shards)
-            doc = self._documents.get(self._key(where))
+        for shard, where in slices.items():
+            doc = docs.get(keys[shard])
             packed[shard] = partial(_rows_of, doc) if doc else partial(tuple, self._inherited(where))
         return LastUse(shards, packed)
 

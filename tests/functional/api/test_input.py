@@ -25,6 +25,11 @@ BODIES = {
     "startPlaybookRun": {"app_id": "app_0000000000000", "reason": "r"},
     "offboardPerson": {"reason": "r"},
     "raiseIncident": {"vendor_id": "openai", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
+    "decideFindings": {
+        "finding_ids": ["fnd_00000000000000000000000000"],
+        "decision": "acknowledge",
+        "read_at": "2026-03-01T00:00:00Z",
+    },
     "acknowledgeFinding": {"note": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "createNudge": {

@@ -22,6 +22,11 @@ BODIES: dict[str, Any] = {
     "startPlaybookRun": {},
     "offboardPerson": {},
     "raiseIncident": {"vendor_id": "openai", "occurred_at": "2026-02-01T00:00:00Z", "summary": "s"},
+    "decideFindings": {
+        "finding_ids": ["fnd_00000000000000000000000000"],
+        "decision": "acknowledge",
+        "read_at": "2026-03-01T00:00:00Z",
+    },
     "acknowledgeFinding": {},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "createNudge": {"kind": "still_need"},

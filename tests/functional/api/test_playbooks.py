@@ -1,6 +1,7 @@
 """Playbooks, incidents and evidence through the API."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from lantern.domain.tenancy import Coverage
 from tests.functional.api.world import Client, Planted, World
@@ -24,13 +25,17 @@ def test_a_run_is_tried_started_approved_by_another_and_cancelled(
     other = Client(world, planted.tenant_id, key_id="key_b")
     path = "/v1/playbooks/stale-grant-clean-up/runs"
     tried = api("POST", path, {"app_id": planted.app_id, "dry_run": True})
+    assert [one["comes_to"] for one in tried.json["targets"][0]["would"]] == ["keep"]  # the planted exception
+    world.now += timedelta(days=8)
+    tried = api("POST", path, {"app_id": planted.app_id, "dry_run": True})
     assert (tried.status, tried.json["approval"]) == (200, "waiting")
-    assert tried.json["targets"][0]["would"] == [
-        "Ask the holder whether it is still needed (at most 10 days)",
-        "Somebody else allows the revocation (at most 14 days)",
-        "Revoke the grant",
-        "See whether an administrator took it away (at most 14 days)",
-        "Tell whoever asked what is left",
+    assert [(one["about"], one["comes_to"]) for one in tried.json["targets"][0]["would"]] == [
+        ("Ask the holder whether it is still needed (at most 10 days)", "silence"),
+        ("Somebody else allows the revocation (at most 14 days)", "approved"),
+        # The connection was not given the permission: the steps are an administrator's.
+        ("Revoke the grant", "manual"),
+        ("See whether an administrator took it away (at most 14 days)", "still_there"),
+        ("Tell whoever asked what is left", "told"),
     ]
     assert len(api("GET", "/v1/playbook-runs").json["data"]) == 1  # the planted one
 

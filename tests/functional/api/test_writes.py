@@ -171,6 +171,24 @@ def test_sync_puts_one_message_on_the_queue(world: World, planted: Planted, api:
     ]
 
 
+def test_headers_of_mail_are_a_choice_that_a_worker_carries_out(
+    world: World, planted: Planted, api: Client
+) -> None:
+    path = f"/v1/connections/{planted.connection_id}/mail-headers"
+    assert api("GET", path).json["state"] == "never_asked"
+    assert api("DELETE", path).status == 409
+    asked = api("POST", path)
+    assert (asked.status, asked.json["state"], asked.json["client_id"]) == (202, "asked", None)
+    store = world.store(planted.tenant_id)
+    (work,) = [w for _, w in store.outbox.due(world.now.replace(year=2027))]
+    assert (work.kind, work.connection_id) == ("connection.mail", planted.connection_id)
+    assert "mail.asked" in [action for _, action, _ in _audit(world, planted)]
+    ended = api("DELETE", path)
+    assert (ended.status, ended.json["state"]) == (202, "ending")
+    assert api("POST", path).status == 409
+    assert "mail.ended" in [action for _, action, _ in _audit(world, planted)]
+
+
 def test_disconnect_marks_and_puts_to_work_at_once(world: World, planted: Planted, api: Client) -> None:
     path = f"/v1/connections/{planted.connection_id}"
     etag = api("GET", path).headers["ETag"]

@@ -26,7 +26,7 @@ from lantern.domain.blast import AppReach, ConnectionReach, ReachState, ReadStat
 from lantern.domain.campaigns import Campaign, CampaignCounts, CampaignItem, CampaignScope
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.exceptions import AccessException, exception_id
-from lantern.domain.findings import AffectedGrant, Finding, FindingStatus, Group, finding_id
+from lantern.domain.findings import Affected, Finding, FindingStatus, Group, finding_id
 from lantern.domain.imports import BadLine, ImportRecord
 from lantern.domain.incidents import Incident
 from lantern.domain.inventory import App, Bundle, Grant, Principal
@@ -447,7 +447,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         status=FindingStatus.OPEN,
         title=f"{canary} is not sanctioned",
         holds=True,
-        affected=(AffectedGrant(grant_id, "high", NOW),),
+        affected=(Affected(grant_id, "high", NOW),),
         first_seen=NOW,
         last_seen=NOW,
         rev=0,
@@ -572,7 +572,7 @@ def plant(world: World, number: int, *, connections: int = 1, people: int = 1) -
         random=noise.randbytes,
     )
     run_id = asked.run.id
-    store.playbooks.plan_targets(asked.targets)
+    store.playbooks.plan_targets(run_id, asked.targets)
     store.transact(NOW).put(store.playbooks.op(replace(asked.run, state="running"))).commit()
     page = rule_page(f"own-{number:04d}x", canary)
     own = OwnRule(page["id"], page, compile_page(page, "page"), f"key:{canary}", NOW, rev=1)

@@ -40,11 +40,11 @@ def rig() -> Iterator[GoogleRig]:
 def opened(rig: GoogleRig, person: str, *, delegated: bool = True) -> GoogleApi:
     scopes = {rig.simulator.org.customer_id: [MAIL_HEADERS]} if delegated else {}
     rig.simulator.control.register_service_account(ACCOUNT, "robot-mail", PUBLIC, scopes)
-    key = json.dumps({"client_email": ACCOUNT, "private_key": PEM})
+    key = json.dumps({"client_email": ACCOUNT, "client_id": "robot-mail", "private_key": PEM})
     account = service_account(replace(REGISTRATION, extra={"service_account": key}))
     assert account is not None
     assert "PRIVATE" not in repr(account)
-    return mailbox_of(account, person, rig.io)
+    return mailbox_of(account, person, "t" * 20, rig.io)
 
 
 def person(rig: GoogleRig) -> str:

@@ -32,8 +32,14 @@ MAIL = Outgoing(
 
 
 class Ses:
-    def __init__(self, code: str = "") -> None:
-        self.code, self.sent = code, []
+    def __init__(self, code: str = "", suppression: str = "NotFoundException") -> None:
+        self.code, self.suppression, self.sent = code, suppression, []
+
+    def get_suppressed_destination(self, **kwargs: object) -> object:
+        assert kwargs == {"EmailAddress": MAIL.to}
+        if self.suppression:
+            raise ClientError({"Error": {"Code": self.suppression}}, "GetSuppressedDestination")
+        return {"SuppressedDestination": {"Reason": "BOUNCE"}}
 
     def send_email(self, **kwargs: object) -> object:
         if self.code:
@@ -63,6 +69,16 @@ def test_an_email_has_both_parts_and_the_headers_to_end_them():
         "List-Unsubscribe": "<https://l/u>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
+
+
+def test_who_bounced_or_complained_is_not_written_to_and_that_is_said():
+    ses = Ses(suppression="")
+    assert EmailChannel(ses, "a@b.example").send(MAIL) == Sent("refused", detail="suppressed")
+    assert ses.sent == []
+    for unknown in ("TooManyRequestsException", "AccessDeniedException"):
+        ses = Ses(suppression=unknown)
+        assert EmailChannel(ses, "a@b.example", "set-1").send(MAIL).outcome == "sent", "no reason to hold it"
+        assert ses.sent[0]["ConfigurationSetName"] == "set-1"
 
 
 @pytest.mark.parametrize(

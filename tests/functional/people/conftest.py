@@ -43,12 +43,17 @@ def knowledge() -> Knowledge:
 @pytest.fixture
 def company(knowledge: Knowledge) -> Company:
     """Everybody holds everything; it has been read once."""
+    return make_company(knowledge)
+
+
+def make_company(knowledge: Knowledge) -> Company:
+    """As the fixture, for who needs several in one test."""
     dynamo = MemoryDynamo()
     bench = make_bench(dynamo.client, create_tables(dynamo.client()), knowledge)
     world = bench.world
     world.names.update({"otter": "Otter.ai", "notion": "Notion <img onerror=alert(1)>"})
-    world.add("alice", "otter", "notion", "third", "fourth", email="alice@example.com")
-    world.add("bob", "otter", email="bob@example.com")
+    world.add("alice", "otter", "notion", "third", "fourth", email="alice@example.com", name="Alice")
+    world.add("bob", "otter", email="bob@example.com", name="Bob")
     world.add("gone", "otter", status="suspended")
     world.add("desk", "otter", kind="shared")
     world.add("robot", "otter", kind="service")

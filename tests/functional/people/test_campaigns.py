@@ -20,6 +20,8 @@ def begin(company: Company, *, built: bool = True, **more: Any) -> Campaign:
     values: dict[str, Any] = {
         "scope": CampaignScope(app_ids=(company.app("otter"),)),
         "silence": "revoke",
+        "review_by": "named",
+        "reviewers": (company.person("bob"),),
         "due": now + timedelta(days=7),
     } | more
     made = campaigns.create(
@@ -28,8 +30,6 @@ def begin(company: Company, *, built: bool = True, **more: Any) -> Campaign:
             id="cam_1",
             name="Spring",
             state="building",
-            review_by="named",
-            reviewers=(company.person("bob"),),
             created_by="key:it",
             created_at=now,
             next_at=now + campaigns.STALLED,

@@ -8,7 +8,7 @@ import pytest
 from lantern.domain.nudges import Nudge
 from lantern.domain.work import Work
 from lantern.services.people.nudges import expire_due
-from lantern.services.people.sending import address_of
+from lantern.services.people.reaching import address_of
 from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_nudges import ask, reply
 

@@ -26,8 +26,10 @@ def row(name: str, **more: Any) -> AppSummary:
 
 @pytest.fixture
 def shop(company: Company) -> Company:
-    """Fireflies is approved for meetings; Bob looks after Otter, Alice is told what waits too long."""
+    """Fireflies is approved for meetings; Bob looks after Otter, Carol is told what waits too long."""
     store = company.bench.store
+    company.bench.world.add("carol", email="carol@example.com")
+    company.bench.full()
     for one in (
         row("otter"),
         row("fireflies", status="approved", risk=20),
@@ -35,7 +37,7 @@ def shop(company: Company) -> Company:
     ):
         store.apps.put_summary_part(summary_part(one.app_id), [one])
     owners = {company.app("otter"): company.person("bob")}
-    policy = GuidancePolicy(owners=owners, escalate_to=(company.person("alice"),))
+    policy = GuidancePolicy(owners=owners, escalate_to=(company.person("alice"), company.person("carol")))
     store.transact(company.bench.clock.now()).put(store.guidance.op(policy)).commit()
     return company
 
@@ -77,7 +79,7 @@ def test_an_alternative_is_seen_at_once(shop: Company) -> None:
     again = ask(shop)
     assert again is not None
     assert again.id == made.id
-    assert mails(shop) == [("bob@example.com", "somebody would like to use Otter")]
+    assert mails(shop) == [("bob@example.com", "Alice would like to use Otter")]
     unknown = ask(shop, "Tool X")
     assert unknown is not None
     assert (unknown.app_id, unknown.alternatives) == (None, ())
@@ -130,7 +132,7 @@ def test_what_waits_is_escalated_and_lapses(shop: Company) -> None:
     clock.forward(hours=48)
     (late,) = requests.sweep(store, clock.now())
     assert late.open
-    assert mails(shop) == [("alice@example.com", "Overdue: somebody would like to use Otter")]
+    assert mails(shop) == [("carol@example.com", "Overdue: Alice would like to use Otter")]
     clock.forward(days=30)
     (lapsed,) = requests.sweep(store, clock.now())
     assert lapsed.state == "lapsed"

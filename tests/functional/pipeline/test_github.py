@@ -120,7 +120,7 @@ def test_apps_are_judged_and_silence_says_nothing_of_them(place: Place) -> None:
     named = {finding.title for finding in bench.findings()}
     assert any("Cursor" in title for title in named)
     assert any("Claude" in title for title in named)
-    stale = {row.grant_id for finding in bench.findings("stale-grant") for row in finding.affected}
+    stale = {row.id for finding in bench.findings("stale-grant") for row in finding.affected}
     organisation = ids.principal_id("github", "9001", "organisation")
     copilot = ids.app_id("github", "copilot")
     idle, used = (

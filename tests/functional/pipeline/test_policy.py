@@ -198,7 +198,7 @@ def test_assets_of_a_connection_are_one_finding_and_leave_it_when_gone(org: Benc
     org.do(whole)
     (old,) = holding(org, "api-key-old")
     assert (old.group.kind, old.group.id) == ("connection", org.connection_id)
-    assert old.open_grants == {keys[0].id, keys[1].id}
+    assert old.open_assets == {keys[0].id, keys[1].id}
     assert holding(org, "api-key-of-leaver") == []
     revs = {f.id: f.rev for f in org.findings()}
     org.do(whole)
@@ -206,13 +206,13 @@ def test_assets_of_a_connection_are_one_finding_and_leave_it_when_gone(org: Benc
 
     org.world.accounts["u002"].status = "suspended"
     org.full()
-    assert holding(org, "api-key-of-leaver")[0].open_grants == {keys[1].id}
+    assert holding(org, "api-key-of-leaver")[0].open_assets == {keys[1].id}
     # A date that is told no more is unknown: the key stays where it was. One that is gone leaves.
     org.store.assets.reconcile(
         org.connection_id, "api_key", [replace(keys[0], created_at=None)], org.clock.now()
     )
     org.do(whole)
-    assert holding(org, "api-key-old")[0].open_grants == {keys[0].id}
+    assert holding(org, "api-key-old")[0].open_assets == {keys[0].id}
     assert holding(org, "api-key-of-leaver") == []
 
 

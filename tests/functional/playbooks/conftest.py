@@ -41,9 +41,14 @@ def knowledge() -> Knowledge:
 
 
 @pytest.fixture
-def company(knowledge: Knowledge) -> Company:
+def dynamo() -> MemoryDynamo:
+    """The table."""
+    return MemoryDynamo()
+
+
+@pytest.fixture
+def company(knowledge: Knowledge, dynamo: MemoryDynamo) -> Company:
     """Everybody holds everything; it has been read once."""
-    dynamo = MemoryDynamo()
     bench = make_bench(dynamo.client, create_tables(dynamo.client()), knowledge)
     world = bench.world
     world.names.update({"otter": "Otter.ai", "notion": "Notion <img onerror=alert(1)>"})

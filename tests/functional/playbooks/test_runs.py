@@ -90,13 +90,32 @@ def test_holders_are_asked_and_what_nobody_needs_goes(company: Company) -> None:
     assert bench.store.audit.verify() is None
 
 
+def test_what_a_holder_gives_up_goes_at_once_and_the_rest_waits_for_somebody_else(company: Company) -> None:
+    bench = company.bench
+    asked = start(company, "over-scoped-app", About(app_id=company.app("otter")))
+    bench.settle()
+    alice, bob = (company.principal(one) for one in ("alice", "bob"))
+    nudge = next(n for n in bench.store.nudges.page("open", 10).items if n.principal_id == alice)
+    answer_nudge(bench.store, nudge.id, "revoke", via="slack", by="p", now=bench.clock.now())
+    bench.settle()
+    assert (run_of(company, asked.run).approval, outcomes(company, asked.run)["alice"]) == (
+        "waiting",
+        "verified",
+    )
+    assert company.app("otter") not in bench.world.truth()[alice]
+    assert company.app("otter") in bench.world.truth()[bob]
+    (job,) = bench.store.jobs.page(10).items
+    assert (job.requested_by, job.approved_by) == (f"playbook:{asked.run.id}", None)
+
+
 def test_a_dry_run_says_what_would_happen_to_whom_and_stores_nothing(company: Company) -> None:
     bench = company.bench
     head = bench.store.audit.head()
     asked = start(company, "abused-app", About(app_id=company.app("notion")), dry_run=True)
-    told = {one.target.kind: one.steps for one in playbooks.would_happen(asked)}
-    assert told["app"][1] == "Disable the app for everybody"
-    assert told["grant"][1] == "Revoke the grant"
+    ahead = playbooks.would_happen(bench.store, asked, bench.clock.now())
+    told = {one.target.kind: [(step.about, step.comes_to) for step in one.steps] for one in ahead}
+    assert told["app"][1] == ("Disable the app for everybody", "manual")
+    assert told["grant"][1] == ("Revoke the grant", "verified")
     assert (asked.run.approval, asked.run.plan and asked.run.plan.everyone) == ("waiting", True)
     assert not bench.store.playbooks.page(10).items
     assert bench.store.audit.head() == head
@@ -146,7 +165,7 @@ def test_an_answer_that_comes_too_late_or_twice_changes_nothing(company: Company
         answer_nudge(bench.store, first.id, "revoke", via="api", by="p", now=bench.clock.now())
         bench.settle()
     target = next(t for t in bench.store.playbooks.targets(run.id) if t.principal_id == first.principal_id)
-    assert [(mark.step, mark.answer) for mark in target.trail] == [("ask", "revoke")]
+    assert [(mark.step, mark.answer) for mark in target.trail] == [("ask", "revoke"), ("revoke", "verified")]
     bench.clock.forward(days=11)
     with pytest.raises(ConflictError):
         answer_nudge(bench.store, second.id, "keep", reason="x", via="api", by="p", now=bench.clock.now())

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lantern.channels import slack_reply
 from lantern.channels.slack import SlackChannel, new_session
 from lantern.connectors.pushing import Known, PushRequest
 from lantern.connectors.slack.push import receive
@@ -64,5 +65,9 @@ def test_a_question_goes_out_and_a_press_comes_back(served: SlackSimulator) -> N
     said = {name: reply.said[name] for name in ("nudge_id", "answer", "user")}
     assert said == {"nudge_id": "ndg_1", "answer": "revoke", "user": user}
     assert reply.said["back"].startswith("https://hooks.slack.com/")
+    assert slack_reply.tell(reply.said["back"], "It is *gone*", True, base=served.base_url)
+    (shown,) = served.control.messages(user)
+    assert [one["text"]["text"] for one in shown["blocks"]] == ["It is *gone*"]
+    assert not slack_reply.tell("https://hooks.slack.com/actions/T/1/other", "x", True, base=served.base_url)
     assert theirs.replies[0].said["user"] == other
     assert opened.replies == ()

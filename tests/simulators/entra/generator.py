@@ -100,6 +100,9 @@ def generate(spec: TenantSpec, now: float) -> Tenant:
         for grant in org.grants.held_by(user):
             number = number_of[grant.client_id]
             _give(tenant, row, apps[number], number, grant.scopes, apis[GRAPH_APP], grant.granted_at)
+    for user in org.users:
+        if user.manager in people:
+            tenant.managers[people[user.email]["id"]] = people[user.manager]["id"]
     _extras(tenant, apps, apis, own)
     _automations(tenant, apis, own, anchor)
     _agents(tenant, spec.agents, apis[GRAPH_APP], anchor)

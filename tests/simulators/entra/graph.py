@@ -1,6 +1,6 @@
 """The directory of Graph v1.0: users, apps, grants, roles, agents, and their deltas."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlencode
 
 from tests.simulators.google.wire import Request, Response, json_response
@@ -16,6 +16,21 @@ DIRECTORY = "Directory.Read.All"
 LIST = ("$select", "$top", "$skiptoken")
 USERS = (DIRECTORY, "User.Read.All", "User.ReadWrite.All")
 APPS = (DIRECTORY, "Application.Read.All", "Application.ReadWrite.All")
+
+
+def managed(tenant: Tenant, query: Mapping[str, str]) -> Callable[[Json], Json]:
+    """What `$expand=manager($select=id)` adds to a row: nothing where there is no manager; no other form."""
+    wanted = query.get("$expand")
+    if wanted is None:
+        return lambda _: {}
+    if wanted != "manager($select=id)":
+        raise bad(f"Parsing OData Select and Expand failed: '{wanted}'.", "BadRequest")
+
+    def more(row: Json) -> Json:
+        boss = tenant.users.get(tenant.managers.get(row["id"], ""))
+        return {"manager": {"@odata.type": "#microsoft.graph.user", "id": boss["id"]}} if boss else {}
+
+    return more
 
 
 class Graph:
@@ -58,12 +73,13 @@ class Graph:
     def users(self, request: Request) -> Response:
         """`GET /users`; `signInActivity` takes a permission, a licence, and small pages."""
         caller = self.gate.enter(request, "users.list", *USERS)
-        query = options(request, *LIST)
+        query = options(request, *LIST, "$expand")
         most = 999
         if "signInActivity" in query.get("$select", "").split(","):
             self._may_see_activity(caller)
             most = 120
-        return self._paged(request, caller.tenant.users.values(), "user", most=most)
+        more = managed(caller.tenant, query)
+        return self._paged(request, caller.tenant.users.values(), "user", most=most, more=more)
 
     def _may_see_activity(self, caller: Caller) -> None:
         if not caller.tenant.p1:
@@ -81,10 +97,12 @@ class Graph:
     def user(self, request: Request, key: str) -> Response:
         """`GET /users/{id|userPrincipalName}`."""
         caller = self.gate.enter(request, "users.get", *USERS)
-        tenant, names = caller.tenant, selected("user", options(request, "$select"))
+        tenant, query = caller.tenant, options(request, "$select", "$expand")
+        names, more = selected("user", query), managed(caller.tenant, query)
         if "signInActivity" in (names or ()):
             self._may_see_activity(caller)
-        return json_response(project(self._user(tenant, key), names))
+        row = self._user(tenant, key)
+        return json_response({**project(row, names), **more(row)})
 
     @staticmethod
     def _user(tenant: Tenant, key: str) -> Json:

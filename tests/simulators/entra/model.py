@@ -80,6 +80,7 @@ class Tenant:
     members: dict[str, list[str]] = field(default_factory=dict)
     sponsors: dict[str, list[str]] = field(default_factory=dict)
     owners: dict[str, list[str]] = field(default_factory=dict)
+    managers: dict[str, str] = field(default_factory=dict)
     audits: list[Json] = field(default_factory=list)
     sign_ins: list[Json] | None = None
     subscriptions: dict[str, Json] = field(default_factory=dict)

@@ -171,6 +171,7 @@ def paged(
     most: int = 999,
     usual: int = 100,
     names: Sequence[str] | None = None,
+    more: Callable[[Json], Json] = lambda _: {},
 ) -> Response:
     """One page of `rows`. The link of the next holds the position; it is absolute, and good for an hour."""
     query = request.query
@@ -184,7 +185,8 @@ def paged(
         size = max(1, size // 2)
     names = names if names is not None else selected(entity, query)
     plain = entity in {"signIn", "directoryAudit", "subscription"}
-    value = [shown(row) if plain else project(row, names) for row in rows[start : start + size]]
+    shown_rows = rows[start : start + size]
+    value = [shown(row) if plain else {**project(row, names), **more(row)} for row in shown_rows]
     body: Json = {"@odata.context": f"{base}/v1.0/$metadata#{entity}", "value": value}
     if start + size < len(rows):
         again = {**query, "$skiptoken": encode([start + size, now + TOKEN_S])}

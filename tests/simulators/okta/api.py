@@ -115,6 +115,7 @@ class Api:
                 "email": user.login,
                 "department": user.department,
                 "mobilePhone": None,
+                **({"managerId": user.manager} if user.manager else {}),
             },
             "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
             "_links": {"self": {"href": f"{self._base()}/api/v1/users/{user.id}"}},

@@ -107,6 +107,7 @@ def _people(state: State, rng: random.Random) -> None:
             user.status = "SUSPENDED"
         elif number % 31 == 9:
             user.status = rng.choice(("LOCKED_OUT", "PASSWORD_EXPIRED", "RECOVERY", "PROVISIONED", "STAGED"))
+        user.manager = list(state.users)[number // 8] if number else None
         state.users[user.id] = user
 
 

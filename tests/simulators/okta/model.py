@@ -43,6 +43,7 @@ class User:
     created: float = 0.0
     last_login: float | None = None
     sessions: int = 1
+    manager: str | None = None
 
 
 @dataclass(slots=True)

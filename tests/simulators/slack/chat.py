@@ -20,6 +20,7 @@ from .events import sign
 from .wire import SlackError, ok
 
 BLOCKS, ACTION_ID, VALUE, BUTTON = 50, 255, 2000, 75
+ANSWERS = 5
 PATIENCE_S = 3.0
 
 
@@ -35,6 +36,8 @@ class Posted:
     text: str
     whole: bool = False
     blocks: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    """What came to its `response_url`; where it said so, the blocks are those of the last."""
 
     def buttons(self) -> list[dict[str, Any]]:
         """What can be pressed."""
@@ -47,6 +50,7 @@ class Chat:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._lock = threading.Lock()
+        self._backs: dict[str, Posted] = {}
         self.posted: list[Posted] = []
 
     def open(self, request: Request) -> Response:
@@ -88,6 +92,18 @@ class Chat:
                 self.posted.append(made)
             return ok(channel=made.channel, ts=ts, message={"text": made.text, "blocks": blocks})
 
+    def answer(self, request: Request, *_where: str) -> Response:
+        """A POST to a `response_url`: a text in place of the message or beside it, five times at most."""
+        with self._lock:
+            message = self._backs.get(request.path)
+            if message is None or len(message.answers) >= ANSWERS:
+                return Response(404, b"expired_url")
+            said = request.json()
+            message.answers.append(said)
+            if said.get("replace_original") is True:
+                message.blocks = self._blocks(said.get("blocks") or [])
+            return Response(200, b"ok")
+
     @staticmethod
     def _direct(user: str) -> str:
         return f"D{user[1:]}"
@@ -128,6 +144,8 @@ class Chat:
             raise ValueError(f"no button {action}")
         message, button = found[0]
         client = self._gate.tokens.clients[message.client_id]
+        back = f"/actions/{message.team}/1/{secrets.token_urlsafe(12)}"
+        self._backs[back] = message
         payload = {
             "type": "block_actions",
             "team": {"id": message.team},
@@ -136,7 +154,7 @@ class Chat:
             "user": {"id": by or user, "team_id": message.team},
             "api_app_id": client.app_id,
             "container": {"type": "message", "message_ts": message.ts, "channel_id": message.channel},
-            "response_url": f"https://hooks.slack.com/actions/{message.team}/1/{secrets.token_urlsafe(12)}",
+            "response_url": f"https://hooks.slack.com{back}",
             "actions": [
                 {
                     "type": "button",

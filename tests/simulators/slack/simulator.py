@@ -79,6 +79,7 @@ class SlackSimulator:
                 router.add(verb, f"/api/{method}", method, handler)
         router.add("POST", "/api/chat.postMessage", "chat.postMessage", self.chat.post)
         router.add("POST", "/api/conversations.open", "conversations.open", self.chat.open)
+        router.add("POST", "/actions/{team}/{number}/{token}", "response_url", self.chat.answer)
         router.add("POST", "/api/oauth.v2.access", "oauth.v2.access", self.oauth.access)
         router.add("GET", "/audit/v1/logs", "audit", self.api.audit)
         router.add("GET", "/oauth/v2/authorize", "oauth.authorize", self.oauth.show)

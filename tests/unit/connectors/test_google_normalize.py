@@ -231,3 +231,19 @@ def test_anything_is_either_understood_or_refused(value: Any) -> None:
             read(value)
         except MalformedError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("relations", "manager"),
+    [
+        (None, ""),
+        ([], ""),
+        ([{"type": "assistant", "value": "a@example.com"}], ""),
+        ([{"type": "manager", "value": " Boss@Example.com"}], "boss@example.com"),
+        ([{"type": "manager", "value": "The Boss"}], None),
+        (["x", {"type": "manager"}], None),
+    ],
+)
+def test_whom_somebody_reports_to(relations: Any, manager: str | None) -> None:
+    """An address; nobody; or something that names nobody for certain."""
+    assert person(relations=relations).manager == manager

@@ -235,3 +235,21 @@ def test_who_acts_is_who_it_is_about_only_where_people_act_for_themselves() -> N
     for bad in ({}, log("x", published=None), log("x", uuid=""), "x"):
         with pytest.raises(MalformedError):
             events.event(bad)
+
+
+@pytest.mark.parametrize(
+    ("profile", "manager"),
+    [
+        ({}, ""),
+        ({"managerId": "00uabcdefghij0123456", "manager": "Boss"}, "00uabcdefghij0123456"),
+        ({"managerId": "4711", "manager": "Boss@example.com"}, "boss@example.com"),
+        ({"managerId": "4711"}, None),
+        ({"manager": None}, ""),
+    ],
+)
+def test_whom_somebody_reports_to(profile: dict[str, Any], manager: str | None) -> None:
+    """Okta's own id, else an address; a number of the HR system names nobody here."""
+    row = user()
+    row["profile"] |= profile
+    found = normalize.principal(row, connection_id="con_1", organisation_id="O", admin=None)
+    assert found.manager == manager

@@ -279,6 +279,15 @@ def test_growing_older_changes_nothing_once_it_is_not_new() -> None:
     assert assess(replace(app, age_days=3)).fingerprint != assess(app).fingerprint
 
 
+def test_what_is_new_grows_older_week_by_week() -> None:
+    ages = [assess(replace(_example(), age_days=day)) for day in range(31)]
+    assert ages[0] == ages[6] != ages[7] == ages[13], "a night changes no judgement by itself"
+    assert len({one.fingerprint for one in ages}) == 6
+    points = [sum(f.points for f in one.factors if f.id == "newness") for one in ages]
+    assert points == sorted(points, reverse=True)
+    assert (points[0], points[30]) == (3, 0)
+
+
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
 def test_impossible_weights_are_refused(weight: float) -> None:
     with pytest.raises(ValueError, match="weight people"):

@@ -8,6 +8,7 @@ import pytest
 from lantern.channels.slack import SlackChannel
 from lantern.domain.messages import Button, Message, Outgoing, Section
 from lantern.services.outreach import rendering
+from lantern.services.outreach.wording import texts
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -119,4 +120,4 @@ def test_a_button_leads_to_a_web_page_only() -> None:
 
 
 def test_an_unknown_language_is_english() -> None:
-    assert rendering.texts("xx") == rendering.texts("en")
+    assert texts("xx") == texts("en")

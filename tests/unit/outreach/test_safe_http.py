@@ -70,6 +70,8 @@ PRIVATE = [
     "0.0.0.0", "192.0.0.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
     "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:10.0.0.1",
     "::ffff:8.8.8.8", "::169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b::808:808",
+    "192.88.99.1", "168.63.129.16", "fec0::1", "3fff::1", "100::1", "2001:db8::1", "4000::1",
+    "::ffff:0:169.254.169.254", "::ffff:169.254.169.254", "64:ff9b:1::a00:1",
     "2002:a9fe:a9fe::1", "2002:808:808::1", "2001:0:a9fe:a9fe::1", "nonsense",
 ]  # fmt: skip
 
@@ -97,6 +99,27 @@ def test_a_name_that_changes_its_mind_is_resolved_once_and_the_vetted_address_is
     poster = SafePoster(resolver=lambda _host, _port: next(answers), connect=connect)
     assert poster.post(GOOD, b"{}", {}) == Answer(None, problem="unreachable")
     assert called == [("8.8.8.8", 443)]
+
+
+@pytest.mark.parametrize("leads_to", ["10.1.2.3", "169.254.169.254", "::ffff:127.0.0.1", "fd00:ec2::254"])
+def test_an_alias_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch, leads_to: str) -> None:
+    def follows_cname(host: str, port: int, **_: object) -> list[tuple]:
+        family = socket.AF_INET6 if ":" in leads_to else socket.AF_INET
+        return [(family, socket.SOCK_STREAM, 6, "inside.internal", (leads_to, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", follows_cname)
+    assert SafePoster(connect=_never).post(GOOD, b"{}", {}).problem == "refused_address"
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "no such name"), UnicodeError("label too long")])
+def test_a_name_that_is_none_is_a_failure_like_others(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_args: object, **_kwargs: object) -> list[tuple]:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fails)
+    assert SafePoster(connect=_never).post(GOOD, b"{}", {}) == Answer(None, problem="unresolvable")
 
 
 def _never(_address: tuple[str, int], _timeout: float) -> socket.socket:

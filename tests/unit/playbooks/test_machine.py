@@ -76,14 +76,17 @@ def test_no_playbook_can_exceed_its_brakes(book: Playbook, kinds: list[str], dat
         if not step.concerns(one.kind):
             targets[at] = machine.passed_by(book, one, now)
         elif one.phase == "ready":
-            if machine.gate(run, step, now, len({name for name, _ in acted})).open:
+            if machine.gate(run, step, now, len({name for name, _ in acted}), target=one).open:
                 assert (one.target_id, step.id) not in entered, "an effect twice"
                 entered.add((one.target_id, step.id))
                 if step.kind == "act":
                     # What must hold whenever anything is done to anybody.
                     assert run.state == "running"
-                    assert run.approval == "approved" or not machine.needs_approval(book, plan)
-                    assert book.window is None or book.window.opens(now) is None
+                    # Only its holder's own wish, the last that happened, does without the others' consent.
+                    last = one.trail[-1] if one.trail else None
+                    wish = last and last.answer == "revoke" and book.step(last.step).kind == "nudge"
+                    assert wish or run.approval == "approved" or not machine.needs_approval(book, plan)
+                    assert wish or book.window is None or book.window.opens(now) is None
                     acted.append((one.target_id, step.id))
                 targets[at] = machine.entered(one, machine.deadline(step, now))
         else:
@@ -113,6 +116,30 @@ def test_nobody_approves_what_they_asked_for_and_a_decision_is_made_once() -> No
         machine.begin(approved, PlanSummary(1, 1, 1), NOW)
     # Nothing but an approval of this plan opens the gate: a stored state that says otherwise does not.
     assert not machine.gate(replace(begun, approval="not_needed"), step, NOW).open
+
+
+def test_what_its_holder_gives_up_needs_no_approval_and_no_window_but_counts() -> None:
+    steps = (
+        Step("ask", "nudge", "about", "act", days=1, nudge="still_need"),
+        Step("act", "act", "about", END, act="revoke_grants"),
+    )
+    night = Window(("sat",), time(1), time(2))
+    book = Playbook("b", "v", "B", "a", ("grants",), steps, Guards(1, None, 0), night)
+    run = machine.begin(
+        PlaybookRun("r", book, "proposed", "not_needed", "key:a", NOW, About(app_id="app")),
+        PlanSummary(1, 1, 1),
+        NOW,
+    )
+    asked = RunTarget("r", "t", "grant", "con", "ask", "waiting", NOW)
+    gives_up = machine.moved(book, asked, "revoke", NOW)
+    assert machine.gate(run, steps[1], NOW, target=gives_up).open
+    assert machine.wakes(run, gives_up, NOW) == NOW
+    silent = machine.moved(book, asked, "silence", NOW)
+    assert machine.gate(run, steps[1], NOW, target=silent).why == "it waits for an approval"
+    assert machine.gate(run, steps[1], NOW, 1, target=gives_up).why == "max_targets"
+    everybody = replace(gives_up, everyone=True)
+    assert not machine.gate(run, steps[1], NOW, target=everybody).open
+    assert not machine.gate(machine.cancel(run, "key:a", NOW), steps[1], NOW, target=gives_up).open
 
 
 def test_an_answer_is_for_the_question_that_waits_and_in_time() -> None:

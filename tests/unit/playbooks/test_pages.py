@@ -1,5 +1,6 @@
 """Playbook pages: what is shipped compiles, what is wrong is named."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from lantern.domain.playbooks.authoring import PlaybooksInvalidError, compile_page, compile_set, page_schema
 from lantern.domain.playbooks.loading import PlaybookError, load_playbooks
 from lantern.domain.playbooks.names import NAMES
-from lantern.domain.rules.vocabulary import RESPONSES
+from lantern.domain.rules.model import load_rules
+from lantern.domain.rules.vocabulary import RESPONSES, TOLD, Stage, Subject
 from scripts.build.checkout import shipped_content
 from scripts.build.compile_playbooks import PAGES, compile_pages
 from scripts.build.compile_rules import read_page
+from scripts.build.references import unresolved
 
 ZONED = {"days": ["mon"], "start": "08:00", "end": "18:00", "time_zone": "Mars/Base"}
 GOOD = read_page(PAGES / "stale-grant-clean-up.yaml")
@@ -54,14 +57,35 @@ def test_what_is_wrong_is_named(page: dict[str, Any], said: str) -> None:
 def test_what_is_shipped_answers_what_rules_name_and_asks_before_it_acts() -> None:
     books = load_playbooks(shipped_content() / "playbooks.json")
     assert books.ids == NAMES
-    people_decide = {"restore-coverage", "rotate-credential", "assign-owner"}
     for word in RESPONSES:
-        assert (books.answering(word) is None) == (word in people_decide), word
+        assert (books.answering(word) is None) == (word in TOLD), word
     for book in books.books:
         acts = any(one.kind == "act" for one in book.steps)
         assert not acts or book.asks_approval or book.guards.approve_above == 500, book.id
         assert book.guards.max_targets is not None
     assert page_schema()["title"] == "PlaybookPage"
+
+
+def test_every_reference_of_what_is_shipped_resolves_and_one_that_does_not_is_named() -> None:
+    rules = load_rules(shipped_content() / "rules.json").rules
+    books = load_playbooks(shipped_content() / "playbooks.json").books
+    assert unresolved(rules, books) == []
+    missing = unresolved(
+        rules, [one for one in books if one.id not in ("rotate-credential", "restricted-app")]
+    )
+    assert {(one.rule_id, one.message) for one in missing} >= {
+        ("rotate-credential", "no playbook answers it, and no alert alone does"),
+        ("api-key-old", "no playbook answers rotate-credential"),
+        ("restricted-app-in-use", "no playbook answers restricted-app"),
+    }
+    key = next(one for one in rules if one.id == "api-key-old")
+    idle = replace(key, subject=Subject.CONNECTION, stage=Stage.OBSERVE)
+    (said,) = unresolved([idle], books)
+    assert said.message.startswith(
+        "rotate-credential gathers assets: nothing of what a rule about a connection"
+    )
+    odd = replace(books[0], responds_to=("sing",))
+    assert "sing is no response" in str(unresolved((), [odd, *books[1:]])[0])
 
 
 def test_a_set_has_no_doubles_and_names_what_is_there() -> None:

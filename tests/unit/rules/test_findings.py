@@ -65,7 +65,7 @@ def test_opening():
         True,
         1,
     )
-    assert [item.grant_id for item in finding.affected] == ["g1", "g2"]
+    assert [item.id for item in finding.affected] == ["g1", "g2"]
     assert (finding.first_seen, finding.last_seen) == (NOW, NOW)
     assert kinds(events) == [EventKind.OPENED]
     assert (events[0].grants, events[0].rev, events[0].finding_id) == (("g1", "g2"), 1, finding.id)
@@ -426,7 +426,7 @@ def test_grants_resolved_long_ago_are_dropped_at_the_next_change():
 
     assert reconcile(fewer, desired("g2"), after) == (fewer, ())
     changed, _ = reconcile(fewer, desired("g2", "g3"), after)
-    assert [item.grant_id for item in changed.affected] == ["g2", "g3"]
+    assert [item.id for item in changed.affected] == ["g2", "g3"]
 
 
 def test_a_clock_that_goes_back_does_not_move_last_seen_back():

@@ -81,7 +81,7 @@ def test_the_record_is_sound_after_every_step(steps):
         if finding is None:
             assert (before, events) == (None, ())
             return
-        ids = [item.grant_id for item in finding.affected]
+        ids = [item.id for item in finding.affected]
         assert ids == sorted(set(ids))
         assert finding.holds == bool(finding.open_grants)
         assert (finding.resolution is not None) == (finding.status is FindingStatus.RESOLVED)
@@ -140,11 +140,11 @@ def test_every_change_of_status_is_told_and_quiet_is_silent(steps):
 def test_an_unknown_grant_keeps_its_state(steps, wanted, unknown):
     finding, now = play(steps)
     named = wanted.grants.keys() if wanted else set()
-    before = {i.grant_id: i for i in finding.affected} if finding else {}
+    before = {i.id: i for i in finding.affected} if finding else {}
 
     after, _ = reconcile(finding, wanted, now, unknown=unknown)
 
-    left = {item.grant_id: item for item in after.affected} if after else {}
+    left = {item.id: item for item in after.affected} if after else {}
     for grant_id in unknown - named:
         assert left.get(grant_id) == before.get(grant_id)
 

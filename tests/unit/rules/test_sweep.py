@@ -20,6 +20,7 @@ AI = {
     "app.id": "app1",
     "app.name": "Otter",
     "app.verdict": "ai",
+    "app.kind": "oauth",
     "app.confidence": 0.9,
     "app.status": "unreviewed",
     "app.holders": 2,

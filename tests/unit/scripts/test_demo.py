@@ -1,20 +1,26 @@
 """The demo itself: it never hangs, reads pages and metrics right, and its summary says what happened."""
 
+import base64
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import requests
 from moto import mock_aws
 from rich.console import Console
+from standardwebhooks import Webhook
 
 from scripts.demo import __main__ as demo
-from scripts.demo import across, acting, report, story, units
-from scripts.demo.across import Across, Told
-from scripts.demo.acting import Caught, Revocation
+from scripts.demo import across, alarms, incident, leaving, overscoped, people, report, runs, story, units
+from scripts.demo.across import Across
 from scripts.demo.browser import Form
+from scripts.demo.evidence import Evidence
+from scripts.demo.plot import Plot
+from scripts.demo.receiver import receiving
 from scripts.demo.story import Inventory, Past, Reading
 from scripts.demo.waiting import DemoFailedError, Patience, tail
 from scripts.instance.progress import Progress
@@ -126,12 +132,41 @@ def person(email: str, departed: bool = True, **accounts: str) -> dict[str, Any]
     return {"id": f"per_{email}", "email": email, "departed": departed, "accounts": held}
 
 
+def plot() -> Plot:
+    who = person("holder@example.com", departed=False, google="active", slack="active")
+    finding = {
+        "id": "f1", "rule_id": overscoped.RULE, "title": "AI app Evil\x1b[2J can reach sensitive data",
+        "severity": "critical",
+    }  # fmt: skip
+    struck = {
+        "id": "inc_1", "vendor": "Evil\u202e", "people": 8, "grants": 9, "data": ["files", "mail"],
+        "exposed_from": "2026-03-11T00:00:00+00:00", "exposed_until": None,
+    }  # fmt: skip
+    return Plot(
+        overscoped.Story(
+            who, finding, {"id": "run_1"}, "Could you?", "Your answer: Remove its access. It goes.",
+            3600, 4.0, 1.0, 2.0, 3.0,
+        ),
+        leaving.Story(
+            who, {"id": "run_2", "approved_by": "key:2", "targets": [{}] * 5},
+            Counter(verified=2, applied=1, manual=2), Counter({"Google Workspace": 2}), 2, 5.0, 6.0,
+        ),
+        incident.Story(
+            struck, {"id": "run_3", "approved_by": "key:2", "targets": [{}] * 9},
+            Counter(verified=7, manual=2), Counter(slack=3, email=5),
+            Counter(button=1, page=1), 7.0,
+        ),
+        (Evidence("incident", Path("3.html"), Path("3.json"), {"verified": 7}, 41),),
+        3,
+        20,
+    )  # fmt: skip
+
+
 def outcome(metered: bool = True) -> report.Outcome:
     findings = tuple(
         {"id": f"f{n}", "rule_id": rule, "severity": severity}
         for n, (rule, severity) in enumerate([("stale-grant", "low")] * 3 + [("look-alike-app", "critical")])
     )
-    counts = {"planned": 0, "applied": 1, "verified": 8, "failed": 0, "already_gone": 0, "skipped": 0}
     apps = (row(1, name="Evil\x1b[2J\u202e"), row(2))
     readings = (
         Reading("con_g", "google", "Google Workspace", 250, 3400, 2, 7.5),
@@ -151,16 +186,7 @@ def outcome(metered: bool = True) -> report.Outcome:
             ("a@example.com",),
             {"con_g": "Google Workspace", "con_s": "Slack"},
         ),
-        told=Told("Slack", "a@example.com", 0.5),
-        revoked=Revocation(
-            row(2),
-            {"targets": 9, "principals": 9},
-            {"counts": counts, "approved_by": "key_2"},
-            ("App 1", "max_percent"),
-            2,
-            5.0,
-        ),
-        caught=Caught("a@example.com", {}, 1.5),
+        plot=plot(),
         audit_entries=23,
         read_units={"api": 5.0, "scoring": 7.0} if metered else {},
         write_units={"api": 1.0},
@@ -177,7 +203,12 @@ def test_the_summary_holds_what_was_promised(tmp_path: Path) -> None:
         "push_to_finding_seconds read_units write_units total_seconds"
     )
     assert set(promised.split()) <= set(written)
-    assert (written["revoked"], written["verified"], written["findings"]) == (9, 8, 4)
+    assert (written["revoked"], written["verified"], written["findings"]) == (10, 10, 4)
+    assert written["over_scoped_app"]["remaining_access_s"] == 3600
+    assert written["leaver"]["outcomes"] == {"verified": 2, "applied": 1, "manual": 2}
+    assert written["vendor_incident"]["asked_to_rotate"] == {"slack": 3, "email": 5}
+    assert written["alerts"] == {"messages_to_people": 3, "signed_events_verified": 20}
+    assert written["evidence"] == [{"kind": "incident", "html": "3.html", "json": "3.json"}]
     assert (written["read_units"], written["write_units"]) == (12.0, 1.0)
     assert (written["principals"], written["grants"]) == (310, 3436)
     assert written["connections"]["slack"]["consent_to_inventory_seconds"] == 2.0
@@ -191,35 +222,12 @@ def test_tables_are_inert_and_say_what_was_not_measured(capsys: pytest.CaptureFi
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert "not metered" in out
-    assert "App 1: max_percent" in out
+    assert "Your answer: Remove its access" in out
+    assert "7 of 9 grants" in out
+    assert "tokens may work 3600 s more" in out
     assert "OpenAI across 1 connections: 9 people, 1 of them left" in out
     assert "1 + all" in out
     assert "a@example.com left (1 people who left have open accounts)" in out
-
-
-class Answers:
-    """An API that answers dry runs as told."""
-
-    base_url = "http://127.0.0.1:9"
-
-    def __init__(self, plans: dict[str, dict[str, Any]]) -> None:
-        self.plans = plans
-
-    def call(self, _method: str, _path: str, *, body: dict[str, Any]) -> Any:
-        assert body["dry_run"] is True
-        return type("Reply", (), {"body": {"plan": self.plans[body["app_id"]]}})
-
-
-def test_the_riskiest_app_that_no_brake_protects_is_chosen() -> None:
-    plans = {
-        "app_1": {"targets": 80, "principals": 80, "refused_by": "max_percent"},
-        "app_3": {"targets": 9, "principals": 9, "refused_by": None},
-    }
-    apps = (row(1), row(2, holders=2), row(3))
-    app, plan, refused = acting._choose(Answers(plans), apps)  # type: ignore[arg-type]
-    assert (app["id"], plan["targets"], refused) == ("app_3", 9, ("App 1", "max_percent"))
-    with pytest.raises(DemoFailedError, match="few enough"):
-        acting._choose(Answers(plans), apps[:2])  # type: ignore[arg-type]
 
 
 class Reads:
@@ -267,6 +275,80 @@ def test_only_who_left_and_stayed_somewhere_is_a_leaver() -> None:
     assert found is not None
     assert [p["email"] for p in found] == ["left@x", "less@x"]
     assert standing.startswith("2 people")
+
+
+def test_the_vendor_that_is_struck_is_at_most_places_and_small() -> None:
+    apps = [
+        row(1, vendor="Big", connections=["g", "s", "o"], holders=90),
+        row(2, vendor="Wide", connections=["g", "s"], holders=20),
+        row(3, vendor="Small", connections=["g", "o"], holders=4),
+        row(4, vendor="Small", connections=["o"], holders=5),
+        row(5, vendor="Tiny", connections=["g", "s", "o"], holders=2),
+        row(6, vendor="Evil", connections=["g", "s", "o"], holders=9, lookalike_of="ChatGPT"),
+    ]
+    assert incident.choose(apps)["vendor"] == "Small"
+    with pytest.raises(DemoFailedError, match="as many holders"):
+        incident.choose(apps[4:])
+
+
+def test_a_part_is_played_by_somebody_free_who_fits() -> None:
+    anna = person("anna@x", departed=False, google="active", slack="active")
+    ben = person("ben@x", departed=False, google="active", slack="suspended")
+    ben["accounts"] += [
+        {**ben["accounts"][0], "provider": p, "grants": 2} for p in ("okta", "entra", "github", "x")
+    ]
+    assert people.account(ben, "slack") is None
+    assert people.cast(iter([anna, ben]), "at work everywhere", leaving.fits) is ben
+    with pytest.raises(DemoFailedError, match="nobody in the demo organisation is free"):
+        people.cast(iter([anna]), "free", lambda _: True, (anna["id"],))
+
+
+def test_a_run_is_counted_by_what_its_steps_came_to() -> None:
+    def target(*marks: tuple[str, str]) -> dict[str, Any]:
+        return {"trail": [{"step": step, "answer": answer} for step, answer in marks]}
+
+    run = {
+        "targets": [target(("approve", "approved"), ("revoke", "verified")), target(("approve", "approved"))]
+    }
+    assert runs.acted(run, ("revoke",)) == {"verified": 1}
+
+    class Api:
+        state = "running"
+
+        def get(self, _path: str) -> dict[str, Any]:
+            return {**run, "state": self.state, "playbook_id": "p", "error": "too many"}
+
+    api: Any = Api()
+    patience = Patience(lambda _: None)
+    assert runs.until(api, patience, "run_1", "it", lambda _: True, ("revoke",))["state"] == "running"
+    api.state = "failed"
+    with pytest.raises(DemoFailedError, match="ended as failed: too many"):
+        runs.until(api, patience, "run_1", "it", lambda _: True, ("revoke",))
+
+
+def test_signed_events_are_told_from_others_and_kept_once() -> None:
+    secret = "whsec_" + base64.b64encode(b"0" * 24).decode()
+    with receiving() as receiver:
+        receiver.secret = secret
+        body, at = '{"type": "finding.opened", "data": {}}', datetime.now(UTC)
+        for name, text in (("msg_1", body), ("msg_1", body), ("msg_2", body + " ")):
+            headers = {
+                "webhook-id": name,
+                "webhook-timestamp": str(int(at.timestamp())),
+                "webhook-signature": Webhook(secret).sign(name, at, body),
+            }
+            assert requests.post(receiver.base_url, data=text, headers=headers, timeout=5).status_code == 204
+        assert [one["type"] for one in receiver.events()] == ["finding.opened"]
+        assert receiver.forged() == 1
+
+
+def test_a_message_is_read_as_its_reader_sees_it() -> None:
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": "New"}},
+        {"type": "section", "fields": [{"type": "plain_text", "text": "Manus"}]},
+        {"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "Open"}}]},
+    ]
+    assert alarms.texts({"text": "Alert", "blocks": blocks}) == ["Alert", "New", "Manus", "Open"]
 
 
 def test_judging_is_awaited_for_every_connection() -> None:
@@ -321,7 +403,7 @@ def test_a_failure_shows_logs_stops_everything_and_exits_with_one(
     monkeypatch.setattr(demo, "DIRECTORY", tmp_path / "demo")
     monkeypatch.setattr(demo, "play", fail)
     monkeypatch.setattr(demo.instances, "down", stopped.append)
-    assert demo.main() == 1
+    assert demo.main([]) == 1
     err = capsys.readouterr().err
     assert "waiting for a finding" in err
     assert "the lease was lost" in err

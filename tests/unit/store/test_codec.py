@@ -25,7 +25,7 @@ from lantern.domain.inventory import (
 from lantern.domain.use import UseRow
 from lantern.store.sizing import item_size, read_units
 from tests.contract.store.factories import CID, Organisation
-from tests.unit.store.golden.make import sample_v2
+from tests.unit.store.golden.make import sample_v2, sample_v3
 from tests.unit.store.strategies import app_ids, bundles, changes, few_apps, principal_ids, uses
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -94,6 +94,20 @@ def test_bytes_of_version_2_stay_readable() -> None:
     path = GOLDEN / "bundle_v2.bin"
 
     assert decoded(path.read_bytes(), bundle) == bundle
+
+
+def test_bytes_of_version_3_stay_readable() -> None:
+    bundle = sample_v3()
+    path = GOLDEN / "bundle_v3.bin"
+
+    assert decoded(path.read_bytes(), bundle) == bundle
+    unnamed = replace(bundle, principal=replace(bundle.principal, manager=None))
+    nobody = replace(bundle, principal=replace(bundle.principal, manager=""))
+    assert len({codec.digest(one) for one in (bundle, unnamed, nobody)}) == 3
+
+
+def test_a_digest_of_before_managers_stays() -> None:
+    assert codec.digest(sample_v2()).hex() == "313319267b20e362"
 
 
 def test_footprint_bytes_of_version_1_stay_readable() -> None:

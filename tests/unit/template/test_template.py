@@ -110,6 +110,20 @@ def test_exactly_the_workers_that_need_secrets_may_decrypt() -> None:
     assert able == {"DiscoveryFunction", "RemediationFunction", "OutreachFunction"}
 
 
+def test_only_discovery_reads_the_key_that_opens_mail_headers() -> None:
+    key = rendered.arn("GoogleMailSecret", "AWS::SecretsManager::Secret")
+    able = {
+        owner
+        for owner, policy in policies()
+        for statement in statements(policy)
+        if statement["Effect"] == "Allow"
+        and any(action.startswith(("secretsmanager:", "*")) for action in listed(statement["Action"]))
+        and {key, "*"} & set(listed(statement.get("Resource", ())))
+    }
+    named = {f for f, p in FUNCTIONS.items() if key in p.get("Environment", {}).get("Variables", {}).values()}
+    assert (able, named) == ({role_of("DiscoveryFunction")}, {"DiscoveryFunction"})
+
+
 @pytest.mark.parametrize("function", sorted(f for f in FUNCTIONS if "TenancyConfig" in FUNCTIONS[f]))
 def test_isolated_functions_keep_no_shared_environment(function: str) -> None:
     properties = FUNCTIONS[function]

@@ -116,7 +116,9 @@ MANIFEST: Final = Manifest(
             "enable_app": ActFact(frozenset({APPS}), everyone=True, undo="Disable the app again."),
             "end_sessions": ActFact(frozenset({SESSIONS})),
             "disable_asset": ActFact(
-                frozenset({AGENT_SWITCH}), undo="An administrator enables the agent identity again."
+                frozenset({AGENT_SWITCH}),
+                undo="An administrator enables the agent identity again.",
+                assets=frozenset({"agent"}),
             ),
         }
     ),

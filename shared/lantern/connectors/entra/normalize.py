@@ -114,7 +114,15 @@ def principal(
         org_unit="Guests" if user.get("userType") == "Guest" else label(user.get("department")) or None,
         last_login=_last_login(seen) if isinstance(seen, Mapping) else None,
         aliases=aliases,
+        manager=None if deleted else _manager(user),
     )
+
+
+def _manager(user: Mapping[str, Any]) -> str:
+    """The id of the manager, whom every reading of a living account asks for; empty where there is none."""
+    found = user.get("manager")
+    told = found.get("id") if isinstance(found, Mapping) else None
+    return told if isinstance(told, str) else ""
 
 
 def _resource(user: Mapping[str, Any]) -> bool:

@@ -99,9 +99,12 @@ MANIFEST: Final = Manifest(
                 frozenset({ADMINISTRATION_WRITE}),
                 undo="The person authorises the credential again, or an owner assigns the seat again.",
             ),
-            "delete_asset": ActFact(frozenset({TOKENS_WRITE})),
+            "delete_asset": ActFact(frozenset({TOKENS_WRITE}), assets=frozenset({"api_key"})),
             "uninstall_app": ActFact(
-                frozenset(), everyone=True, undo="An owner of the organisation installs the app again."
+                frozenset(),
+                everyone=True,
+                undo="An owner of the organisation installs the app again.",
+                by_hand=frozenset({"*"}),
             ),
         }
     ),

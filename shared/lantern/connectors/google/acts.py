@@ -16,6 +16,7 @@ from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED
 from lantern.connectors.protocol import Action, ActionResult
 from lantern.connectors.resolution import CallError, ErrorResolution
+from lantern.domain.mail_reading import PREFIX
 
 CONSOLE: Final = "https://admin.google.com"
 _CONTRADICTION: Final = ErrorResolution(
@@ -58,6 +59,8 @@ def instructions(action: Action) -> tuple[str, ...]:
     app = _shown(client)
     if kind in ("disable_app", "restrict_app", "uninstall_app") and _EXTENSION.fullmatch(client):
         return _extension(client)
+    if client.startswith(PREFIX):
+        return _account(app.removeprefix(PREFIX)) if kind != "end_sessions" else ()
     if kind in ("disable_app", "restrict_app"):
         return _site(app) if _is_site(client) else _api_controls(app, kind)
     if kind != "revoke_grant":
@@ -115,6 +118,16 @@ def _extension(client: str) -> tuple[str, ...]:
         f"Add the extension by its ID {client}, or find it in the list.",
         "Set its installation policy to Block: managed Chrome removes it at its next contact. To see it: "
         f"https://chromewebstore.google.com/detail/{client}",
+    )
+
+
+def _account(app: str) -> tuple[str, ...]:
+    return (
+        f"Mail said that there is an account with {app}: ask the person whether it is so, and whether it is "
+        "needed. Google gives such an account nothing that could be taken back.",
+        f"If not, have the person delete the account at {app}, and with it what was sent there.",
+        f"To keep others out: {CONSOLE}/ac/chrome/settings/user (Devices > Chrome > Settings > Users and "
+        "browsers), Content > URL blocking, the addresses of the service.",
     )
 
 

@@ -11,7 +11,7 @@ from lantern.connectors.resolution import CallError
 QUERY = ("queries",)
 FILTERED_QUERY = ("queries", "filtered")
 CHROME_QUERY = ("chrome",)
-MAIL_QUERY = ("mail",)
+MAIL_QUERY = ("mail", "mailboxes")
 
 
 class GoogleApi:

@@ -12,8 +12,15 @@ from typing import Final
 
 from lantern.connectors.consent import ClientRegistration
 from lantern.connectors.google.api import GoogleApi
-from lantern.connectors.google.manifest import MAIL_HEADERS, MAIL_UNITS, STATUSES
-from lantern.connectors.google.oauth import endpoints, oauth_http
+from lantern.connectors.google.manifest import (
+    DELEGATED_STATUSES,
+    GMAIL_STATUSES,
+    MAIL_HEADERS,
+    MAIL_UNITS,
+    MAILBOXES,
+    MANIFEST,
+)
+from lantern.connectors.google.oauth import endpoints
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED, HttpClient, Request
 from lantern.connectors.limiter import Limiter
@@ -31,9 +38,10 @@ _UNITS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """Our service account: its address, and its private key as PEM."""
+    """Our service account: its address, its client id (what is delegated to), and its private key as PEM."""
 
     email: str
+    client_id: str
     private_key: str = field(repr=False)
 
 
@@ -48,7 +56,7 @@ def service_account(registration: ClientRegistration) -> ServiceAccount | None:
         return None
     try:
         value = json.loads(text)
-        return ServiceAccount(str(value["client_email"]), str(value["private_key"]))
+        return ServiceAccount(str(value["client_email"]), str(value["client_id"]), str(value["private_key"]))
     except (ValueError, KeyError, TypeError):
         raise InvalidInputError("service_account", "give the JSON key file of the service account") from None
 
@@ -97,24 +105,31 @@ class DelegatedTokens:
             "iss": self._account.email,
             "sub": self._person,
             "scope": MAIL_HEADERS,
-            "aud": self._address,
+            "aud": MANIFEST.endpoints["token"],  # what Google calls itself, wherever it is reached
             "iat": now,
             "exp": now + _LIFE_S,
         }
         return jwt.encode(claims, self._account.private_key, algorithm="RS256")
 
 
-def mailbox_of(account: ServiceAccount, person: str, io: Io) -> GoogleApi:
-    """Gmail in the name of the account with this address; `mailbox.read` reads it. Makes no call yet."""
+def mailbox_of(account: ServiceAccount, person: str, tenant: str, io: Io) -> GoogleApi:
+    """Gmail in the name of the account with this address; `mailbox.read` reads it. Makes no call yet.
+
+    Paced twice: by what one mailbox allows, and with all other mailboxes of the tenant.
+    """
     at = endpoints(io)
-    tokens = DelegatedTokens(oauth_http(io), at["token"], account, person, io)
+    oauth = HttpClient(io.session, DELEGATED_STATUSES, clock=io.clock, random=io.random, limiters={})
+    tokens = DelegatedTokens(oauth, at["token"], account, person, io)
     pace = Quota(MAIL_UNITS.name, MAIL_UNITS.calls // _UNITS, MAIL_UNITS.seconds)
     http = HttpClient(
         io.session,
-        STATUSES,
+        GMAIL_STATUSES,
         clock=io.clock,
         random=io.random,
-        limiters={pace.name: Limiter(pace, io.clock, io.random)},
+        limiters={
+            pace.name: Limiter(pace, io.clock, io.random),
+            MAILBOXES.name: io.limiters.get("google", tenant, MAILBOXES),
+        },
         auth=tokens,
     )
     return GoogleApi(http, at["gmail"])

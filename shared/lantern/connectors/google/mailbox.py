@@ -7,13 +7,13 @@ domain-wide delegation to a service account, which a super administrator enters 
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from lantern.connectors.google.api import MAIL_QUERY, GoogleApi, segment
 from lantern.connectors.halt import Halt
 from lantern.connectors.http import GARBLED
+from lantern.connectors.mail import NewMail
 from lantern.connectors.resolution import CallError
 from lantern.domain.signup_mail import MailHeaders
 
@@ -25,20 +25,6 @@ MOST: Final = 500
 """Messages of one reading; the next goes on after them."""
 _NOT_RECEIVED: Final = frozenset({"SPAM", "TRASH", "SENT", "DRAFT", "CHAT"})
 _HEADERS: Final = "?metadataHeaders=From&metadataHeaders=Subject"
-
-
-@dataclass(frozen=True, slots=True)
-class NewMail:
-    """Headers of what came in since a cursor; `cursor` continues it.
-
-    `gap`: what came in before the cursor is not known, because the mailbox was read for the first time, or
-    so long ago that Gmail has forgotten. `last`: the mailbox was read to the present.
-    """
-
-    mails: tuple[MailHeaders, ...]
-    cursor: str
-    gap: bool = False
-    last: bool = True
 
 
 def read(api: GoogleApi, cursor: str | None, halt: Halt) -> NewMail:
@@ -54,19 +40,20 @@ def read(api: GoogleApi, cursor: str | None, halt: Halt) -> NewMail:
         HaltedError: told to stop; read again from the same cursor.
     """
     if cursor is None:
-        return NewMail((), _position(api, halt), gap=True)
+        return NewMail((), position(api, halt), gap=True)
     try:
         added, following, last = _added(api, cursor, halt)
     except CallError as error:
         if error.reason != "not_found":
             raise
         log.info("gmail: the history since the last reading is forgotten")
-        return NewMail((), _position(api, halt), gap=True)
+        return NewMail((), position(api, halt), gap=True)
     found = (_headers(api, identifier, halt) for identifier in added)
     return NewMail(tuple(one for one in found if one is not None), following, last=last)
 
 
-def _position(api: GoogleApi, halt: Halt) -> str:
+def position(api: GoogleApi, halt: Halt) -> str:
+    """Where a mailbox stands now."""
     body = api.ask(f"{_ME}/profile", halt, params={}, quotas=MAIL_QUERY)
     return _number(body.get("historyId"))
 

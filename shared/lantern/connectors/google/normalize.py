@@ -84,6 +84,7 @@ def principal(
         org_unit=user.get("orgUnitPath") if isinstance(user.get("orgUnitPath"), str) else None,
         last_login=_login(user.get("lastLoginTime")),
         aliases=_aliases(user),
+        manager=_manager(user),
     )
 
 
@@ -92,6 +93,23 @@ def _aliases(user: Mapping[str, Any]) -> tuple[str, ...]:
     listed = [user.get("aliases"), user.get("nonEditableAliases")]
     every = [one for part in listed if isinstance(part, list) for one in part]
     return tuple(sorted({one.lower() for one in every if isinstance(one, str)}))
+
+
+def _manager(user: Mapping[str, Any]) -> str | None:
+    """Whom `relations` name as the manager; empty where nobody, None where it is no address.
+
+    Administrators enter anything there; the admin console asks for an address ("relations", users resource).
+    """
+    listed = user.get("relations")
+    named = [
+        one.get("value")
+        for one in (listed if isinstance(listed, list) else [])
+        if isinstance(one, Mapping) and one.get("type") == "manager"
+    ]
+    if not named:
+        return ""
+    found = named[0]
+    return found.strip().lower()[:NAME_LIMIT] if isinstance(found, str) and "@" in found else None
 
 
 def _status(user: Mapping[str, Any], *, deleted: bool) -> PrincipalStatus:

@@ -115,9 +115,11 @@ MANIFEST: Final = Manifest(
                 frozenset({APPS_MANAGE}), everyone=True, undo="Deactivate the app again (act `disable_app`)."
             ),
             "end_sessions": ActFact(frozenset({USERS_MANAGE}), undo="The person signs in again."),
-            "delete_asset": ActFact(frozenset({API_TOKENS_MANAGE})),
+            "delete_asset": ActFact(frozenset({API_TOKENS_MANAGE}), assets=frozenset({"api_key"})),
             "disable_asset": ActFact(
-                frozenset({AGENTS_MANAGE}), undo="An administrator can activate the agent again."
+                frozenset({AGENTS_MANAGE}),
+                undo="An administrator can activate the agent again.",
+                assets=frozenset({"agent"}),
             ),
         }
     ),

@@ -1,5 +1,6 @@
 """Okta's JSON as Lantern's records. Pure; whatever has not the documented shape is refused whole."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ _NO_ACCESS: Final = frozenset(
 )
 # Okta's own surfaces, which everybody has.
 _HOUSEHOLD: Final = frozenset({"okta_enduser", "okta_browser_plugin", "saasure", "okta_flow_sso"})
+_USER_ID: Final = re.compile(r"00u[A-Za-z0-9]{17}")
 _GENERIC: Final = frozenset({"oidc_client", "bookmark", "scaleft"})
 
 
@@ -99,7 +101,20 @@ def principal(
         org_unit=_word(profile, "department"),
         last_login=day(row.get("lastLogin")),
         aliases=(also,) if "@" in also and also != address else (),
+        manager=_manager(profile),
     )
+
+
+def _manager(profile: Mapping[str, Any]) -> str | None:
+    """Whom the profile names as the manager; empty where nobody, None where it is neither id nor address.
+
+    `managerId` and `manager` are free text that HR systems fill: Okta's own id, an address, a number, a name.
+    """
+    told = [one.strip() for one in (_word(profile, "managerId"), _word(profile, "manager")) if one]
+    if not told:
+        return ""
+    ids_ = [one for one in told if _USER_ID.fullmatch(one)]
+    return next(iter(ids_ + [one.lower() for one in told if "@" in one]), None)
 
 
 def everybody(*, connection_id: str, organisation_id: str) -> Principal:

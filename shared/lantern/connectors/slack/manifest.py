@@ -131,7 +131,9 @@ MANIFEST: Final = Manifest(
                 f"{_API_RULES}.",
             ),
             "uninstall_app": ActFact(frozenset({APPS_WRITE, APPS}), everyone=True),
-            "revoke_grant": ActFact(frozenset(), undo="The person can install the app again."),
+            "revoke_grant": ActFact(
+                frozenset(), undo="The person can install the app again.", by_hand=frozenset({"*"})
+            ),
         }
     ),
     push=PushFact(

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from lantern.connectors.protocol import Hint
 from lantern.connectors.pushing import BODY_LIMIT, Known, PushRefusedError, PushRequest, Receipt, Told
-from lantern.connectors.slack import presses
+from lantern.connectors.slack import commands, presses
 
 TOLERANCE_S: Final = 300
 VERSION: Final = "v0"
@@ -49,6 +49,8 @@ def receive(request: PushRequest, known: Known, now: datetime) -> Receipt:
         raise PushRefusedError("expired")
     if known.channel_id == presses.ADDRESS:
         return presses.read(request.body, UNREADABLE)
+    if known.channel_id == commands.ADDRESS:
+        return commands.read(request.body, UNREADABLE)
     try:
         body: Any = json.loads(request.body)
     except (ValueError, RecursionError):

@@ -15,7 +15,7 @@ from lantern.domain.findings.decisions import (
 from lantern.domain.findings.following import apply_delta, reconcile
 from lantern.domain.findings.records import (
     QUIET,
-    AffectedGrant,
+    Affected,
     Desired,
     EventKind,
     Finding,
@@ -38,7 +38,7 @@ __all__ = [
     "MAX_EXCEPTION",
     "MAX_SNOOZE",
     "QUIET",
-    "AffectedGrant",
+    "Affected",
     "Desired",
     "EventKind",
     "Finding",

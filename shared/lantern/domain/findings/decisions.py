@@ -15,6 +15,7 @@ from lantern.domain.findings.recording import (
     record,
     require_aware,
     said_by,
+    worst_open,
 )
 from lantern.domain.findings.records import (
     QUIET,
@@ -143,6 +144,8 @@ def reopen(finding: Finding, now: datetime, *, actor: str, reason: str = "") -> 
         raise FindingStateError("its cause is gone: the finding reopens by itself when that comes back")
     back = replace(
         finding,
+        # While resolved it kept the level that was accepted; what is there now may be less.
+        severity=worst_open(finding),
         status=FindingStatus.OPEN,
         reopened_count=finding.reopened_count + 1,
         resolution=None,

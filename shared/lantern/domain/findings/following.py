@@ -28,7 +28,7 @@ from lantern.domain.findings.recording import (
 )
 from lantern.domain.findings.records import (
     QUIET,
-    AffectedGrant,
+    Affected,
     Desired,
     EventKind,
     Finding,
@@ -70,7 +70,7 @@ def reconcile(
         return (None, ()) if _is_empty(desired) or desired is None else _open(desired, now)
     if desired is not None and desired.finding_id != existing.id:
         raise FindingError(f"{desired.finding_id} cannot be reconciled with {existing.id}")
-    kept = existing.open_grants if subject_unknown else existing.open_grants & unknown
+    kept = existing.open_items if subject_unknown else existing.open_items & unknown
     affected, added, gone = _merge(existing, desired, kept, now)
     seen = replace(
         existing,
@@ -102,7 +102,7 @@ def apply_delta(
     subject = existing.subject if existing else added.subject if added else Subject.GRANT
     if subject not in LISTED:
         raise FindingError(f"a rule about a {subject} has no grants to add or remove: evaluate it whole")
-    unnamed = existing.open_grants - removed if existing else frozenset[str]()
+    unnamed = existing.open_items - removed if existing else frozenset[str]()
     return reconcile(existing, added, now, unknown=unnamed)
 
 
@@ -112,7 +112,7 @@ def _is_empty(desired: Desired | None) -> bool:
 
 def _open(desired: Desired, now: datetime) -> Outcome:
     affected = tuple(
-        AffectedGrant(grant_id, grade.level, now)
+        Affected(grant_id, grade.level, now)
         for grant_id, grade in sorted(desired.grants.items(), key=lambda item: item[0])
     )
     blank = Finding(
@@ -136,10 +136,10 @@ def _open(desired: Desired, now: datetime) -> Outcome:
 
 def _merge(
     existing: Finding, desired: Desired | None, kept: AbstractSet[str], now: datetime
-) -> tuple[tuple[AffectedGrant, ...], tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[Affected, ...], tuple[str, ...], tuple[str, ...]]:
     """The affected list brought up to date, with the grants that joined it and those that left it."""
     wanted = desired.grants if desired else {}
-    by_id = {item.grant_id: item for item in existing.affected}
+    by_id = {item.id: item for item in existing.affected}
     added, gone = [], []
     for grant_id, item in list(by_id.items()):
         if item.state is GrantState.OPEN and grant_id not in wanted and grant_id not in kept:
@@ -149,7 +149,7 @@ def _merge(
         known = by_id.get(grant_id)
         level = grade.level if grade.certain or known is None else known.severity
         if known is None or known.state is GrantState.RESOLVED:
-            by_id[grant_id] = AffectedGrant(grant_id, level, now)
+            by_id[grant_id] = Affected(grant_id, level, now)
             added.append(grant_id)
         elif known.severity is not level:
             by_id[grant_id] = replace(known, severity=level)
@@ -160,7 +160,7 @@ def _merge(
 def _holds(
     existing: Finding,
     desired: Desired | None,
-    affected: Iterable[AffectedGrant],
+    affected: Iterable[Affected],
     *,
     subject_unknown: bool,
 ) -> bool:

@@ -13,6 +13,7 @@ from lantern.domain.findings.records import (
     FindingEvent,
     FindingInputError,
     FindingStatus,
+    GrantState,
     HistoryEntry,
     Outcome,
     Resolution,
@@ -94,6 +95,12 @@ def loud(finding: Finding, status: FindingStatus) -> Finding:
     return replace(
         finding, status=status, quiet_reason="", quiet_until=None, quiet_owner=None, quiet_severity=None
     )
+
+
+def worst_open(finding: Finding) -> Severity:
+    """The worst of what it lists as affected now; its own severity where it lists nothing."""
+    levels = [item.severity for item in finding.affected if item.state is GrantState.OPEN]
+    return max(levels, key=lambda level: level.rank, default=finding.severity)
 
 
 def end_quiet(finding: Finding) -> Finding:

@@ -49,7 +49,7 @@ class Verdict(StrEnum):
 
 
 class GrantState(StrEnum):
-    """Whether a grant is still affected."""
+    """Whether a grant, or asset, is still affected."""
 
     OPEN = "open"
     RESOLVED = "resolved"
@@ -92,13 +92,10 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class AffectedGrant:
-    """One grant, or asset, inside a finding. `since` is when it last became affected.
+class Affected:
+    """One grant, or asset, inside a finding: its subject says which. `since` is when it became so last."""
 
-    `grant_id` is the id of the asset where the rule is about assets.
-    """
-
-    grant_id: str
+    id: str
     severity: Severity
     since: datetime
     state: GrantState = GrantState.OPEN
@@ -143,7 +140,10 @@ class FindingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One cause about one group. `affected` is ordered by grant id; `rev` grows by one with each change.
+    """One cause about one group. `affected` is ordered by id; `rev` grows by one with each change.
+
+    What is affected are grants or assets, as `subject` says; a rule about an app, a person or a connection
+    lists nothing.
 
     `last_seen` is the last evaluation that changed the record; how fresh the knowledge is stands on the
     run, so that an unchanged finding costs no write. The `quiet_` fields are those of a snooze or an
@@ -159,7 +159,7 @@ class Finding:
     status: FindingStatus
     title: str
     holds: bool
-    affected: tuple[AffectedGrant, ...]
+    affected: tuple[Affected, ...]
     first_seen: datetime
     last_seen: datetime
     reopened_count: int = 0
@@ -176,9 +176,19 @@ class Finding:
     rev: int = 1
 
     @property
+    def open_items(self) -> frozenset[str]:
+        """Ids of what is affected now, grants or assets."""
+        return frozenset(item.id for item in self.affected if item.state is GrantState.OPEN)
+
+    @property
     def open_grants(self) -> frozenset[str]:
-        """Ids of the grants affected now."""
-        return frozenset(item.grant_id for item in self.affected if item.state is GrantState.OPEN)
+        """Ids of the grants affected now; none where the rule looks at something else."""
+        return self.open_items if self.subject is Subject.GRANT else frozenset()
+
+    @property
+    def open_assets(self) -> frozenset[str]:
+        """Ids of the assets affected now; none where the rule looks at something else."""
+        return self.open_items if self.subject is Subject.ASSET else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

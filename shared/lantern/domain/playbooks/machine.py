@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from lantern.domain.errors import ConflictError, ForbiddenError
 from lantern.domain.jobs import PlanSummary
-from lantern.domain.playbooks.model import END, Playbook, Step, TargetKind
+from lantern.domain.playbooks.model import END, WISH, Playbook, Step, TargetKind
 
 RunState = Literal["proposed", "running", "done", "failed", "cancelled"]
 Approval = Literal["not_needed", "waiting", "approved", "declined"]
@@ -80,6 +80,15 @@ class RunTarget:
         if self.phase != "over":
             return f"{self.step}: {self.phase}"
         return self.trail[-1].answer if self.trail else "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A step that a target would pass, in words, and what it is expected to come to."""
+
+    step: str
+    about: str
+    comes_to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +181,14 @@ def decline(run: PlaybookRun, by: str, at: datetime) -> PlaybookRun:
 
 
 def cancel(run: PlaybookRun, by: str, at: datetime) -> PlaybookRun:
-    """The run cancelled: no further step begins.
+    """The run cancelled: no further step begins. It is due until what it left open is ended.
 
     Raises:
         ConflictError: it is over.
     """
     if not run.open:
         raise ConflictError(f"a run that is {run.state} cannot be cancelled")
-    return replace(run, state="cancelled", cancelled_by=by, finished_at=at, due_at=None)
+    return replace(run, state="cancelled", cancelled_by=by, finished_at=at, due_at=at)
 
 
 def fail(run: PlaybookRun, error: str, at: datetime) -> PlaybookRun:
@@ -190,14 +199,20 @@ def fail(run: PlaybookRun, error: str, at: datetime) -> PlaybookRun:
 def settle(run: PlaybookRun, targets: Iterable[RunTarget], now: datetime) -> PlaybookRun:
     """The run as its targets stand: counted, over when all of them are, else due when one of them is."""
     every = tuple(targets)
-    counts: dict[str, int] = {}
-    for one in every:
-        key = one.outcome if one.phase == "over" else one.phase
-        counts[key] = counts.get(key, 0) + 1
+    counts = counted(every)
     if all(one.phase == "over" for one in every):
         return replace(run, state="done", counts=counts, finished_at=now, due_at=None)
     times = [when for one in every if (when := wakes(run, one, now)) is not None]
     return replace(run, counts=counts, due_at=min(times, default=None))
+
+
+def counted(targets: Iterable[RunTarget]) -> dict[str, int]:
+    """Targets by what they came to, or by whether they wait."""
+    counts: dict[str, int] = {}
+    for one in targets:
+        key = one.outcome if one.phase == "over" else one.phase
+        counts[key] = counts.get(key, 0) + 1
+    return counts
 
 
 def wakes(run: PlaybookRun, target: RunTarget, now: datetime) -> datetime | None:
@@ -206,7 +221,13 @@ def wakes(run: PlaybookRun, target: RunTarget, now: datetime) -> datetime | None
         return None
     if target.phase == "waiting":
         return target.due_at
-    return gate(run, run.book.step(target.step), now).until
+    return gate(run, run.book.step(target.step), now, target=target).until
+
+
+def wished(book: Playbook, target: RunTarget) -> bool:
+    """Whether whoever was asked said that it be taken away, and nothing came between that and now."""
+    last = target.trail[-1] if target.trail else None
+    return last is not None and last.answer == WISH and book.step(last.step).kind == "nudge"
 
 
 # --- brakes -----------------------------------------------------------------------------------------
@@ -214,10 +235,14 @@ def wakes(run: PlaybookRun, target: RunTarget, now: datetime) -> datetime | None
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Why a step may not begin (empty: it may), and when to look again; None if time does not help."""
+    """Why a step may not begin (empty: it may), and when to look again; None if time does not help.
+
+    `never`: no decision that can still be made helps either.
+    """
 
     why: str = ""
     until: datetime | None = None
+    never: bool = False
 
     @property
     def open(self) -> bool:
@@ -225,28 +250,41 @@ class Gate:
         return not self.why
 
 
-def gate(run: PlaybookRun, step: Step, now: datetime, acted: int = 0) -> Gate:
+def gate(
+    run: PlaybookRun, step: Step, now: datetime, acted: int = 0, *, target: RunTarget | None = None
+) -> Gate:
     """Whether a step may begin for one more target. Brakes are held here, whatever was checked before.
+
+    What its holder asked to be taken away needs nobody else's approval and waits for no window: they were
+    told that it happens now, as with every question. How many are acted on is limited all the same.
 
     Args:
         run: the run.
         step: the step that would begin.
         now: current time.
-        acted: how many targets of the run an act has begun for already.
+        acted: how many other targets of the run an act has begun for already.
+        target: for whom; None where nobody asked for anything.
     """
     if run.state != "running":
         return Gate(f"the run is {run.state}")
-    return _act_gate(run, now, acted) if step.kind == "act" else Gate(until=now)
+    if step.kind != "act":
+        return Gate(until=now)
+    wish = target is not None and not target.everyone and wished(run.book, target)
+    return _act_gate(run, now, acted, wish=wish)
 
 
-def _act_gate(run: PlaybookRun, now: datetime, acted: int) -> Gate:
-    if run.approval not in ("approved", "not_needed"):
+def _act_gate(run: PlaybookRun, now: datetime, acted: int, *, wish: bool) -> Gate:
+    if run.approval == "declined" and not wish:
+        return Gate("it was declined", never=True)
+    if run.approval not in ("approved", "not_needed") and not wish:
         return Gate("it waits for an approval")
-    if run.plan is None or needs_approval(run.book, run.plan) != (run.approval == "approved"):
+    if run.plan is None or (not wish and needs_approval(run.book, run.plan) != (run.approval == "approved")):
         return Gate("it was never approved")
     limit = run.book.guards.max_targets
     if acted >= run.plan.targets or (limit is not None and acted >= limit):
-        return Gate("max_targets")
+        return Gate("max_targets", never=True)
+    if wish:
+        return Gate(until=now)
     opens = run.book.window.opens(now) if run.book.window else None
     return Gate(until=now) if opens is None else Gate("outside of the change window", opens)
 
@@ -278,6 +316,12 @@ def passed_by(book: Playbook, target: RunTarget, now: datetime) -> RunTarget:
     """The target past a step that has nothing to do with it; no mark is left."""
     following = book.step(target.step).next
     return replace(target, step=following, phase="over" if following == END else "ready", since=now)
+
+
+def ended(target: RunTarget, answer: str, now: datetime, detail: str = "") -> RunTarget:
+    """The target at its end, wherever it was: its run is over."""
+    trail = (*target.trail, Mark(target.step, answer, now, detail[:300]))
+    return replace(target, step=END, phase="over", since=now, due_at=None, ref=None, trail=trail)
 
 
 def silent(target: RunTarget, now: datetime) -> bool:

@@ -21,15 +21,18 @@ ANSWERS: Final[Mapping[StepKind, tuple[str, ...]]] = {
     "nudge": ("keep", "revoke", "done", "silence", "nobody"),
     "wait": (),
     "approve": ("approved", "declined", "silence"),
-    "act": ("verified", "already_gone", "manual", "failed", "skipped"),
+    "act": ("verified", "applied", "already_gone", "manual", "failed", "skipped"),
     "verify": ("verified", "still_there"),
     "notify": (),
     "ticket": (),
 }
 """What a step may come to, beside having nothing to do with a target; every answer goes somewhere.
 
-`nobody`: there is no person to ask. `silence`: the time for an answer is over.
+`nobody`: there is no person to ask. `silence`: the time for an answer is over. `applied`: the provider did
+it, and shows nothing by which that could be verified.
 """
+WISH: Final = "revoke"
+"""The answer by which whoever holds access wants it taken away."""
 ACTS_ON: Final[Mapping[JobKind, TargetKind]] = {
     "revoke_grants": "grant",
     "disable_app": "app",
@@ -55,22 +58,28 @@ class Window:
     def opens(self, now: datetime) -> datetime | None:
         """When acts may begin; None means now.
 
-        A clock that is put forward over the start opens the window at the next moment there is.
+        The clock on the wall says it, whichever way it was put: an hour that comes twice is open twice, and
+        a clock put forward over the end closes. One put forward over the start opens at the next moment of
+        the window that there is.
         """
         # UTC needs no database of time zones.
         zone = UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone)
         here = now.astimezone(zone)
-        for ahead in range(8):
-            day = (here + timedelta(days=ahead)).date()
-            if DAYS[day.weekday()] not in self.days:
-                continue
-            opens = datetime.combine(day, self.start, zone).astimezone(now.tzinfo)
-            closes = datetime.combine(day, self.end, zone).astimezone(now.tzinfo)
-            if opens <= now < closes:
-                return None
-            if now < opens:
-                return opens
-        raise ValueError("a window without a day never opens")
+        if self._holds(here):
+            return None
+        starts = (
+            datetime.combine((here + timedelta(days=ahead)).date(), self.start, zone).replace(fold=fold)
+            for ahead in range(15)
+            for fold in (0, 1)
+        )
+        moments = {one.astimezone(UTC) for one in starts}
+        later = [one for one in moments if one > now and self._holds(one.astimezone(zone))]
+        if not later:
+            raise ValueError("a window without a day never opens")
+        return min(later).astimezone(now.tzinfo)
+
+    def _holds(self, here: datetime) -> bool:
+        return DAYS[here.weekday()] in self.days and self.start <= here.time() < self.end
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ FactorGroup = Literal["exposure", "trust", "use", "status"]
 
 LEVELS: tuple[tuple[int, RiskLevel], ...] = ((70, "critical"), (45, "high"), (25, "medium"), (0, "low"))
 NEW_DAYS = 30
+WEEK = 7
 
 # A share of 0-1, the evidence, and the remedy.
 Judgement = tuple[float, str, str | None]

@@ -9,6 +9,7 @@ from lantern.domain.risk import exposure, trust, use
 from lantern.domain.risk.model import (
     DEFAULT,
     NEW_DAYS,
+    WEEK,
     WEIGHT_NAMES,
     Assessment,
     Factor,
@@ -135,7 +136,7 @@ def fingerprint(app: RiskInput, weights: Weights = DEFAULT) -> str:
         app.holders, app.org_size, app.privileged_holders, app.stale_holders, app.departed_holders,
         app.personal_holders, app.shared_holders, app.connections, app.verified_publisher, app.status,
         # An app that is no longer new does not change by growing a day older.
-        None if app.age_days is None else min(app.age_days, NEW_DAYS),
+        None if app.age_days is None else NEW_DAYS if app.age_days >= NEW_DAYS else app.age_days // WEEK,
         app.look_alike and (app.look_alike.confidence, app.look_alike.sentence),
         app.abuse and (app.abuse.confidence, app.abuse.sentence),
         app.vendor and (app.vendor.revision, app.vendor.years, app.vendor.incidents),

@@ -7,7 +7,7 @@ what is held against the app itself (imitation, abuse) is not.
 import math
 
 from lantern.domain.risk.exposure import UNKNOWN, Case
-from lantern.domain.risk.model import NEW_DAYS, Judgement, RiskInput
+from lantern.domain.risk.model import NEW_DAYS, WEEK, Judgement, RiskInput
 
 _NO_KNOWN_INCIDENT = 0.2
 _OLD_VENDOR_YEARS = 5
@@ -155,5 +155,7 @@ def judge_newness(case: Case) -> Judgement:
         return UNKNOWN, "It is not known since when it is here", "Nothing to do: this passes with time"
     if app.age_days >= NEW_DAYS:
         return 0.0, f"It was first seen {NEW_DAYS} days ago or earlier", None
-    share = max(0.0, 1 - app.age_days / NEW_DAYS)
-    return share, f"It was first seen {app.age_days} days ago", "Nothing to do: this passes with time"
+    # It passes week by week: a night on which nothing happened judges no app anew.
+    weeks = app.age_days // WEEK
+    ago = f"{weeks} weeks ago" if weeks > 1 else "a week ago" if weeks else "less than a week ago"
+    return 1 - weeks * WEEK / NEW_DAYS, f"It was first seen {ago}", "Nothing to do: this passes with time"

@@ -66,7 +66,7 @@ class Sweep:
         self._unknown: dict[str, set[str]] = {rule.id: set() for rule in rules.rules}
         self._tracked: dict[str, set[str]] = {rule.id: set() for rule in rules.rules}
         for finding in self._existing.values():
-            self._tracked[finding.rule_id] |= finding.open_grants
+            self._tracked[finding.rule_id] |= finding.open_items
         if covers is not None:
             for rule_id, grants in self._tracked.items():
                 self._unknown[rule_id] |= {grant_id for grant_id in grants if not covers(grant_id)}

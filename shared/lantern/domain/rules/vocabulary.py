@@ -131,8 +131,12 @@ RESPONSES: Final[dict[str, str]] = {
     "remove-extension": "take an extension out of browsers, by the administrator's policy",
     "reclaim-seat": "take back a licence that nobody uses",
     "vendor-incident": "find out who is exposed and rotate what the vendor held",
+    "review-person": "look at what one person uses and point them to what is approved",
     "restore-coverage": "tell an administrator what cannot be read and how to repair it",
 }
+
+TOLD: Final = frozenset({"review-person", "restore-coverage"})
+"""Responses that no playbook does: the alert itself is all of it."""
 
 FRAMEWORKS: Final[dict[str, str]] = {
     "nist_ai_rmf": "NIST AI Risk Management Framework 1.0, subcategory such as GOVERN-1.6",

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import time
+from datetime import datetime, time
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -15,6 +15,8 @@ from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict
 from lantern.runtime.preconditions import revision_etag
 from lantern.services.outreach import settings as setting
+from lantern.services.outreach.wording import remedy
+from lantern.store.tenant import TenantStore
 
 Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time, HH:MM.")]
 Kind = Literal["slack", "teams", "email"]
@@ -82,6 +84,19 @@ class ChannelBody(Strict):
     enabled: bool = True
 
 
+class HealthAnswer(Answer):
+    """Whether a channel works."""
+
+    state: Literal["untried", "working", "failing", "broken"] = Field(
+        description="failing: a message is tried again; broken: one reached nobody, and waits."
+    )
+    since: datetime | None = Field(description="Since when nothing arrives.")
+    sent_at: datetime | None = Field(description="When a message last arrived, to the hour.")
+    detail: str = Field(description="What was answered last, a short word.")
+    remedy: str = Field(description="What to do about it, in the language of the settings.")
+    next_at: datetime | None = Field(description="When a broken channel is tried again at the latest.")
+
+
 class ChannelAnswer(Answer):
     """A channel to people; never its secret address."""
 
@@ -98,6 +113,7 @@ class ChannelAnswer(Answer):
     daily_cap: int
     enabled: bool
     unsubscribed: list[str] = Field(description="E-mail addresses that no longer want any.")
+    health: HealthAnswer
 
 
 class ChannelList(Answer):
@@ -165,7 +181,21 @@ def set_settings(call: Call[Any, AlertSettingsBody]) -> Reply:
     return _settings(setting.save_settings(use_of(call), wanted))
 
 
-def _answer(channel: AlertChannel) -> ChannelAnswer:
+def _health(store: TenantStore, channel: AlertChannel, language: str) -> HealthAnswer:
+    health = store.alerts.health(channel.id)
+    empty = not channel.addresses()
+    detail = "nobody_left" if empty else health.detail
+    return HealthAnswer(
+        state="broken" if empty else health.state,
+        since=health.since,
+        sent_at=health.sent_at,
+        detail=detail,
+        remedy=remedy(detail, language),
+        next_at=health.probe_at,
+    )
+
+
+def _answer(store: TenantStore, channel: AlertChannel, language: str) -> ChannelAnswer:
     return ChannelAnswer(
         id=channel.id,
         kind=channel.kind,
@@ -180,6 +210,7 @@ def _answer(channel: AlertChannel) -> ChannelAnswer:
         daily_cap=channel.daily_cap,
         enabled=channel.enabled,
         unsubscribed=list(channel.unsubscribed),
+        health=_health(store, channel, language),
     )
 
 
@@ -200,18 +231,22 @@ def _asked(body: ChannelBody) -> AlertChannel:
     )
 
 
-def _reply(channel: AlertChannel, status: int = 200) -> Reply:
-    return Reply(_answer(channel), status=status, etag=revision_etag(channel.rev))
+def _reply(call: Call[Any, Any], channel: AlertChannel, status: int = 200) -> Reply:
+    language = call.store.alerts.settings().language
+    answer = _answer(call.store, channel, language)
+    return Reply(answer, status=status, etag=revision_etag(channel.rev))
 
 
 def list_channels(call: Call[Any, None]) -> Reply:
     """All channels."""
-    return Reply(ChannelList(data=[_answer(channel) for channel in call.store.alerts.channels()]))
+    store = call.store
+    language = store.alerts.settings().language
+    return Reply(ChannelList(data=[_answer(store, channel, language) for channel in store.alerts.channels()]))
 
 
 def get_channel(call: Call[Any, None]) -> Reply:
     """One channel."""
-    return _reply(setting.channel(call.store, call.path["channel_id"]))
+    return _reply(call, setting.channel(call.store, call.path["channel_id"]))
 
 
 def _current(call: Call[Any, Any]) -> AlertChannel:
@@ -222,7 +257,7 @@ def _current(call: Call[Any, Any]) -> AlertChannel:
 
 def add_channel(call: Call[Any, ChannelBody]) -> Reply:
     """A new channel."""
-    return _reply(setting.add_channel(use_of(call), _asked(call.body), call.body.url), 201)
+    return _reply(call, setting.add_channel(use_of(call), _asked(call.body), call.body.url), 201)
 
 
 def change_channel(call: Call[Any, ChannelBody]) -> Reply:
@@ -238,7 +273,7 @@ def change_channel(call: Call[Any, ChannelBody]) -> Reply:
         links=before.links,
         rev=before.rev,
     )
-    return _reply(setting.change_channel(use_of(call), wanted, call.body.url))
+    return _reply(call, setting.change_channel(use_of(call), wanted, call.body.url))
 
 
 def remove_channel(call: Call[Any, None]) -> Reply:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lantern.runtime.api import (
     access_requests,
     activity,
+    alert_deliveries,
     alerts,
     app_risk,
     apps,
@@ -18,6 +19,7 @@ from lantern.runtime.api import (
     connections,
     connectors,
     evidence,
+    finding_decisions,
     findings,
     grants,
     guidance,
@@ -26,6 +28,7 @@ from lantern.runtime.api import (
     ingest,
     jobs,
     keys,
+    mail_headers,
     nudges,
     openapi,
     persons,
@@ -49,6 +52,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *tenant.ROUTES,
     *connectors.ROUTES,
     *connections.ROUTES,
+    *mail_headers.ROUTES,
     *runs.ROUTES,
     *imports.ROUTES,
     *ingest.ROUTES,
@@ -64,6 +68,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *persons.ROUTES,
     *grants.ROUTES,
     *findings.ROUTES,
+    *finding_decisions.ROUTES,
     *rules.ROUTES,
     *policies.ROUTES,
     *jobs.ROUTES,
@@ -77,6 +82,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *evidence.ROUTES,
     *keys.ROUTES,
     *alerts.ROUTES,
+    *alert_deliveries.ROUTES,
     *webhooks.ROUTES,
 )
 

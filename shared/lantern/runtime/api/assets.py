@@ -1,16 +1,17 @@
 """Assets: API keys, agents, MCP servers and whatever else connections list beside grants."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lantern.domain.assets import AssetKind, AssetState
 from lantern.domain.errors import NotFoundError
 from lantern.runtime.api.paging import ListOf, PageQuery
 from lantern.runtime.api.routing import Call, Reply, Route
-from lantern.runtime.api.validation import Answer, Question
+from lantern.runtime.api.validation import Answer, Question, choice_error
 from lantern.runtime.preconditions import revision_etag
+from lantern.services import queries_findings
 from lantern.store.assets import StoredAsset
 
 _ID = r"^[A-Za-z0-9_.-]{1,80}$"
@@ -41,10 +42,21 @@ class AssetList(ListOf[AssetAnswer]):
 
 
 class AssetQuery(PageQuery):
-    """Which assets."""
+    """Which assets: those of a kind, or those that a finding is about."""
 
-    kind: AssetKind = Field(description="The kind of asset.")
-    connection_id: str | None = Field(None, pattern=_ID, description="Only those of this connection.")
+    kind: AssetKind | None = Field(None, description="The kind of asset.")
+    finding_id: str | None = Field(None, pattern=_ID, description="Those that this finding is about now.")
+    connection_id: str | None = Field(
+        None, pattern=_ID, description="Only those of this connection; goes with `kind`."
+    )
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        if (self.kind is None) == (self.finding_id is None):
+            raise choice_error(("kind", "finding_id"), "Send exactly one of kind and finding_id.")
+        if self.finding_id is not None and self.connection_id is not None:
+            raise choice_error(("connection_id",), "A finding names its assets; leave connection_id out.")
+        return self
 
 
 def _answer(stored: StoredAsset) -> AssetAnswer:
@@ -69,11 +81,13 @@ def _answer(stored: StoredAsset) -> AssetAnswer:
 
 
 def list_assets(call: Call[AssetQuery, None]) -> Reply:
-    """Assets of a kind."""
+    """Assets of a kind, or of a finding."""
     asked = call.query
-    page = call.store.assets.page(
-        asked.kind, asked.connection_id, limit=asked.limit, cursor=call.position(asked.cursor)
-    )
+    after = call.position(asked.cursor)
+    if asked.kind is None:
+        page = queries_findings.assets(call.store, asked.finding_id or "", after, asked.limit)
+    else:
+        page = call.store.assets.page(asked.kind, asked.connection_id, limit=asked.limit, cursor=after)
     return Reply(AssetList(data=[_answer(one) for one in page.items], next_cursor=call.cursor(page.cursor)))
 
 
@@ -92,8 +106,9 @@ ROUTES = (
         path="/v1/assets",
         operation="listAssets",
         tag="Assets",
-        summary="Assets of a kind",
+        summary="Assets of a kind, or of a finding",
         description=(
+            "Exactly one of `kind` and `finding_id` says which. "
             "API keys and tokens, agents, MCP servers: what a connection has beside grants, with its owners. "
             "What a complete listing no longer has stays for 400 days, marked as gone."
         ),
@@ -101,6 +116,7 @@ ROUTES = (
         scope="read",
         query=AssetQuery,
         answer=AssetList,
+        problems=("not_found",),
     ),
     Route(
         method="GET",

@@ -39,6 +39,10 @@ class ScopeBody(Strict):
     org_units: list[_Text] = Field(
         [], max_length=100, description="Units of the directory, with what is below."
     )
+    person_ids: list[_Person] = Field([], max_length=500, description="These persons, such as a group.")
+    manager_ids: list[_Person] = Field(
+        [], max_length=100, description="Whoever reports to one of these persons, as the directory says."
+    )
 
 
 class CampaignBody(Strict):
@@ -46,9 +50,11 @@ class CampaignBody(Strict):
 
     name: str = Field(min_length=1, max_length=120)
     scope: ScopeBody
-    review_by: ReviewBy = Field("owner", description="The owner of each tool, or the named reviewers alone.")
+    review_by: ReviewBy = Field(
+        "owner", description="The owner of each tool, each person's manager, or the named reviewers alone."
+    )
     reviewers: list[_Person] = Field(
-        [], max_length=50, description="Persons; with `owner` they decide where a tool has none."
+        [], max_length=50, description="Persons; with `owner` and `manager` they decide where there is none."
     )
     due: Instant = Field(description="When it closes by itself.")
     remind_days: int = Field(3, ge=0, le=30, description="Days before `due` at which reviewers are reminded.")
@@ -89,6 +95,8 @@ class CampaignAnswer(Answer):
     product_ids: list[str]
     data_classes: list[DataClass]
     org_units: list[str]
+    person_ids: list[str]
+    manager_ids: list[str]
     review_by: ReviewBy
     reviewers: list[str]
     silence: Decision
@@ -138,6 +146,8 @@ def _answer(campaign: Campaign) -> CampaignAnswer:
         product_ids=list(scope.product_ids),
         data_classes=list(scope.data_classes),
         org_units=list(scope.org_units),
+        person_ids=list(scope.person_ids),
+        manager_ids=list(scope.manager_ids),
         review_by=campaign.review_by,
         reviewers=list(campaign.reviewers),
         silence=campaign.silence,
@@ -190,6 +200,8 @@ def create(call: Call[Any, CampaignBody]) -> Reply:
                 product_ids=tuple(body.scope.product_ids),
                 data_classes=tuple(body.scope.data_classes),
                 org_units=tuple(body.scope.org_units),
+                person_ids=tuple(body.scope.person_ids),
+                manager_ids=tuple(body.scope.manager_ids),
             ),
             review_by=body.review_by,
             reviewers=tuple(body.reviewers),

@@ -20,6 +20,9 @@ class FeatureAnswer(Answer):
     permissions: list[str] = Field(description="All of these, as the provider names them.")
     required: bool = Field(description="Whether a connection is refused without them.")
     lost: list[str] = Field(description="What is lost without each of the permissions.")
+    apart: bool = Field(
+        description="The consent does not ask for it: an administrator gives it by hand where it is wanted."
+    )
 
 
 class ActAnswer(Answer):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from lantern.domain.findings import Finding, FindingStatus, Resolution, Verdict
+from lantern.domain.rules.vocabulary import Subject
 from lantern.runtime.api.paging import ListOf, PageQuery
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Instant, Strict
@@ -20,9 +21,10 @@ _MAX_GRANTS = 200
 
 
 class AffectedAnswer(Answer):
-    """A grant that the finding is about."""
+    """A grant or an asset that the finding is about."""
 
-    grant_id: str
+    grant_id: str | None = Field(description="The grant; null where it is an asset.")
+    asset_id: str | None = Field(description="The asset; null where it is a grant.")
     severity: str
     since: datetime
     state: Literal["open", "resolved"]
@@ -56,10 +58,11 @@ class FindingRow(Answer):
     title: str = Field(description="Holds names that anybody may have chosen.")
     severity: str
     status: Status
-    subject_kind: str = Field(description="What the finding is about: app, person or connection.")
+    subject_kind: str = Field(description="What the finding is about: app, person, connection or asset.")
     subject_id: str
     holds: bool = Field(description="Whether the rule is still broken.")
-    grants: int = Field(description="Grants affected now.")
+    grants: int = Field(description="Grants affected now; 0 where the rule does not look at grants.")
+    assets: int = Field(description="Assets affected now; 0 where the rule does not look at assets.")
     first_seen: datetime
     last_seen: datetime
     quiet_until: datetime | None = Field(description="End of its snooze or exception.")
@@ -75,7 +78,9 @@ class FindingAnswer(FindingRow):
 
     rule_version: str
     reopened_count: int
-    affected: list[AffectedAnswer] = Field(description=f"The first {_MAX_GRANTS}; all are at /v1/grants.")
+    affected: list[AffectedAnswer] = Field(
+        description=f"The first {_MAX_GRANTS}; all are at /v1/grants or /v1/assets, by `finding_id`."
+    )
     exception: ExceptionAnswer | None
     snooze_note: str = Field(description="Why it is snoozed; empty where it is not, or nobody said.")
     resolution: str | None
@@ -144,6 +149,7 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "subject_id": finding.group.id,
         "holds": finding.holds,
         "grants": len(finding.open_grants),
+        "assets": len(finding.open_assets),
         "first_seen": finding.first_seen,
         "last_seen": finding.last_seen,
         "quiet_until": finding.quiet_until,
@@ -158,7 +164,8 @@ def _answer(finding: Finding) -> FindingAnswer:
         reopened_count=finding.reopened_count,
         affected=[
             AffectedAnswer(
-                grant_id=item.grant_id,
+                grant_id=item.id if finding.subject is Subject.GRANT else None,
+                asset_id=item.id if finding.subject is Subject.ASSET else None,
                 severity=item.severity,
                 since=item.since,
                 state=item.state.value,

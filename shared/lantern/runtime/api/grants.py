@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from lantern.domain.inventory import Confidence, GrantSource, confidence
 from lantern.domain.jobs import Selector
 from lantern.runtime.api.jobs import JobAnswer, job_answer
 from lantern.runtime.api.paging import ListOf, PageQuery
@@ -32,6 +33,12 @@ class GrantAnswer(Answer):
     scope_set: str | None = Field(description="Names the permissions: see /v1/scope-sets.")
     scopes: list[str] | None = Field(
         description="The permissions. Null where the listing does not carry them: ask for the scope set."
+    )
+    source: GrantSource | None = Field(
+        description="What it rests on. Null where the listing does not carry it: ask with `connection_id`."
+    )
+    confidence: Confidence | None = Field(
+        description="`low` where there is only a hint of it, as mail that says so: look before you act."
     )
     granted_on: date | None = Field(description="Null where no source dates it.")
     first_seen: date | None
@@ -123,6 +130,8 @@ def grant_answer(row: GrantRow) -> GrantAnswer:
         app_name=row.app_name,
         scope_set=row.scope_set,
         scopes=None if row.scopes is None else sorted(row.scopes),
+        source=row.source,
+        confidence=None if row.source is None else confidence(row.source),
         granted_on=row.granted_on,
         first_seen=row.first_seen,
         prior_scope_set=row.prior_scope_set,

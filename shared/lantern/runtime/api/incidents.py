@@ -123,7 +123,10 @@ def raise_incident(call: Call[Any, IncidentRequest]) -> Reply:
     asked = raised.asked
     would = None
     if asked is not None and body.dry_run:
-        would = {one.target.target_id: one.steps for one in playbooks.would_happen(asked)}
+        would = {
+            one.target.target_id: one.steps
+            for one in playbooks.would_happen(call.store, asked, call.tools.now())
+        }
     answer = RaisedAnswer(
         incident=_incident(raised.incident),
         run=None if asked is None else run_detail(asked.run, asked.targets, would),

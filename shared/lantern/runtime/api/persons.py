@@ -11,6 +11,7 @@ from lantern.domain.tenancy import Connection
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer
 from lantern.services import queries_people
+from lantern.services.people.managers import Manager, ManagerState, manager_among
 from lantern.services.queries_people import Held, Person
 
 
@@ -49,6 +50,15 @@ class HeldAppAnswer(Answer):
     first_seen: date
 
 
+class ManagerAnswer(Answer):
+    """Whom the person reports to, as the directory says."""
+
+    state: ManagerState = Field(
+        description="`known`; `left`: who is named left; `none`: nobody is; `unknown`: it cannot be said."
+    )
+    person_id: str | None
+
+
 class PersonAnswer(Answer):
     """One human being, joined by addresses that the organisation owns."""
 
@@ -57,6 +67,7 @@ class PersonAnswer(Answer):
     addresses: list[str] = Field(description="Every address of every account, aliases too.")
     departed: bool = Field(description="Whether the person left, by the directory that is believed most.")
     privileged: bool | None = Field(description="An administrator at any account; null is not known.")
+    manager: ManagerAnswer
     accounts: list[AccountAnswer] = Field(description="Those that are believed most first.")
     apps: list[HeldAppAnswer] = Field(description="At most 1,000; each account says how many it holds.")
 
@@ -98,13 +109,14 @@ def _held(one: Held) -> HeldAppAnswer:
     )
 
 
-def _answer(found: Person) -> PersonAnswer:
+def _answer(found: Person, manager: Manager) -> PersonAnswer:
     return PersonAnswer(
         id=found.id,
         email=found.email,
         addresses=list(found.addresses),
         departed=found.departed,
         privileged=found.admin,
+        manager=ManagerAnswer(state=manager.state, person_id=manager.person_id),
         accounts=[
             _account(one, found.connections.get(one.principal.connection_id)) for one in found.accounts
         ],
@@ -114,7 +126,10 @@ def _answer(found: Person) -> PersonAnswer:
 
 def get_person(call: Call[Any, None]) -> Reply:
     """One person."""
-    return Reply(_answer(queries_people.person(call.store, call.path["person_id"], call.tools.now())))
+    person_id = call.path["person_id"]
+    found = queries_people.person(call.store, person_id, call.tools.now())
+    accounts = [one.principal for one in found.accounts]
+    return Reply(_answer(found, manager_among(call.store, person_id, accounts, found.connections)))
 
 
 ROUTES = (

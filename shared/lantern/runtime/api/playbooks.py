@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from lantern.domain.errors import NotFoundError
 from lantern.domain.jobs import JobKind
-from lantern.domain.playbooks.machine import About, Approval, Phase, PlaybookRun, RunState, RunTarget
+from lantern.domain.playbooks.machine import About, Ahead, Approval, Phase, PlaybookRun, RunState, RunTarget
 from lantern.domain.playbooks.model import Playbook, StepKind, TargetKind
 from lantern.runtime.api.jobs import PlanAnswer, plan_answer
 from lantern.runtime.api.paging import ListOf, PageQuery
@@ -111,6 +111,17 @@ class MarkAnswer(Answer):
     detail: str
 
 
+class AheadAnswer(Answer):
+    """A step that a target would pass."""
+
+    step: str
+    about: str = Field(description="In words.")
+    comes_to: str = Field(
+        description="What it is expected to come to where nobody answers, the run is approved, and nobody "
+        "does by hand what no API does."
+    )
+
+
 class RunTargetAnswer(Answer):
     """One target of a run."""
 
@@ -125,7 +136,7 @@ class RunTargetAnswer(Answer):
     due_at: datetime | None = Field(description="When waiting ends without an answer, or is looked at again.")
     waits_for: str | None = Field(description="The job or the question that it waits for.")
     trail: list[MarkAnswer]
-    would: list[str] | None = Field(description="In a dry run: every step that would come, in words.")
+    would: list[AheadAnswer] | None = Field(description="In a dry run: the steps that it would pass.")
 
 
 class PlaybookRunAnswer(Answer):
@@ -242,7 +253,7 @@ def _fields(run: PlaybookRun) -> dict[str, Any]:
     }
 
 
-def _target(one: RunTarget, would: tuple[str, ...] | None = None) -> RunTargetAnswer:
+def _target(one: RunTarget, would: tuple[Ahead, ...] | None = None) -> RunTargetAnswer:
     return RunTargetAnswer(
         target_id=one.target_id,
         kind=one.kind,
@@ -255,12 +266,14 @@ def _target(one: RunTarget, would: tuple[str, ...] | None = None) -> RunTargetAn
         due_at=one.due_at,
         waits_for=one.ref,
         trail=[MarkAnswer(step=m.step, answer=m.answer, at=m.at, detail=m.detail) for m in one.trail],
-        would=None if would is None else list(would),
+        would=None
+        if would is None
+        else [AheadAnswer(step=a.step, about=a.about, comes_to=a.comes_to) for a in would],
     )
 
 
 def run_detail(
-    run: PlaybookRun, targets: tuple[RunTarget, ...], would: Mapping[str, tuple[str, ...]] | None = None
+    run: PlaybookRun, targets: tuple[RunTarget, ...], would: Mapping[str, tuple[Ahead, ...]] | None = None
 ) -> PlaybookRunDetail:
     """A run with its targets; `would` says what each would meet, in a dry run."""
     rows = [_target(one, None if would is None else would[one.target_id]) for one in targets]
@@ -309,7 +322,9 @@ def begin(call: Call[Any, Any], playbook_id: str, about: About, reason: str, *, 
     )
     if not dry_run:
         return _moved(asked.run, asked.targets)
-    would = {one.target.target_id: one.steps for one in playbooks.would_happen(asked)}
+    would = {
+        one.target.target_id: one.steps for one in playbooks.would_happen(call.store, asked, call.tools.now())
+    }
     return Reply(run_detail(asked.run, asked.targets, would))
 
 

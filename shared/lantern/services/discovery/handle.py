@@ -2,26 +2,24 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from lantern.connectors.protocol import Feature
 from lantern.domain.errors import ConnectorError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work, WorkKind
-from lantern.services import incidents
 from lantern.services.connections import needs_attention
 from lantern.services.discovery import assets, feeds, hints, run, use
 from lantern.services.discovery.channels import Address, renew_channels
 from lantern.services.discovery.context import Discovery
-from lantern.services.people.due import anything_due
-from lantern.services.playbooks.sweep import anything_due as playbooks_due
+from lantern.services.discovery.mail import wake_mail
+from lantern.services.discovery.sweeping import sweep
 from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
-OUTBOX_OVERDUE: Final = timedelta(minutes=5)
 REMEDY: Final = "Have an administrator connect again with a link from POST /v1/connections."
 
 
@@ -66,21 +64,16 @@ def withdrawn(store: TenantStore, connection: Connection, error: ConnectorError,
 
 
 def _changes(task: Discovery, platform: PlatformStore, address: Address) -> None:
-    """The quarter-hourly message also does whatever is due in its tenant."""
-    follow_operators(task, platform)
-    follow_incidents(task, platform)
+    """The quarter-hourly message also does whatever is due in its tenant, first: the provider may be down."""
+    sweep(task.store, platform, task.send, task.clock.now())
     if _may(task, "changes"):
         feeds.poll_changes(task)
     if _may(task, "push"):
         _renew(task, platform, address)
     if _may(task, "activity") and use.use_is_due(task):
         task.send(Work(task.store.tenant_id, "connection.use", task.connection.id), 0)
-    if anything_due(task.store, task.clock.now()):
-        task.send(Work(task.store.tenant_id, "people.due", cause="sweep"), 0)
-    if playbooks_due(task.store, task.clock.now()):
-        task.send(Work(task.store.tenant_id, "playbook.due", cause="sweep"), 0)
-    wake_outreach(task)
-    resend_overdue(task)
+    if mail := wake_mail(task.store, task.connection, task.clock.now()):
+        task.send(mail, 0)
 
 
 def _renew(task: Discovery, platform: PlatformStore, address: Address) -> None:
@@ -107,43 +100,3 @@ def _use(task: Discovery) -> None:
     if read in {"days", "history"}:
         kind: WorkKind = "connection.full" if read == "history" else "score.run"
         use.tell(task, Work(task.store.tenant_id, kind, task.connection.id, cause="activity"))
-
-
-def follow_operators(task: Discovery, platform: PlatformStore) -> bool:
-    """Have the tenant's apps judged anew where operators published since; says whether they did.
-
-    The versions are compared, not announced: a message that was lost is sent by the next poll again.
-    """
-    version, applied = platform.catalog.version(), task.store.catalog.applied()
-    if version == (applied.operators if applied else 0):
-        return False
-    body = {"operators": str(version)}
-    task.send(Work(task.store.tenant_id, "score.catalog", body=body, cause="operators"), 0)
-    return True
-
-
-def follow_incidents(task: Discovery, platform: PlatformStore) -> bool:
-    """Have incidents that operators raised for all tenants raised here; says whether there are new ones."""
-    if not incidents.unknown(task.store, platform.notices.all(), task.clock.now()):
-        return False
-    task.send(Work(task.store.tenant_id, "incident.follow", cause="operators"), 0)
-    return True
-
-
-def wake_outreach(task: Discovery) -> bool:
-    """Have outreach look where something is due: a digest, the end of a snooze, another attempt."""
-    due = task.store.alerts.state().due_at
-    if due is not None and due > task.clock.now():
-        return False
-    task.send(Work(task.store.tenant_id, "outreach.due", cause="sweep"), 0)
-    return True
-
-
-def resend_overdue(task: Discovery) -> int:
-    """Send again what the stream should have carried minutes ago; every message may come twice."""
-    sent = 0
-    for item, work in task.store.outbox.due(task.clock.now() - OUTBOX_OVERDUE):
-        task.send(work, 0)
-        task.store.outbox.delete(item)
-        sent += 1
-    return sent

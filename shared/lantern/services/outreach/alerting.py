@@ -6,22 +6,23 @@ one writes, and the other leaves it. A flood takes several, each with what it to
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import findings as lifecycle
-from lantern.domain.alerts import AlertChannel, AlertSettings
+from lantern.domain.alerts import AlertChannel, AlertSettings, Ledger
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.findings import QUIET, Finding, FindingStatus
 from lantern.domain.messages import Delivery, Message, delivery
-from lantern.domain.noise import Concern, decide, told
+from lantern.domain.noise import Concern, Decision, Notice, decide, told
 from lantern.services.outreach import announcing
 from lantern.services.outreach.composing import Composer
 from lantern.services.outreach.task import Outreach
-from lantern.services.unsubscribing import SOURCE, link_id
+from lantern.services.outreach.unsubscribe_links import address_of
+from lantern.services.unsubscribing import link_id
 
 log = logging.getLogger(__name__)
 
@@ -108,29 +109,68 @@ def _tell(
     decision = decide(concerns, ledger, channel, settings.quiet_hours, now.astimezone(settings.zone))
     if decision.ledger == ledger:
         return (), decision.wake
+    critical = [one.finding_id for notice in _critical(decision.notices) for one in notice.concerns]
+    health = store.alerts.health(channel.id)
+    if not channel.addresses() or not health.open_to(critical, now):
+        # Everything stays news until somebody can be reached.
+        return (), health.probe_at
+    written = _write(task, channel, ledger, decision, composer)
+    log.info("told", extra={"channel": channel.id, "messages": len(written)})
+    return written, decision.wake
+
+
+def _critical(notices: Iterable[Notice]) -> list[Notice]:
+    return [notice for notice in notices if notice.kind == "critical"]
+
+
+def _write(
+    task: Outreach, channel: AlertChannel, ledger: Ledger, decision: Decision, composer: Composer
+) -> list[Delivery]:
+    """Write the ledger and the messages, in as many transactions as those take."""
+    store, now = task.store, task.clock.now()
     written: list[Delivery] = []
+    left = list(enumerate(decision.notices))
     at_once = max(1, _TRANSACTION // max(1, len(channel.addresses())))
-    for start in range(0, max(1, len(decision.notices)), at_once):
-        notices = decision.notices[start : start + at_once]
-        last = start + at_once >= len(decision.notices)
-        ledger = decision.ledger if last else told(ledger, [c for notice in notices for c in notice.concerns])
+    while True:
+        now_told, left = left[:at_once], left[at_once:]
+        # The last transaction brings the ledger to what was decided, forgotten and counted findings included.
+        after = _partly(ledger, now_told) if left else replace(decision.ledger, rev=ledger.rev)
         made = [
             one
-            for number, notice in enumerate(notices, start)
+            for number, notice in now_told
             for one in _deliveries(task, channel, composer.compose(channel, notice), number)
         ]
-        unit = store.transact(now).put(store.alerts.ledger_op(ledger))
+        covers = _covered(ledger, after, now_told)
+        made = [replace(one, covers=covers[one.number]) for one in made]
+        unit = store.transact(now).put(store.alerts.ledger_op(after))
         unit.put(*(store.deliveries.op(one) for one in made))
         try:
             unit.commit()
         except RevisionConflictError:
             log.info("another pass tells this channel", extra={"channel": channel.id})
-            break
-        decision = replace(decision, ledger=replace(decision.ledger, rev=decision.ledger.rev + 1))
-        ledger = replace(ledger, rev=ledger.rev + 1)
+            return written
+        ledger = replace(after, rev=after.rev + 1)
         written += [replace(one, rev=1) for one in made]
-    log.info("told", extra={"channel": channel.id, "messages": len(written)})
-    return written, decision.wake
+        if not left:
+            return written
+
+
+def _partly(ledger: Ledger, notices: Iterable[tuple[int, Notice]]) -> Ledger:
+    return told(ledger, [concern for _, notice in notices for concern in notice.concerns])
+
+
+def _covered(
+    before: Ledger, after: Ledger, notices: Sequence[tuple[int, Notice]]
+) -> Mapping[int, Mapping[str, int]]:
+    """By the number of each message what it tells of: what it lists, and what an ordinary one only counts."""
+    changed = {key: level for key, level in after.told.items() if before.told.get(key) != level}
+    listed = {one.finding_id for _, notice in notices for one in notice.concerns if notice.kind == "critical"}
+    return {
+        number: {one.finding_id: changed[one.finding_id] for one in notice.concerns}
+        if notice.kind == "critical"
+        else {key: level for key, level in changed.items() if key not in listed}
+        for number, notice in notices
+    }
 
 
 def _deliveries(task: Outreach, channel: AlertChannel, message: Message, number: int) -> list[Delivery]:
@@ -138,14 +178,10 @@ def _deliveries(task: Outreach, channel: AlertChannel, message: Message, number:
     return [
         replace(
             delivery(address, message, now, target_id=channel.id, subject_id=channel.id, number=number),
-            unsubscribe=_unsubscribe(task.site, channel.links.get(address.to)),
+            unsubscribe=address_of(task.site, channel.links.get(address.to)),
         )
         for address in channel.addresses()
     ]
-
-
-def _unsubscribe(site: str, token: str | None) -> str:
-    return f"{site}/webhooks/{SOURCE}/{token}" if site and token else ""
 
 
 def unsubscribe(task: Outreach, channel_id: str, link: str) -> None:

@@ -5,7 +5,7 @@ from functools import cached_property
 from lantern.domain.alerts import AlertChannel, AlertSettings
 from lantern.domain.messages import Button, Message, Section
 from lantern.domain.noise import Concern, Notice
-from lantern.services.outreach.rendering import texts
+from lantern.services.outreach.wording import texts
 from lantern.store.tenant import TenantStore
 
 

@@ -13,7 +13,7 @@ from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflic
 from lantern.domain.messages import Attempt, Delivery, Outgoing
 from lantern.domain.webhooks import Endpoint, after_attempt
 from lantern.domain.work import Work
-from lantern.services.outreach import rendering
+from lantern.services.outreach import rendering, trouble
 from lantern.services.outreach.task import Outreach
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def attempt(task: Outreach, found: Delivery) -> Delivery | None:
     endpoint = store.alerts.endpoint(found.target_id) if kind == "webhook" else None
     why = _unwanted(task, found, endpoint)
     if why:
-        return _written(task, deliveries.withdrawn(found, task.clock.now(), why))
+        return _withdrawn(task, deliveries.withdrawn(found, task.clock.now(), why), why)
     try:
         held = store.deliveries.put(deliveries.claimed(found, task.clock.now()))
     except RevisionConflictError:
@@ -76,12 +76,28 @@ def attempt(task: Outreach, found: Delivery) -> Delivery | None:
     log.info(
         "delivery %s", after.state, extra={"delivery": after.id, "status": sent.status, "detail": sent.detail}
     )
-    stored = store.deliveries.put(after)
+    if after.state == "failed" and after.instead is not None:
+        return _turned(task, deliveries.turned(after, now), sent.detail)
+    stored = _written(task, after, sent.detail)
     if endpoint is not None:
         _remember(task, endpoint.id, sent)
     if stored.next_at is not None:
         _again(task, stored, (stored.next_at - now).total_seconds())
     return stored
+
+
+def _turned(task: Outreach, again: Delivery, why: str) -> Delivery:
+    """Have a message go its other way, in one transaction with its audit entry and the work."""
+    store, now = task.store, task.clock.now()
+    body = {"target_id": again.target_id, "delivery_id": again.id}
+    unit = store.transact(now).put(store.deliveries.op(again))
+    nudge = store.nudges.get(again.subject_id) if again.purpose == "nudge" else None
+    if nudge is not None and nudge.delivery_id == again.id:
+        unit.put(store.nudges.op(replace(nudge, sent_via=again.address.kind)))
+    detail = {"delivery": again.id, "by": again.address.kind, "because": why[:60]}
+    unit.audit(AuditEvent("system", "message.other_way", again.subject_id, detail))
+    unit.outbox(Work(store.tenant_id, "outreach.deliver", body=body, cause="other way")).commit()
+    return replace(again, rev=again.rev + 1)
 
 
 def _unwanted(task: Outreach, found: Delivery, endpoint: Endpoint | None) -> str:
@@ -90,7 +106,7 @@ def _unwanted(task: Outreach, found: Delivery, endpoint: Endpoint | None) -> str
         if endpoint is None:
             return "endpoint_deleted"
         return "endpoint_disabled" if endpoint.status == "disabled" else ""
-    if not found.target_id.startswith(f"{CHANNEL}_") or found.purpose == "test":
+    if not _of_channel(found) or found.purpose == "test":
         return ""
     channel = task.store.alerts.channel(found.target_id)
     if channel is None:
@@ -100,9 +116,19 @@ def _unwanted(task: Outreach, found: Delivery, endpoint: Endpoint | None) -> str
     return "" if channel.enabled else "channel_disabled"
 
 
-def _written(task: Outreach, changed: Delivery) -> Delivery | None:
+def _of_channel(found: Delivery) -> bool:
+    return found.target_id.startswith(f"{CHANNEL}_")
+
+
+def _written(task: Outreach, changed: Delivery, detail: str) -> Delivery:
+    if _of_channel(changed):
+        return trouble.written(task, changed, detail)
+    return task.store.deliveries.put(changed)
+
+
+def _withdrawn(task: Outreach, changed: Delivery, why: str) -> Delivery | None:
     try:
-        return task.store.deliveries.put(changed)
+        return _written(task, changed, why)
     except RevisionConflictError:
         return None
 

@@ -7,6 +7,7 @@ from lantern.domain.deliveries import is_due
 from lantern.domain.work import Work, WorkKind
 from lantern.services.outreach import alerting, deliver
 from lantern.services.outreach.task import Outreach
+from lantern.services.people.commands import command
 from lantern.services.people.presses import press
 
 SETTLE_S: Final = 60
@@ -22,6 +23,7 @@ def handle(task: Outreach, work: Work) -> None:
             task, work.body["channel_id"], work.body["link"]
         ),
         "outreach.deliver": lambda: deliver.deliver(task, work.body["target_id"], work.body["delivery_id"]),
+        "slack.command": lambda: command(task.store, task.clock, task.back, work),
         "nudge.press": lambda: press(task.store, task.clock, task.back, work),
     }
     verbs[work.kind]()

@@ -15,6 +15,7 @@ from lantern.channels.vetting import target
 from lantern.domain import ids
 from lantern.domain.alerts import CHANNEL, MAX_CHANNELS, MAX_RECIPIENTS, AlertChannel, AlertSettings
 from lantern.domain.audit import AuditEvent
+from lantern.domain.channel_health import ChannelHealth
 from lantern.domain.deliveries import replayed
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from lantern.domain.ids import RandomBytes
@@ -29,6 +30,7 @@ from lantern.domain.webhooks import (
 )
 from lantern.domain.work import Work
 from lantern.services.outreach.announcing import trial_event
+from lantern.services.outreach.wording import texts
 from lantern.services.unsubscribing import link
 from lantern.store.documents import Put
 from lantern.store.platform import PlatformStore
@@ -102,6 +104,10 @@ def _save_channel(use: Setting, channel: AlertChannel, url: str | None, verb: st
     unit = use.store.transact(use.now).put(use.store.alerts.channel_op(channel)).audit(event)
     if url is not None:
         unit.put(_sealed(use, channel.id, url))
+    health = use.store.alerts.health(channel.id)
+    if health.rev:
+        # It may work now: the next message is not waited with.
+        unit.put(use.store.alerts.health_op(ChannelHealth(channel.id, rev=health.rev)))
     unit.outbox(_look(use)).commit()
     return replace(channel, rev=channel.rev + 1)
 
@@ -172,8 +178,6 @@ def remove_channel(use: Setting, channel: AlertChannel) -> None:
 
 def try_channel(use: Setting, channel: AlertChannel) -> tuple[Delivery, ...]:
     """Send a test message to everybody a channel reaches."""
-    from lantern.services.outreach.rendering import texts
-
     said = texts(use.store.alerts.settings().language)["alerts"]
     message = Message(
         "test",

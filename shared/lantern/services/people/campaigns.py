@@ -1,37 +1,46 @@
 """Reviews of access: find the grants, take decisions, remind, close. What is not kept goes by jobs."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from lantern.domain import campaigns, ids, requests
+from lantern.domain import campaigns, ids
 from lantern.domain.audit import AuditEvent
 from lantern.domain.campaigns import MOST_ITEMS, SILENCE, Campaign, CampaignItem, Decision
 from lantern.domain.errors import ConflictError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.inventory import Bundle
 from lantern.domain.jobs import Job, Selector
-from lantern.domain.messages import Message, Section
-from lantern.domain.rules.titles import clean
-from lantern.domain.scopes import DataClass
 from lantern.domain.work import Work
 from lantern.services import remediation
-from lantern.services.people.days import day
+from lantern.services.people.campaign_scope import found
+from lantern.services.people.campaign_telling import tell_reviewers, telling
 from lantern.services.people.explain import Classes
 from lantern.services.people.follow import derived_bytes
-from lantern.services.people.sending import Told, address_of, tell
 from lantern.store.tenant import TenantStore
 
+__all__ = [
+    "ATTEMPTS",
+    "STALLED",
+    "Ruling",
+    "build",
+    "cancel",
+    "close",
+    "create",
+    "decide",
+    "finish",
+    "sweep",
+    "tell_reviewers",
+]
 log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 40
 """Decisions in one transaction: each is an item and an audit entry, and DynamoDB takes 100 writes."""
 ATTEMPTS: Final = 4
 JOB_TARGETS: Final = 400
-MANY: Final = 20
 STALLED: Final = campaigns.AGAIN
 """When a review that was not built yet is asked for again."""
 
@@ -68,7 +77,7 @@ def build(store: TenantStore, scopes: Classes, campaign_id: str, now: datetime) 
     campaign = store.campaigns.get(campaign_id)
     if campaign is None or campaign.state != "building":
         return None
-    items = list(islice(_found(store, scopes, campaign), MOST_ITEMS + 1))
+    items = list(islice(found(store, scopes, campaign), MOST_ITEMS + 1))
     if not items or len(items) > MOST_ITEMS:
         problem = f"More than {MOST_ITEMS} grants: narrow the scope." if items else "No such grant is there."
         ended = replace(campaigns.cancelled(campaign, "system", now), problem=problem)
@@ -78,56 +87,9 @@ def build(store: TenantStore, scopes: Classes, campaign_id: str, now: datetime) 
     store.campaigns.plan_items(items, campaign)
     opened = campaigns.opened(campaign, len(items), now)
     event = AuditEvent("system", "campaign.opened", campaign.id, {"items": str(len(items))})
-    told = _to_reviewers(store, opened, items, now)
-    unit = store.transact(now).put(store.campaigns.op(opened), *(one.put for one in told)).audit(event)
-    unit.outbox(*(one.work for one in told)).commit()
+    unit = store.transact(now).put(store.campaigns.op(opened)).audit(event)
+    unit.outbox(telling(store, campaign.id)).commit()
     return replace(opened, rev=campaign.rev + 1)
-
-
-def _found(store: TenantStore, scopes: Classes, campaign: Campaign) -> Iterator[CampaignItem]:
-    rows = {row.app_id: row for row in store.apps.summary()}
-    owners = store.guidance.get().owners
-    reached = _Reached(store, scopes)
-    for connection in store.connections.list():
-        if connection.leaving or connection.kind == "import":
-            continue
-        for bundle in store.bundles.all(connection.id):
-            for grant in bundle.grants or ():
-                row = rows.get(grant.app_id)
-                data = reached.of(connection.provider, grant.scope_set) if campaign.scope.data_classes else ()
-                product = row.product_id if row else None
-                if campaign.scope.holds(bundle, grant, product, data):
-                    owner = requests.owner_of(owners, row) if campaign.review_by == "owner" else None
-                    yield _item(campaign, bundle, grant.app_id, grant.scope_set, owner)
-
-
-def _item(campaign: Campaign, bundle: Bundle, app_id: str, scope_set: str, owner: str | None) -> CampaignItem:
-    principal = bundle.principal
-    return CampaignItem(
-        id=ids.grant_id(principal.id, app_id),
-        campaign_id=campaign.id,
-        connection_id=principal.connection_id,
-        principal_id=principal.id,
-        person_id=principal.person_id,
-        app_id=app_id,
-        scope_set=scope_set,
-        reviewers=(owner,) if owner else campaign.reviewers,
-    )
-
-
-class _Reached:
-    """Kinds of data that scope sets reach, each set read once."""
-
-    def __init__(self, store: TenantStore, scopes: Classes) -> None:
-        self._store, self._scopes = store, scopes
-        self._known: dict[str, frozenset[DataClass]] = {}
-
-    def of(self, provider: str, scope_set: str) -> frozenset[DataClass]:
-        if scope_set not in self._known:
-            held = self._store.apps.scope_sets([scope_set]).get(scope_set, frozenset())
-            classes = (self._scopes.classify(provider, scope).data_class for scope in held)
-            self._known[scope_set] = frozenset(one for one in classes if one)
-        return self._known[scope_set]
 
 
 def decide(
@@ -327,44 +289,17 @@ def _passed(store: TenantStore, campaign: Campaign, now: datetime) -> Campaign:
         return close(store, campaign, by="system", now=now)
     if campaign.state == "open":
         after = replace(campaign, reminded_at=now, next_at=campaign.due)
-        left = [one for one in store.campaigns.items(campaign.id) if one.decision is None]
-        told = _to_reviewers(store, after, left, now)
-        unit = store.transact(now).put(store.campaigns.op(after), *(one.put for one in told))
-        unit.audit(AuditEvent("system", "campaign.reminded", campaign.id, {"undecided": str(len(left))}))
-        unit.outbox(*(one.work for one in told)).commit()
+        event = AuditEvent(
+            "system", "campaign.reminded", campaign.id, {"undecided": str(campaign.counts.undecided)}
+        )
+        unit = store.transact(now).put(store.campaigns.op(after)).audit(event)
+        unit.outbox(telling(store, campaign.id)).commit()
         return replace(after, rev=campaign.rev + 1)
     kind = "campaign.build" if campaign.state == "building" else "campaign.close"
     later = replace(campaign, next_at=now + campaigns.AGAIN)
     work = Work(store.tenant_id, kind, body={"campaign_id": campaign.id}, cause=campaign.id)  # type: ignore[arg-type] # one of the two kinds
     store.transact(now).put(store.campaigns.op(later)).outbox(work).commit()
     return replace(later, rev=campaign.rev + 1)
-
-
-def _to_reviewers(
-    store: TenantStore, campaign: Campaign, items: Iterable[CampaignItem], now: datetime
-) -> tuple[Told, ...]:
-    """Tell each reviewer how many grants wait for them."""
-    waiting: dict[str, int] = {}
-    for item in items:
-        for person in item.reviewers:
-            waiting[person] = waiting.get(person, 0) + 1
-    told = []
-    for number, (person, count) in enumerate(sorted(waiting.items())[:MANY]):
-        way = address_of(store, person)
-        if way is not None:
-            told.append(tell(store, way, _message(campaign, count), now, campaign.id, number=number))
-    return tuple(told)
-
-
-def _message(campaign: Campaign, count: int) -> Message:
-    outcome = "kept" if campaign.silence == "keep" else "taken away"
-    return Message(
-        purpose="campaign",
-        title=f"Please review {count} {'grant' if count == 1 else 'grants'}: {clean(campaign.name, 80)}",
-        text=f"Decide by {day(campaign.due)}. What nobody decides on is {outcome}.",
-        sections=(Section(facts=(("Review", campaign.id),)),),
-        footer="You get this because you are named as a reviewer.",
-    )
 
 
 def _open(store: TenantStore, campaign_id: str) -> Campaign:

@@ -81,6 +81,12 @@ def approved(rows: Iterable[AppSummary]) -> tuple[tuple[str, tuple[AppSummary, .
     )
 
 
+def label(category: str) -> str:
+    """A category in words: `ai_meeting` is "AI meeting"."""
+    first, *others = category.split("_")
+    return " ".join((first.upper() if first == "ai" else first.capitalize(), *others))
+
+
 def shown(row: AppSummary) -> str:
     """The name of a tool for people: the product's where it is known, on one clean line."""
     return clean(row.product or row.name, NAME) or "a tool without a name"

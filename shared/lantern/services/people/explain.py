@@ -12,7 +12,7 @@ from lantern.store.tenant import TenantStore
 
 SENTENCES: Final = 5
 NAME: Final = 60
-_BROUGHT: Final = frozenset({"visit", "use", "password"})
+_BROUGHT: Final = frozenset({"visit", "use", "password", "mail"})
 """Sources of grants that give no access to data: what a tool knows there, the person brought."""
 
 
@@ -34,22 +34,35 @@ class Explained:
     more: int = 0
 
 
-def explain(store: TenantStore, scopes: Classes, bundle: Bundle | None, app_id: str) -> Explained:
+def explain(
+    store: TenantStore, scopes: Classes, bundle: Bundle | None, app_id: str, *, to_others: bool = False
+) -> Explained:
     """Say what an app can access of an account's; an app nobody knows is named "a tool"."""
     app = store.apps.get_facts(app_id) if app_id else None
     grant = bundle.grant(app_id) if bundle else None
     if app is None:
         return Explained("a tool", None, (wording.NO_ACCESS_KNOWN,))
     sets = store.apps.scope_sets([grant.scope_set]) if grant else {}
-    return explained(scopes, app, grant, sets.get(grant.scope_set) if grant else None)
+    held = sets.get(grant.scope_set) if grant else None
+    return explained(scopes, app, grant, held, to_others=to_others)
 
 
-def explained(scopes: Classes, app: App, grant: Grant | None, held: Iterable[str] | None) -> Explained:
-    """As `explain`, of what was read already; `held` None where it is not known what the app may do."""
+def explained(
+    scopes: Classes,
+    app: App,
+    grant: Grant | None,
+    held: Iterable[str] | None,
+    *,
+    to_others: bool = False,
+) -> Explained:
+    """As `explain`, of what was read already; `held` None where it is not known what the app may do.
+
+    `to_others`: it is not the bearer of the account who reads it.
+    """
     publisher = clean(app.publisher, NAME) if app.publisher and app.verified_publisher else None
     name = clean(app.name, NAME) or "a tool without a name"
     if grant is not None and grant.source in _BROUGHT:
-        return Explained(name, publisher, (wording.NOTHING,))
+        return Explained(name, publisher, (wording.NOTHING_OF_OTHERS if to_others else wording.NOTHING,))
     if held is None:
         return Explained(name, publisher, (wording.NO_ACCESS_KNOWN,))
     classes = sorted(
@@ -57,8 +70,9 @@ def explained(scopes: Classes, app: App, grant: Grant | None, held: Iterable[str
         key=lambda one: (-severity_rank(one.severity), one.sentence),
     )
     if all(one.data_class == "identity" for one in classes):
-        return Explained(name, publisher, (wording.SIGN_IN,))
-    said = tuple(dict.fromkeys(to_holder(one.sentence) for one in classes if one.data_class != "identity"))
+        return Explained(name, publisher, (wording.SIGN_IN_OF_OTHERS if to_others else wording.SIGN_IN,))
+    sentences = (one.sentence for one in classes if one.data_class != "identity")
+    said = tuple(dict.fromkeys(one if to_others else to_holder(one) for one in sentences))
     return Explained(name, publisher, said[:SENTENCES], max(0, len(said) - SENTENCES))
 
 

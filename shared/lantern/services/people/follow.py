@@ -17,6 +17,8 @@ from lantern.domain.jobs import Job, Selector
 from lantern.domain.nudges import Nudge
 from lantern.domain.work import Work
 from lantern.services import remediation
+from lantern.services.people.escalating import of_silence
+from lantern.services.people.explain import Classes
 from lantern.services.remediation.targets import locate
 from lantern.store.tenant import TenantStore
 
@@ -26,7 +28,7 @@ LOOKS: Final = (timedelta(hours=1), timedelta(days=1), timedelta(days=3))
 """After which times an account is read again to see whether what its bearer said has become true."""
 
 
-def follow(store: TenantStore, nudge_id: str, now: datetime) -> Nudge | None:
+def follow(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime) -> Nudge | None:
     """Do what follows from a question that has ended; None where nothing does.
 
     Raises:
@@ -36,18 +38,35 @@ def follow(store: TenantStore, nudge_id: str, now: datetime) -> Nudge | None:
     if nudge is None or nudge.open or nudge.owned or nudge.followed_at is not None:
         return None
     if nudge.answer in nudges.REVOKING:
-        return _revoke(store, nudge, nudge.person_id, now)
+        return revoke(store, nudge, nudge.person_id, now)
     if nudge.answer in nudges.CHECKED and nudge.grant_id is not None:
         return _look(store, nudge, now)
     if nudge.state == "expired" and nudge.silence == "revoke":
-        return _revoke(store, nudge, "system", now)
+        return revoke(store, nudge, "system", now)
     if nudge.state == "expired" and nudge.silence == "escalate":
-        return _note(store, nudge, "nudge.escalated", now)
+        return _escalated(store, scopes, nudge, now)
     return _settled(store, nudge, now)
 
 
-def _revoke(store: TenantStore, nudge: Nudge, by: str, now: datetime) -> Nudge:
-    """Ask for a job that takes the access away. Brakes and approval are the job's own."""
+def _escalated(store: TenantStore, scopes: Classes, nudge: Nudge, now: datetime) -> Nudge:
+    """Tell whoever decides now, in one transaction with the note that it was told, and to whom."""
+    found, told = of_silence(store, scopes, nudge, now)
+    noted = replace(nudge, followed_at=now, looks=0)
+    detail = {"person": nudge.person_id, "told": found.role}
+    detail |= {"to": ",".join(one for one, _ in found.people)} if found.people else {}
+    unit = store.transact(now).put(store.nudges.op(noted), *(one.put for one in told))
+    unit.audit(AuditEvent("system", "nudge.escalated", nudge.id, detail))
+    unit.outbox(*(one.work for one in told)).commit()
+    log.info("nudge.escalated", extra={"nudge": nudge.id, "told": found.role})
+    return replace(noted, rev=nudge.rev + 1)
+
+
+def revoke(store: TenantStore, nudge: Nudge, by: str, now: datetime) -> Nudge:
+    """Ask for a job that takes the access away. Brakes and approval are the job's own.
+
+    Raises:
+        RevisionConflictError: it changed just now.
+    """
     asked_at = nudge.closed_at or now
     random = derived_bytes(nudge.id)
     job_id = ids.time_id("job", asked_at, random)

@@ -12,7 +12,7 @@ from lantern.services.people.follow import follow
 from lantern.store.tenant import TenantStore
 
 KINDS: Final[frozenset[WorkKind]] = frozenset(
-    {"people.due", "nudge.follow", "nudge.send", "campaign.build", "campaign.close"}
+    {"people.due", "nudge.follow", "nudge.send", "campaign.build", "campaign.tell", "campaign.close"}
 )
 
 
@@ -29,10 +29,13 @@ def handle(task: Guiding, work: Work) -> None:
     """Do one message's work."""
     verbs: Mapping[WorkKind, Callable[[], object]] = {
         "people.due": lambda: sweep(task),
-        "nudge.follow": lambda: follow(task.store, work.body["nudge_id"], task.now()),
+        "nudge.follow": lambda: follow(task.store, task.scopes, work.body["nudge_id"], task.now()),
         "nudge.send": lambda: sending.send_nudge(task.store, task.scopes, work.body["nudge_id"], task.now()),
         "campaign.build": lambda: campaigns.build(
             task.store, task.scopes, work.body["campaign_id"], task.now()
+        ),
+        "campaign.tell": lambda: campaigns.tell_reviewers(
+            task.store, work.body["campaign_id"], work.body.get("after", ""), task.now()
         ),
         "campaign.close": lambda: campaigns.finish(task.store, work.body["campaign_id"], task.now()),
     }

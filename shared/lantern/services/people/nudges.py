@@ -19,11 +19,10 @@ from lantern.domain.inventory import Bundle
 from lantern.domain.nudges import Ledger, Nudge, NudgeAnswer, NudgeKind, NudgeState, Silence, Unasked
 from lantern.domain.work import Work
 from lantern.services.people.follow import look_again
+from lantern.services.people.reaching import DELIVERIES
 from lantern.services.remediation.targets import locate
 from lantern.store.tenant import TenantStore
 
-DELIVERIES: Final = "people"
-"""The list that deliveries to employees are in."""
 ATTEMPTS: Final = 5
 PATIENCE: Final = timedelta(days=30)
 """A question that found no room in its person's weeks for so long is not asked any more."""
@@ -92,7 +91,7 @@ def create_nudge(
     if found is None:
         raise NotFoundError("principal", principal_id)
     connection, bundle = found
-    refused = _refusal(store, bundle, kind, app_id, now)
+    refused = refusal(store, bundle, kind, app_id, now)
     if refused is not None:
         return Asked(None, refused)
     policy = store.guidance.get()
@@ -127,9 +126,14 @@ def create_nudge(
     raise AssertionError("unreachable")
 
 
-def _refusal(
+def refusal(
     store: TenantStore, bundle: Bundle, kind: NudgeKind, app_id: str, now: datetime
 ) -> Unasked | None:
+    """Why nobody would be asked this about an app; None where somebody would.
+
+    Raises:
+        NotFoundError: no such app in this tenant.
+    """
     principal = bundle.principal
     record, _ = store.people.record(principal.person_id)
     refused = nudges.unasked(principal, departed=record.departed if record else principal.departed)
@@ -290,7 +294,7 @@ def _send_queued(store: TenantStore, nudge: Nudge, now: datetime) -> Nudge:
     if (
         found is None
         or now - nudge.created_at > PATIENCE
-        or _refusal(store, found[1], nudge.kind, nudge.app_id, now) is not None
+        or refusal(store, found[1], nudge.kind, nudge.app_id, now) is not None
     ):
         return taken_back(store, nudge, "nudge.withdrawn", now)
     ledger = store.nudges.ledger(nudge.person_id)

@@ -28,6 +28,7 @@ from lantern.services.people import wording
 from lantern.services.people.days import day
 from lantern.services.people.explain import Classes, Explained, explain
 from lantern.services.people.nudges import answer_nudge
+from lantern.services.people.reaching import living
 from lantern.services.web import WebRequest
 from lantern.store.platform import PlatformStore
 from lantern.store.tenant import TenantStore
@@ -35,6 +36,8 @@ from lantern.store.tenant import TenantStore
 log = logging.getLogger(__name__)
 
 COOKIE_S: Final = 3_600
+DECIDING: Final[frozenset[LinkPurpose]] = frozenset({"review", "request", "silence"})
+"""Pages by which somebody decides on what concerns others."""
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _MOST_FIELDS: Final = 6
 _BODY: Final = 20_000
@@ -54,11 +57,12 @@ class PeoplePages:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request whose address is good: whose it is, and the link itself."""
+    """A request whose address is good: whose it is, the link itself, and the name of the organisation."""
 
     store: TenantStore
     link: PersonLink
     token: str
+    organisation: str
 
 
 class NoPageError(LanternError):
@@ -72,6 +76,13 @@ class NoPageError(LanternError):
 _NO_PAGE: Final[Mapping[str, tuple[int, str, str]]] = {
     "unknown": (404, "This link does not work", "It may be incomplete or too old. Look for a newer message."),
     "ended": (410, "This question has ended", "You need not do anything. What was announced has happened."),
+    "over": (410, "This link has ended", "Its time is over, or nothing is left to decide."),
+    "left": (
+        403,
+        "This link is no longer yours",
+        "Who decides must still work here. Nothing was changed.",
+    ),
+    "own": (403, "This is about your own access", "Somebody else decides on it. Nothing was changed."),
     "suspended": (403, "Lantern is paused here", "You need not do anything."),
     "other_browser": (
         400,
@@ -82,7 +93,7 @@ _NO_PAGE: Final[Mapping[str, tuple[int, str, str]]] = {
 }
 
 
-def enter(tools: PeoplePages, request: WebRequest, purpose: LinkPurpose) -> Visit:
+def enter(tools: PeoplePages, request: WebRequest, *purposes: LinkPurpose) -> Visit:
     """Whose page this is.
 
     Raises:
@@ -97,11 +108,14 @@ def enter(tools: PeoplePages, request: WebRequest, purpose: LinkPurpose) -> Visi
         raise NoPageError("suspended")
     store = tools.tenant(tenant.id)
     link = store.person_links.get(named[1])
-    if link is None or link.purpose != purpose:
+    if link is None or link.purpose not in purposes:
         raise NoPageError("unknown")
-    if purpose == "tools" and tools.now() >= link.expires_at:
-        raise NoPageError("ended")
-    return Visit(store, link, token)
+    # A question says itself when it ends.
+    if link.purpose != "nudge" and tools.now() >= link.expires_at:
+        raise NoPageError("over")
+    if link.purpose in DECIDING and not living(store, link.person_id):
+        raise NoPageError("left")
+    return Visit(store, link, token, pages.inert(tenant.name))
 
 
 def check(secret: str, token: str) -> str:
@@ -119,8 +133,16 @@ def fresh(tools: PeoplePages, request: WebRequest, token: str) -> tuple[str, str
     return tools.site.set_cookie(token, secret, COOKIE_S), check(secret, token)
 
 
-def entered(tools: PeoplePages, request: WebRequest, token: str) -> Mapping[str, str]:
+def entered(
+    tools: PeoplePages, request: WebRequest, token: str, most: int = _MOST_FIELDS
+) -> Mapping[str, str]:
     """The fields of a form, once the browser is known to be the one that opened the page.
+
+    Args:
+        tools: what pages need.
+        request: what was sent.
+        token: of the page's address.
+        most: more fields than the form has.
 
     Raises:
         NoPageError: it is another browser, or no form.
@@ -129,7 +151,7 @@ def entered(tools: PeoplePages, request: WebRequest, token: str) -> Mapping[str,
         if len(request.body) > _BODY:
             raise ValueError
         body = request.body.decode("ascii")
-        fields = parse_qs(body, strict_parsing=True, max_num_fields=_MOST_FIELDS, keep_blank_values=True)
+        fields = parse_qs(body, strict_parsing=True, max_num_fields=most, keep_blank_values=True)
     except ValueError:
         raise NoPageError("other_browser") from None
     secret = request.cookie(tools.site.cookie(token))
@@ -183,7 +205,7 @@ def _ask(
     tools: PeoplePages, request: WebRequest, visit: Visit, nudge: Nudge, problem: str = "", reason: str = ""
 ) -> Page:
     if nudge.state == "answered":
-        return _thanks(visit.store, nudge)
+        return _thanks(visit, nudge)
     if nudge.state != "sent" or nudge.due is None or tools.now() >= nudge.due:
         raise NoPageError("ended")
     cookie, form_check = fresh(tools, request, visit.token)
@@ -198,6 +220,7 @@ def _ask(
         form=True,
         cookie=cookie,
         title=asked.title.format(**names),
+        organisation=visit.organisation,
         why=asked.why.format(**names),
         note=pages.inert(nudge.note, nudges.LONGEST_REASON),
         app=known.name,
@@ -250,13 +273,26 @@ def _take(
         now_is = visit.store.nudges.get(nudge.id)
         if now_is is None or now_is.state != "answered":
             raise NoPageError("ended") from None
-        return _thanks(visit.store, now_is, "It was answered already; that answer stands.")
-    return _thanks(visit.store, answered)
+        return _thanks(visit, now_is, "It was answered already; that answer stands.")
+    return _thanks(visit, answered)
 
 
-def _thanks(store: TenantStore, nudge: Nudge, before: str = "") -> Page:
+def _thanks(visit: Visit, nudge: Nudge, before: str = "") -> Page:
     answer = nudge.answer or "keep"
-    kept = store.exceptions.get(nudge.person_id, nudge.app_id) if answer == "keep" else None
+    kept = visit.store.exceptions.get(nudge.person_id, nudge.app_id) if answer == "keep" else None
     said = wording.NEXT[answer].format(until=day(kept.until) if kept else "later")
     lines = tuple(line for line in (before, f"Your answer: {wording.LABELS[answer]}.", said) if line)
-    return pages.shown("answered.html", 200, title="Thank you", lines=lines, tone="ok", again=None)
+    return thanks(visit, lines)
+
+
+def thanks(visit: Visit, lines: tuple[str, ...]) -> Page:
+    """A page that says what was done."""
+    return pages.shown(
+        "answered.html",
+        200,
+        title="Thank you",
+        lines=lines,
+        tone="ok",
+        again=None,
+        organisation=visit.organisation,
+    )

@@ -46,7 +46,7 @@ def _press(store: TenantStore, clock: Clock, work: Work) -> str:
     given = work.body["answer"]
     if nudge is None or given not in get_args(NudgeAnswer):
         return ENDED
-    person = _person(store, work)
+    person = who_typed(store, work)
     if person != nudge.person_id:
         event = AuditEvent(person or "unknown", "nudge.press_refused", nudge.id, {"person": nudge.person_id})
         store.transact(clock.now()).audit(event).commit()
@@ -67,8 +67,11 @@ def _press(store: TenantStore, clock: Clock, work: Work) -> str:
     return _thanks(store, answered)
 
 
-def _person(store: TenantStore, work: Work) -> str | None:
-    """Whose account pressed; None where it is not known, or of somebody who left."""
+def who_typed(store: TenantStore, work: Work) -> str | None:
+    """Whose account pressed or typed; None where it is not known, or of somebody who left.
+
+    The account is looked up at the connection whose workspace signed the message.
+    """
     connection = store.connections.get(work.connection_id or "")
     if connection is None or connection.provider != "slack":
         return None

@@ -10,13 +10,12 @@ from lantern.domain.apps import AppDecision, AppStatus, AppSummary
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import InvalidInputError, NotFoundError, RevisionConflictError
 from lantern.domain.exceptions import AccessException, exception_id
-from lantern.domain.messages import Message, Section
 from lantern.domain.products import ProductDecision
 from lantern.domain.requests import AccessRequest, Ruling
 from lantern.domain.rules.titles import clean
 from lantern.domain.work import Work
-from lantern.services.people.days import day
-from lantern.services.people.sending import Told, address_of, tell
+from lantern.services.people.reaching import Told
+from lantern.services.people.request_messages import escalate, to_person, to_reviewers
 from lantern.store.documents import Put
 from lantern.store.tenant import TenantStore
 
@@ -24,8 +23,7 @@ log = logging.getLogger(__name__)
 
 NAME: Final = 80
 SWEEP: Final = 100
-MANY: Final = 20
-"""Reviewers who are told of one request at most."""
+ATTEMPTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,12 @@ def ask(
 ) -> tuple[AccessRequest | None, Looked]:
     """Ask for a tool; None where it is approved already, so that there is nothing to decide.
 
-    The same person asking for the same on the same day asks once.
+    The same person asking for the same on the same day asks once. A person who asks alone, on a page or in
+    Slack, can ask for some tools a day; what others ask for them is not counted.
 
     Raises:
         NotFoundError: no such app or product.
+        TooOftenError: the person asked for too many tools today.
         InvalidInputError: name or reason is empty.
     """
     looked = look(store, requests.words(name), now, app_id, product_id)
@@ -100,17 +100,31 @@ def ask(
         alternatives=tuple(one.app_id for one in looked.alternatives),
         reviewers=(owner,) if owner else policy.reviewers,
     )
-    before = store.requests.get(request.id)
-    if before is not None:
-        return before, looked
-    event = AuditEvent(
-        by, "request.made", request.id, {"person": person_id, "app": request.app_id or "unknown"}
-    )
-    try:
-        _commit(store, request, event, _to_reviewers(store, request, request.reviewers, now), now)
-    except RevisionConflictError:
-        return store.requests.get(request.id), looked  # asked twice at the same moment
-    return replace(request, rev=1), looked
+    return _made(store, request, by, now), looked
+
+
+def _made(store: TenantStore, request: AccessRequest, by: str, now: datetime) -> AccessRequest:
+    """The request as stored, now or before."""
+    detail = {"person": request.person_id, "app": request.app_id or "unknown"}
+    event = AuditEvent(by, "request.made", request.id, detail)
+    for attempt in range(ATTEMPTS):
+        before = store.requests.get(request.id)
+        if before is not None:
+            return before
+        puts: tuple[Put, ...] = ()
+        if by == request.person_id:
+            ledger = store.nudges.ledger(by)
+            counted = replace(ledger, asked=requests.asked(ledger.asked, now))
+            puts = (store.nudges.ledger_op(counted, now),)
+        try:
+            _commit(store, request, event, to_reviewers(store, request, now), now, puts)
+        except RevisionConflictError:
+            # Asked twice at the same moment, or asked something meanwhile.
+            if attempt == ATTEMPTS - 1:
+                raise
+        else:
+            return replace(request, rev=1)
+    raise AssertionError("unreachable")
 
 
 def decide(
@@ -134,7 +148,7 @@ def decide(
         "until": decided.until.isoformat() if decided.until else "none",
     }
     event = AuditEvent(by, "request.decided", request.id, detail)
-    told = _to_person(store, decided, now)
+    told = to_person(store, decided, now)
     puts, works = _granted(store, decided, by, now)
     _commit(store, decided, event, told, now, puts, works)
     return replace(decided, rev=request.rev + 1)
@@ -174,16 +188,17 @@ def _passed(store: TenantStore, request: AccessRequest, after: AccessRequest, no
     told: tuple[Told, ...] = ()
     puts: tuple[Put, ...] = ()
     works: tuple[Work, ...] = ()
-    action = f"request.{after.state}"
+    action, detail = f"request.{after.state}", {"person": request.person_id}
     if after.open:
         action = "request.escalated"
-        told = _to_reviewers(store, after, store.guidance.get().escalate_to, now, late=True)
+        found, told = escalate(store, store.guidance.get(), after, now)
+        detail |= {"told": found.role, "to": ",".join(one for one, _ in found.people)}
     elif after.state == "ended":
         puts, works = _taken_back(store, after, now)
-        told = _to_person(store, after, now)
+        told = to_person(store, after, now)
     else:
-        told = _to_person(store, after, now)
-    event = AuditEvent("system", action, request.id, {"person": request.person_id})
+        told = to_person(store, after, now)
+    event = AuditEvent("system", action, request.id, detail)
     _commit(store, after, event, told, now, puts, works)
     return replace(after, rev=request.rev + 1)
 
@@ -261,53 +276,3 @@ def _taken_back(
     if known is None or known.note != f"request {ended.id}" or known.status != "approved":
         return (), ()
     return _decision(store, ended, "under_review", "system", now)
-
-
-def _to_reviewers(
-    store: TenantStore, request: AccessRequest, persons: tuple[str, ...], now: datetime, *, late: bool = False
-) -> tuple[Told, ...]:
-    message = Message(
-        purpose="request",
-        title=f"{'Overdue: ' if late else ''}somebody would like to use {request.name}",
-        text=request.reason,
-        sections=(Section(facts=(("Decide by", day(request.due)), ("Request", request.id))),),
-        footer="You get this because you decide on requests for tools.",
-    )
-    number = 1 if late else 0
-    ways = [(n, address_of(store, one)) for n, one in enumerate(persons[:MANY])]
-    return tuple(
-        tell(store, way, message, now, request.id, number=2 * n + number)
-        for n, way in ways
-        if way is not None
-    )
-
-
-def _to_person(store: TenantStore, request: AccessRequest, now: datetime) -> tuple[Told, ...]:
-    address = address_of(store, request.person_id)
-    if address is None:
-        return ()
-    said = {
-        "approved": "You may use it now. Sign in with your work account and give it no more than it needs.",
-        "declined": "Please do not use it for work.",
-        "lapsed": "Nobody has decided. Please ask again, or ask your IT team.",
-        "ended": "The time it was approved for is over. Ask again if you still need it.",
-    }[request.state]
-    facts = [("What to keep to", request.conditions)] if request.conditions else []
-    facts += [("Until", day(request.until))] if request.until else []
-    facts += [("Said with it", request.note)] if request.note else []
-    message = Message(
-        purpose="request",
-        title=f"{request.name}: {_TITLES[request.state]}",
-        text=said,
-        sections=(Section(facts=tuple(facts)),) if facts else (),
-        footer="You get this because you asked for a tool.",
-    )
-    return (tell(store, address, message, now, request.id, number=99),)
-
-
-_TITLES: Final = {
-    "approved": "approved",
-    "declined": "not this time",
-    "lapsed": "not decided",
-    "ended": "the approval has ended",
-}

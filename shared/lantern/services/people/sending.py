@@ -1,68 +1,25 @@
 """From a question to a message: who gets it by which way, and what it says."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from lantern.domain import nudges
 from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import NotFoundError
 from lantern.domain.guidance import GuidancePolicy
-from lantern.domain.messages import Address, Button, ButtonStyle, Delivery, Message, Section, delivery
+from lantern.domain.messages import Button, ButtonStyle, Message, Section
 from lantern.domain.nudges import Nudge, NudgeAnswer
 from lantern.domain.person_links import marker
-from lantern.domain.work import Work
-from lantern.services import queries_people
 from lantern.services.people import wording
 from lantern.services.people.days import day
 from lantern.services.people.explain import Classes, Explained, explain
-from lantern.services.people.nudges import DELIVERIES, taken_back
-from lantern.store.documents import Put
+from lantern.services.people.nudges import taken_back
+from lantern.services.people.reaching import tell, way_to
 from lantern.store.tenant import TenantStore
 
 ACTION: Final = "nudge."
 """How the action id of a Slack button begins; the answer follows."""
 _RED: Final[frozenset[NudgeAnswer]] = frozenset({"revoke", "not_mine"})
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A message to somebody as writes of a transaction: its delivery, and the work that sends it."""
-
-    delivery: Delivery
-    put: Put
-    work: Work
-
-
-def address_of(store: TenantStore, person_id: str) -> Address | None:
-    """How somebody is reached: in Slack where that is connected, else by mail; None where neither is known.
-
-    Only accounts of people who still work here count.
-    """
-    try:
-        accounts = queries_people.accounts(store, person_id)
-    except NotFoundError:
-        return None
-    usable = [
-        one.principal for one in accounts if one.principal.kind == "user" and not one.principal.departed
-    ]
-    connections = {one.id: one for one in store.connections.list()}
-    for principal in usable:
-        at = connections.get(principal.connection_id)
-        if at is not None and at.provider == "slack" and at.status == "active" and at.kind == "consent":
-            return Address("slack", principal.native_id, at.id)
-    email = next((one.email for one in usable if one.email), None)
-    return Address("email", email) if email else None
-
-
-def tell(
-    store: TenantStore, address: Address, message: Message, now: datetime, subject_id: str, number: int = 0
-) -> Told:
-    """A message to an employee, to be written with what caused it."""
-    made = delivery(address, message, now, target_id=DELIVERIES, subject_id=subject_id, number=number)
-    body = {"target_id": made.target_id, "delivery_id": made.id}
-    work = Work(store.tenant_id, "outreach.deliver", body=body, cause=subject_id)
-    return Told(made, store.deliveries.op(made), work)
 
 
 def send_nudge(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime) -> Nudge | None:
@@ -76,14 +33,14 @@ def send_nudge(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime
     nudge = store.nudges.get(nudge_id)
     if nudge is None or nudge.state != "sent" or nudge.delivery_id is not None:
         return None
-    address = address_of(store, nudge.person_id)
-    if address is None:
+    way = way_to(store, nudge.person_id)
+    if way is None:
         return taken_back(store, nudge, "nudge.unreachable", now)
     bundle = store.bundles.get(nudge.connection_id, nudge.principal_id)
     known = explain(store, scopes, bundle, nudge.app_id)
-    told = tell(store, address, compose(store, scopes, nudge, known, store.guidance.get()), now, nudge.id)
-    handed = replace(nudge, sent_via=address.kind, delivery_id=told.delivery.id)
-    event = AuditEvent("system", "nudge.handed_over", nudge.id, {"via": address.kind})
+    told = tell(store, way, compose(store, scopes, nudge, known, store.guidance.get()), now, nudge.id)
+    handed = replace(nudge, sent_via=way.address.kind, delivery_id=told.delivery.id)
+    event = AuditEvent("system", "nudge.handed_over", nudge.id, {"via": way.address.kind})
     unit = store.transact(now).put(store.nudges.op(handed), told.put).audit(event).outbox(told.work)
     unit.commit()
     return replace(handed, rev=nudge.rev + 1)

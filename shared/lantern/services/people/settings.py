@@ -9,7 +9,7 @@ from lantern.domain.guidance import GuidancePolicy, checked
 from lantern.domain.messages import Button, Message
 from lantern.domain.person_links import marker
 from lantern.services import queries_people
-from lantern.services.people.sending import address_of, tell
+from lantern.services.people.reaching import tell, way_to
 from lantern.store.tenant import TenantStore
 
 
@@ -38,11 +38,11 @@ def send_link(store: TenantStore, person_id: str, *, by: str, now: datetime) -> 
 
     Raises:
         NotFoundError: nobody has this id.
-        ConflictError: the person cannot be reached, or left.
+        ConflictError: the person cannot be reached, or left; or it is being sent just now.
     """
     queries_people.accounts(store, person_id)
-    address = address_of(store, person_id)
-    if address is None:
+    way = way_to(store, person_id)
+    if way is None:
         raise ConflictError("The person left, or no address of theirs is known.")
     message = Message(
         purpose="request",
@@ -51,7 +51,9 @@ def send_link(store: TenantStore, person_id: str, *, by: str, now: datetime) -> 
         buttons=(Button("Open my page", url=marker("tools", person_id), style="primary"),),
         footer="The address is yours alone and works for 30 days. Please do not forward it.",
     )
-    told = tell(store, address, message, now, person_id)
-    event = AuditEvent(by, "person.link_sent", person_id, {"via": address.kind})
-    store.transact(now).put(told.put).audit(event).outbox(told.work).commit()
-    return address.kind
+    told = tell(store, way, message, now, person_id)
+    ledger = replace(store.nudges.ledger(person_id), linked=now)
+    event = AuditEvent(by, "person.link_sent", person_id, {"via": way.address.kind})
+    unit = store.transact(now).put(told.put, store.nudges.ledger_op(ledger, now))
+    unit.audit(event).outbox(told.work).commit()
+    return way.address.kind

@@ -5,7 +5,7 @@ from typing import Final
 
 from lantern.domain import consent, requests
 from lantern.domain.errors import InvalidInputError, NotFoundError
-from lantern.domain.requests import AccessRequest
+from lantern.domain.requests import AccessRequest, TooOftenError
 from lantern.services import pages
 from lantern.services.pages import Page
 from lantern.services.people import directory
@@ -21,6 +21,10 @@ _STATUS: Final[Mapping[str | None, str]] = {
     "not_allowed": "not allowed",
     None: "not reviewed yet",
 }
+
+
+_TONES: Final[Mapping[str | None, str]] = {"approved": "ok", "restricted": "stop", "not_allowed": "stop"}
+"""How a status is coloured; the word says it, the colour only repeats it."""
 
 
 def my_tools(tools: PeoplePages, request: WebRequest, method: str) -> Page:
@@ -46,6 +50,8 @@ def _take(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapping
         )
     except InvalidInputError as error:
         return _show(tools, request, visit, problem=error.remedy, typed=(name, reason))
+    except TooOftenError as error:
+        return _show(tools, request, visit, problem=error.remedy, typed=(name, reason), status=429)
     return _show(tools, request, visit, made=made, looked=looked)
 
 
@@ -55,6 +61,7 @@ def _show(
     visit: Visit,
     *,
     problem: str = "",
+    status: int = 422,
     typed: tuple[str, str] = ("", ""),
     made: AccessRequest | None = None,
     looked: Looked | None = None,
@@ -74,10 +81,11 @@ def _show(
         )
     return pages.shown(
         "tools.html",
-        422 if problem else 200,
+        status if problem else 200,
         form=True,
         cookie=cookie,
         title="Your AI tools",
+        organisation=visit.organisation,
         problem=problem,
         done=done,
         accounts=found.accounts,
@@ -85,6 +93,7 @@ def _show(
             {
                 "name": directory.shown(one.row) if one.row.product_evidence else one.known.name,
                 "status": _STATUS[one.row.status],
+                "tone": _TONES.get(one.row.status, ""),
                 "sentences": one.known.sentences,
                 "more": one.known.more,
                 "until": day(one.allowed.until) if one.allowed else "",
@@ -99,7 +108,7 @@ def _show(
         longest=requests.LONGEST,
         instead=[directory.shown(one) for one in looked.alternatives] if looked else [],
         directory=[
-            (category.replace("_", " ").capitalize(), [directory.shown(one) for one in rows])
+            (directory.label(category), [directory.shown(one) for one in rows])
             for category, rows in directory.approved(row.at(now) for row in store.apps.summary())
         ],
     )

@@ -18,8 +18,7 @@ class Question:
 QUESTIONS: Final[Mapping[NudgeKind, Question]] = {
     "still_need": Question(
         "Do you still need {app}?",
-        "It still has access to your account. If you no longer need it, we take that away; you can always "
-        "connect it again.",
+        "It still has access to your account. If you no longer need it, we remove that access.",
     ),
     "what_for": Question(
         "What do you use {app} for?",
@@ -56,7 +55,7 @@ LABELS: Final[Mapping[NudgeAnswer, str]] = {
     "reconnected": "I have reconnected it",
     "acknowledged": "I have read it",
     "rotated": "I have renewed them",
-    "not_mine": "I do not know it: remove its access",
+    "not_mine": "I don’t know it: remove its access",
 }
 NEXT: Final[Mapping[NudgeAnswer, str]] = {
     "keep": "You can keep it. We will not ask again before {until}.",
@@ -73,6 +72,27 @@ SILENT: Final[Mapping[Silence, str]] = {
     "revoke": "If you do not answer by {due}, its access is removed. You can always connect it again.",
     "escalate": "If you do not answer by {due}, the people who look after it here will decide.",
 }
+NO_ANSWER: Final = "No answer from {who} about {app}"
+ESCALATED: Final = "Nothing was changed. Please talk to them, or decide for them."
+REVIEW: Final = (
+    "Tools have access to the accounts of colleagues. Say which may stay; it takes a few minutes. "
+    "What nobody decides on is {outcome}."
+)
+REVIEW_NOW: Final = "Review now"
+REVIEWER: Final = (
+    "You get this because you are asked to review. The address is yours alone: do not forward it."
+)
+DECIDE: Final = "Decide"
+PLEASE_DECIDE: Final = "It takes a minute. You can set conditions and an end."
+LATE: Final = "It has waited too long, and nobody has decided. Please do, or ask who should."
+BECAUSE: Final[Mapping[str, str]] = {
+    "manager": "You get this because the directory names you as their manager.",
+    "owner": "You get this because you look after this tool here.",
+    "escalate_to": "You get this because you are named as who decides when nobody else does.",
+    "reviewer": "You get this because you decide on requests for tools.",
+    "nobody": "",
+}
+CAN_OF: Final = "What {app} can do with the account of {who}"
 ANSWER: Final = "Answer"
 CAN: Final = "What {app} can do with your account"
 FROM: Final = "From whoever looks after it"
@@ -81,4 +101,6 @@ REASON_LABEL: Final = "What do you use it for?"
 WHO: Final = "You get this because it concerns your work account. At most {cap} of these reach you a week."
 NO_ACCESS_KNOWN: Final = "We do not know what it can access."
 NOTHING: Final = "It has no access of its own: it knows what you type or upload there."
+NOTHING_OF_OTHERS: Final = "It has no access of its own: it knows what people type or upload there."
+SIGN_IN_OF_OTHERS: Final = "It only knows who signs in."
 SIGN_IN: Final = "It only knows who you are when you sign in."

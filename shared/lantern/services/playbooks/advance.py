@@ -5,28 +5,25 @@ the jobs and questions that were made. Targets move forward only, so one pass ov
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from lantern.connectors.protocol import Clock
 from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import ConflictError, LeaseLostError, RevisionConflictError
+from lantern.domain.errors import RevisionConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.playbooks import machine
 from lantern.domain.playbooks.machine import PlaybookRun, RunTarget
 from lantern.domain.playbooks.model import Step, StepKind
-from lantern.services.people.nudges import withdraw_nudge
+from lantern.services.playbooks.requests import CHAIN_OWNER
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, handlers
-from lantern.services.remediation import requests
+from lantern.services.playbooks.stopping import stop
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
-CHAIN_OWNER: Final = "playbooks"
 LEASE_TTL_S: Final = 960
 _ATTEMPTS: Final = 4
 
@@ -45,20 +42,21 @@ def advance(task: Playing, run_id: str) -> PlaybookRun | None:
     """Do what can be done about a run now; one worker at a time.
 
     Returns:
-        The run as it stands; None where it does not exist or another worker has it.
+        The run as it stands; None where it does not exist.
+
+    Raises:
+        LeaseLostError: another worker has it; what the message says may be new to that one, so come again.
     """
     store, now = task.store, task.clock.now()
-    run = store.playbooks.get(run_id)
-    if run is None or run.state == "proposed":
-        return run
-    try:
-        lease = store.leases.acquire(CHAIN_OWNER, run_id, task.message_id, LEASE_TTL_S, now)
-    except LeaseLostError:
+    if store.playbooks.get(run_id) is None:
         return None
+    lease = store.leases.acquire(CHAIN_OWNER, run_id, task.message_id, LEASE_TTL_S, now)
     try:
-        if run.state == "cancelled":
-            _stop(task, run)
+        run = store.playbooks.get(run_id)
+        if run is None or run.state == "proposed":
             return run
+        if run.state == "cancelled":
+            return stop(store, run, now)
         return run if not run.open else _Pass(task, run).go()
     finally:
         store.leases.release(CHAIN_OWNER, run_id, lease)
@@ -94,14 +92,20 @@ class _Pass:
                 self._targets[one.target_id] = machine.passed_by(self._run.book, one, self._now())
 
     def _begin(self, step: Step) -> None:
-        ready = [one for number, one in enumerate(self._at(step, "ready")) if self._may(step, number)]
+        now, ready = self._now(), []
+        acted = {one.target_id for one in self._targets.values() if _acted(self._run, one)}
+        barred: dict[str, Said] = {}
+        for one in self._at(step, "ready"):
+            gate = machine.gate(self._run, step, now, len(acted - {one.target_id}), target=one)
+            if gate.open:
+                ready.append(one)
+                acted |= {one.target_id} if step.kind == "act" else set()
+            elif gate.never:
+                barred[one.target_id] = Comes("skipped", f"It may not be done: {gate.why}.")
+        if barred:
+            self._store(barred)
         if ready:
             self._store(self._handlers[step.kind].enter(self._context(step), ready))
-
-    def _may(self, step: Step, number: int) -> bool:
-        """Whether the brakes let the step begin for one more; `number` begin with it in this pass."""
-        acted = sum(1 for one in self._targets.values() if _acted(self._run, one)) + number
-        return machine.gate(self._run, step, self._now(), acted if step.kind == "act" else 0).open
 
     def _hear(self, step: Step) -> None:
         waiting = self._at(step, "waiting")
@@ -128,7 +132,7 @@ class _Pass:
         for attempt in range(_ATTEMPTS):
             current = store.playbooks.get(self._run.id)
             if current is None or not current.open:
-                return current or self._run
+                return self._run if current is None else self._over(current)
             # Approved meanwhile, it is due at once: what is settled is the run as it was decided.
             settled = machine.settle(current, self._targets.values(), now)
             if settled == current:
@@ -151,9 +155,13 @@ class _Pass:
         current = self._task.store.playbooks.get(self._run.id)
         if current is not None:
             self._run = current
-        if self._run.state == "cancelled":
-            _stop(self._task, self._run)
+        if not self._run.open:
+            self._run = self._over(self._run)
         return not self._run.open
+
+    def _over(self, run: PlaybookRun) -> PlaybookRun:
+        """The run ended by a decision while we were at it: what we began meanwhile is ended with it."""
+        return stop(self._task.store, run, self._now()) if run.state == "cancelled" else run
 
     def _context(self, step: Step) -> Context:
         everyone = tuple(self._targets.values())
@@ -168,30 +176,3 @@ def _acted(run: PlaybookRun, target: RunTarget) -> bool:
     acts = {one.id for one in run.book.steps if one.kind == "act"}
     waits = target.phase == "waiting" and target.step in acts
     return waits or any(mark.step in acts for mark in target.trail)
-
-
-def _stop(task: Playing, run: PlaybookRun) -> None:
-    """Cancel the jobs and take back the questions that a cancelled run left open."""
-    store, now, by = task.store, task.clock.now(), run.cancelled_by or "system"
-    steps = {one.id: one.kind for one in run.book.steps}
-    waiting = [one for one in store.playbooks.targets(run.id) if one.phase == "waiting" and one.ref]
-    for ref in sorted(_refs(waiting, steps, "act")):
-        job = store.jobs.get(ref)
-        if job is not None and job.open:
-            _unless_over(partial(requests.cancel, store, ref, by, now))
-    for ref in sorted(_refs(waiting, steps, "nudge")):
-        _unless_over(partial(withdraw_nudge, store, ref, by=by, now=now))
-
-
-def _refs(targets: Iterable[RunTarget], steps: Mapping[str, StepKind], kind: StepKind) -> set[str]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for one in targets:
-        found[steps[one.step]].add(one.ref or "")
-    return found[kind]
-
-
-def _unless_over(do: Callable[[], object]) -> None:
-    try:
-        do()
-    except ConflictError:
-        log.info("it was over already")

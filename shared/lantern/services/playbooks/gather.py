@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from lantern.domain import ids
 from lantern.domain.blast import VendorReach
 from lantern.domain.errors import InvalidInputError, NotFoundError
+from lantern.domain.findings import Finding
 from lantern.domain.inventory import Bundle
 from lantern.domain.jobs import Selector
 from lantern.domain.playbooks.machine import About
 from lantern.domain.playbooks.model import Playbook, TargetKind
-from lantern.domain.rules.vocabulary import GroupBy
+from lantern.domain.rules.vocabulary import GroupBy, Subject
 from lantern.services import queries_people
 from lantern.services.remediation.select import Target, select
 from lantern.store.tenant import TenantStore
@@ -51,7 +53,7 @@ def gather(store: TenantStore, book: Playbook, about: About) -> tuple[Gathered, 
 _FITS: Final = {
     "app_id": {"grants", "app"},
     "vendor_id": {"grants", "app"},
-    "finding_id": {"grants", "app"},
+    "finding_id": {"grants", "app", "assets"},
     "grant_ids": {"grants"},
     "asset_ids": {"assets"},
     "principal_id": {"grants", "accounts", "assets"},
@@ -83,6 +85,10 @@ def _of(store: TenantStore, word: str, name: str, about: About) -> Iterator[Gath
     elif word == "assets" and name == "asset_ids":
         chosen = select(store, "disable_asset", Selector(asset_ids=about.asset_ids))
         yield from (Gathered("asset", one) for one in chosen)
+    elif word == "assets" and name == "finding_id":
+        if _finding(store, about).subject is Subject.ASSET:
+            chosen = select(store, "disable_asset", Selector(finding_id=about.finding_id))
+            yield from (Gathered("asset", one) for one in chosen)
     else:
         yield from _of_accounts(store, word, _accounts(store, about))
 
@@ -93,6 +99,10 @@ def _grants(store: TenantStore, name: str, about: About) -> Iterator[Target]:
             if account.grants:
                 yield from select(store, "revoke_grants", Selector(principal_id=account.principal.id))
     elif name == "vendor_id":
+        for app_id in _apps(store, name, about):
+            yield from select(store, "revoke_grants", Selector(app_id=app_id))
+    elif name == "finding_id" and _finding(store, about).subject is not Subject.GRANT:
+        # What an asset is used by are the grants of its app: an extension's installations, a site's visitors.
         for app_id in _apps(store, name, about):
             yield from select(store, "revoke_grants", Selector(app_id=app_id))
     else:
@@ -110,10 +120,29 @@ def _apps(store: TenantStore, name: str, about: About) -> tuple[str, ...]:
         return (about.app_id or "",)
     if name == "vendor_id":
         return apps_of(store, about.vendor_id or "")
-    finding = store.findings.get(about.finding_id or "")
-    if finding is None:
-        raise NotFoundError("finding", about.finding_id or "")
+    finding = _finding(store, about)
+    if finding.subject is Subject.ASSET:
+        return _apps_of_assets(store, sorted(finding.open_assets))
     return (finding.group.id,) if finding.group.kind is GroupBy.APP else ()
+
+
+def _finding(store: TenantStore, about: About) -> Finding:
+    found: Finding | None = store.findings.get(about.finding_id or "")
+    if found is None:
+        raise NotFoundError("finding", about.finding_id or "")
+    return found
+
+
+def _apps_of_assets(store: TenantStore, asset_ids: Iterable[str]) -> tuple[str, ...]:
+    """The apps that assets belong to, as far as they are known."""
+    providers = {one.id: one.provider for one in store.connections.list()}
+    wanted = set[str]()
+    for asset_id in asset_ids:
+        stored = store.assets.get(asset_id)
+        asset = stored.asset if stored is not None and stored.gone_at is None else None
+        if asset is not None and asset.client_id is not None and asset.connection_id in providers:
+            wanted |= {ids.app_id(one, asset.client_id) for one in (providers[asset.connection_id], "web")}
+    return tuple(sorted(store.apps.batch_facts(wanted)))
 
 
 def apps_of(store: TenantStore, vendor_id: str) -> tuple[str, ...]:

@@ -1,14 +1,17 @@
 """Start a run, approve it, decline it, cancel it: decisions, each in one transaction with its audit entry."""
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from lantern.domain import ids
 from lantern.domain.audit import AuditEvent
-from lantern.domain.errors import NotFoundError
+from lantern.domain.errors import LeaseLostError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
+from lantern.domain.jobs import PlanSummary
 from lantern.domain.playbooks import machine
 from lantern.domain.playbooks.machine import About, PlaybookRun, RunTarget
 from lantern.domain.playbooks.model import Playbook
@@ -17,6 +20,11 @@ from lantern.services.playbooks.gather import Gathered, gather
 from lantern.services.remediation.plan import summarise
 from lantern.services.remediation.select import Target
 from lantern.store.tenant import TenantStore
+
+CHAIN_OWNER: Final = "playbooks"
+"""Where leases of runs live: they belong to no single connection."""
+PLAN_TTL_S: Final = 30
+"""For how long one who decides may plan: longer than a call of the API takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +47,6 @@ class Cause:
         """The id of the one run that it starts; it sorts by time like every other."""
         digest = hashlib.sha256("\0".join(self.name).encode()).digest()
         return ids.time_id("plr", self.at, lambda size: digest[:size])
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What would happen to one target: who it is, and the steps in their order, in words."""
-
-    target: RunTarget
-    steps: tuple[str, ...]
 
 
 def start(
@@ -101,13 +101,39 @@ def start(
 def _begin(
     store: TenantStore, run: PlaybookRun, targets: tuple[RunTarget, ...], by: str, now: datetime
 ) -> Asked:
+    """The run begun with these targets, by one who decides at a time: the plan of another is never touched.
+
+    Raises:
+        RevisionConflictError: somebody else decides about it at this moment, or has.
+    """
     plan = summarise(store, [_as_target(one) for one in targets], run.book.guards)
     begun = replace(machine.begin(run, plan, now), counts={"ready": len(targets)})
-    store.playbooks.plan_targets(targets)
+    try:
+        lease = store.leases.acquire(CHAIN_OWNER, run.id, f"{by}/{secrets.token_hex(8)}", PLAN_TTL_S, now)
+    except LeaseLostError:
+        raise RevisionConflictError("somebody else decides about this run just now") from None
+    try:
+        there = store.playbooks.get(run.id)
+        if (there.rev if there else 0) != run.rev:
+            raise RevisionConflictError("somebody else decided about this run")
+        return _planned(store, begun, targets, plan, by, now)
+    finally:
+        store.leases.release(CHAIN_OWNER, run.id, lease)
+
+
+def _planned(
+    store: TenantStore,
+    begun: PlaybookRun,
+    targets: tuple[RunTarget, ...],
+    plan: PlanSummary,
+    by: str,
+    now: datetime,
+) -> Asked:
+    store.playbooks.plan_targets(begun.id, targets)
     detail = {"targets": str(plan.targets), "principals": str(plan.principals), "approval": begun.approval}
     event = _event(begun, by, "playbook.started", **detail)
     store.transact(now).put(store.playbooks.op(begun)).audit(event).outbox(_work(store, begun)).commit()
-    return Asked(replace(begun, rev=run.rev + 1), targets)
+    return Asked(replace(begun, rev=begun.rev + 1), targets)
 
 
 def approve(
@@ -166,20 +192,6 @@ def cancel(store: TenantStore, run_id: str, by: str, now: datetime, *, rev: int 
     unit = store.transact(now).put(store.playbooks.op(cancelled)).audit(event)
     unit.outbox(_work(store, cancelled)).commit()
     return replace(cancelled, rev=run.rev + 1)
-
-
-def would_happen(asked: Asked) -> tuple[Foreseen, ...]:
-    """What a run would do to each of its targets, step by step, where nobody objects or answers."""
-    book = asked.run.book
-    found = []
-    for target in asked.targets:
-        steps = [one for one in book.steps if one.concerns(target.kind)]
-        found.append(Foreseen(target, tuple(_words(one.about, one.days) for one in steps)))
-    return tuple(found)
-
-
-def _words(about: str, days: float) -> str:
-    return f"{about} (at most {days:g} days)" if days else about
 
 
 def _targets(run: PlaybookRun, gathered: Sequence[Gathered], now: datetime) -> tuple[RunTarget, ...]:

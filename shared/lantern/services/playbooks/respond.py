@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError, RevisionConflictError
 from lantern.domain.findings import EventKind, Finding, FindingEvent, FindingStatus
 from lantern.domain.ids import RandomBytes
 from lantern.domain.playbooks.loading import Playbooks
@@ -97,6 +97,8 @@ def _start(
             now=now,
             random=random,
         )
+    except RevisionConflictError:
+        raise  # somebody else is at it: the message comes again and finds what came of it
     except (ConflictError, InvalidInputError, NotFoundError) as refused:
         log.info("no run for the finding", extra={"finding": finding.id, "why": str(refused)})
         # A brake keeps it from starting by itself; people may narrow it.
@@ -112,6 +114,6 @@ def about(book: Playbook, finding: Finding) -> About:
     """What a run for a finding is about: the person, the grants that are affected, or the app as a whole."""
     if finding.group.kind is GroupBy.PERSON and "accounts" in book.gathers:
         return About(person_id=finding.group.id)
-    if finding.open_grants or finding.group.kind is not GroupBy.APP:
+    if finding.open_items or finding.group.kind is not GroupBy.APP:
         return About(finding_id=finding.id)
     return About(app_id=finding.group.id)

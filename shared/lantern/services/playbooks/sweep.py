@@ -4,14 +4,21 @@ from datetime import datetime
 from typing import Final
 
 from lantern.connectors.protocol import Deadline
-from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from lantern.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    LanternError,
+    LeaseLostError,
+    NotFoundError,
+    RevisionConflictError,
+)
 from lantern.domain.ids import RandomBytes, split_grant_id
 from lantern.domain.inventory import Bundle
 from lantern.domain.playbooks.loading import Playbooks
 from lantern.domain.playbooks.machine import About
 from lantern.services.playbooks.advance import Playing, advance
 from lantern.services.playbooks.requests import Cause, start
-from lantern.services.remediation import watching
+from lantern.services.remediation import following, watching
 from lantern.services.remediation.watching import LOOK_EVERY, RUN_ACTOR
 from lantern.store.playbooks import Watch
 from lantern.store.tenant import TenantStore
@@ -30,17 +37,30 @@ def do_due(task: Playing, books: Playbooks, deadline: Deadline) -> int:
     """Do what is due, as far as time allows; returns how many runs were carried on.
 
     What is left stays on the worklists: the next sweep goes on.
+
+    Raises:
+        LanternError: of the first run that could not be carried on, after all others were.
     """
     now = task.clock.now()
-    watching.follow_manual(task.store, now)
+    following.follow(task.store, now)
     for watch in watching.look(task.store, now):
         if_returned(task.store, books, watch, now, task.random)
-    carried = 0
+    carried, failed = 0, list[LanternError]()
     for run in task.store.playbooks.due(now):
         if deadline.passed():
             break
-        advance(task, run.id)
+        try:
+            advance(task, run.id)
+        except LeaseLostError:
+            continue
+        except LanternError as error:
+            # One run that cannot go on keeps no other from going on.
+            watching.log.exception("a run was not carried on", extra={"run": run.id})
+            failed.append(error)
+            continue
         carried += 1
+    if failed:
+        raise failed[0]
     return carried
 
 
@@ -73,5 +93,7 @@ def if_returned(
             now=now,
             random=random,
         )
+    except RevisionConflictError:
+        raise
     except (ConflictError, InvalidInputError, NotFoundError) as error:
         watching.log.warning("not put up", extra={"grant": watch.grant_id, "why": str(error)})

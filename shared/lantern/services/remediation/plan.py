@@ -46,13 +46,14 @@ def make_plan(
 def summarise(store: TenantStore, targets: Sequence[Target], guards: Guards) -> PlanSummary:
     """Targets counted and held against the brakes."""
     principals = {t.principal_id for t in targets if t.principal_id}
-    percent = _percent(store, [t for t in targets if t.principal_id and not t.everyone])
+    share = _percent(store, [t for t in targets if t.principal_id and not t.everyone])
     return PlanSummary(
         targets=len(targets),
         principals=len(principals),
         apps=len({t.app_id for t in targets if t.app_id}),
-        percent=percent,
-        refused_by=_brake(guards, len(targets), percent),
+        percent=None if share is None else round(share, 1),
+        # Held against the share as it is: 25.04 % is more than 25 %.
+        refused_by=_brake(guards, len(targets), share),
         sample=tuple(t.target_id for t in targets[:SAMPLE]),
         everyone=any(t.everyone for t in targets),
     )
@@ -85,14 +86,14 @@ def _percent(store: TenantStore, targets: Iterable[Target]) -> float | None:
         if run is None or not run.coverage.listed:
             return None
         shares.append(100 * count / run.coverage.listed)
-    return round(max(shares), 1) if shares else 0.0
+    return max(shares, default=0.0)
 
 
 def _brake(guards: Guards, targets: int, percent: float | None) -> str | None:
     """The brake that forbids a plan of this size. An unknown share is held to the limit, not let through."""
     if guards.max_targets is not None and targets > guards.max_targets:
         return "max_targets"
-    small = targets <= (guards.approve_above or 1)
+    small = targets <= 1  # one person is a large share of a small organisation
     if guards.max_percent is not None and not small and (percent is None or percent > guards.max_percent):
         return "max_percent"
     return None

@@ -73,7 +73,9 @@ def request_job(
         )
     if not plan.targets:
         raise ConflictError("nothing to do: no such access is there now")
-    store.jobs.plan_actions(ActionRecord(job.id, t.target_id, "planned", now) for t in plan.targets)
+    store.jobs.plan_actions(
+        ActionRecord(job.id, t.target_id, "planned", now, principal_id=t.principal_id) for t in plan.targets
+    )
     settled = _settled(job, plan.summary, guards, leave, now)
     event = AuditEvent(
         actor=requested_by,

@@ -3,17 +3,18 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 from lantern.connectors.protocol import ActionResult, Clock, Connector, Deadline
 from lantern.domain import ids, jobs
-from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import ConnectorError, LeaseLostError, RevisionConflictError
 from lantern.domain.inventory import Principal
-from lantern.domain.jobs import ActionRecord, ActionState, Job, JobCounts, JobKind
+from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter
+from lantern.services.remediation import abilities, requests
+from lantern.services.remediation.following import acted, close
 from lantern.services.remediation.targets import (
     APP_KINDS,
     ASSET_KINDS,
@@ -32,7 +33,7 @@ CHAIN_OWNER: Final = "jobs"
 """Where leases of jobs live: they belong to no single connection."""
 _AT_ONCE: Final = 100
 """Holders of an app that are read again after an act on it; those of a bigger one the next run reads."""
-_OPEN: Final = frozenset({"planned", "applied"})
+_OPEN: Final[frozenset[ActionState]] = frozenset({"planned", "applied"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def run_job(task: Remediation, work: Work) -> Job | None:
     """
     store = task.store
     job = store.jobs.get(work.body["job_id"])
-    if job is None or job.state not in ("approved", "running"):
+    if job is None or job.state not in ("approved", "running", "waiting"):
         return job
     try:
         lease = store.leases.acquire(CHAIN_OWNER, job.id, task.message_id, LEASE_TTL_S, task.clock.now())
@@ -86,24 +87,39 @@ def run_job(task: Remediation, work: Work) -> Job | None:
 def _work_off(task: Remediation, job: Job) -> tuple[Job, bool]:
     """The job after what the deadline left time for, and whether that was everything."""
     store = task.store
+    if job.state == "approved" and _cancelled(task, job):
+        return job, True
     if job.state == "approved":
         job = store.jobs.put(jobs.start(job, task.clock.now()))
     for action in _waiting(store, job):
         if task.deadline.passed():
             return job, False
-        if _cancelled(store, job):
+        if _cancelled(task, job):
             break
         _carry_out(task, job, action)
     return _close(task, job), True
 
 
 def _waiting(store: TenantStore, job: Job) -> Iterator[ActionRecord]:
-    yield from [action for action in store.jobs.actions(job.id) if action.state in _OPEN]
+    """What is to be asked for; again, where only the provider can tell whether somebody did it."""
+    wanted: frozenset[ActionState] = _OPEN
+    if job.state == "waiting":
+        wanted = frozenset() if job.kind in GRANT_KINDS | ASSET_KINDS else frozenset({"manual"})
+    yield from [action for action in store.jobs.actions(job.id) if action.state in wanted]
 
 
-def _cancelled(store: TenantStore, job: Job) -> bool:
+def _cancelled(task: Remediation, job: Job) -> bool:
+    """Whether the job, or the run that it belongs to, was cancelled: nothing more is done from then on."""
+    store = task.store
     current = store.jobs.get(job.id)
-    return current is not None and current.state == "cancelled"
+    if current is None or current.state == "cancelled":
+        return current is not None
+    run_id = job.requested_by.removeprefix(RUN_ACTOR)
+    run = store.playbooks.get(run_id) if run_id != job.requested_by else None
+    if run is None or run.state != "cancelled":
+        return False
+    requests.cancel(store, job.id, run.cancelled_by or "system", task.clock.now())
+    return True
 
 
 def _carry_out(task: Remediation, job: Job, action: ActionRecord) -> None:
@@ -113,14 +129,19 @@ def _carry_out(task: Remediation, job: Job, action: ActionRecord) -> None:
     if subject is None:
         _settle(task, job, action, Outcome("skipped", "It is no longer known here."))
         return
+    account = subject.bundle.principal.email if subject.bundle is not None else None
+    steps = abilities.unable(job.kind, subject.asset, subject.connection, account)
+    if steps:
+        _settle(task, job, action, Outcome("manual", "No API of the provider does it.", instructions=steps))
+        return
     connector = _connect(task, job, subject.connection, action)
     if connector is None:
         return
-    asked_before = action.state == "applied"
+    asked_before = action.state in ("applied", "manual")
     if not asked_before:
         # Noted before the provider is asked: should we not live to note the outcome, what is found gone
         # when the message comes again is our doing.
-        action = store.jobs.put_action(jobs.settle(action, "applied", now, detail="The provider is asked."))
+        action = store.jobs.put_action(jobs.settle(action, "applied", now, detail=jobs.ASKED))
     try:
         result = connector.act(subject.action)
     except ConnectorError as error:
@@ -128,6 +149,8 @@ def _carry_out(task: Remediation, job: Job, action: ActionRecord) -> None:
             raise
         _settle(task, job, action, Outcome("failed", error.user_message))
         return
+    if result.state == "not_possible" and not result.instructions and subject.asset is not None:
+        result = replace(result, instructions=abilities.steps_for(subject.asset, subject.connection))
     _read_again(task, job, subject, connector)
     _settle(task, job, action, outcome(job.kind, result, asked_before=asked_before))
 
@@ -160,6 +183,9 @@ def outcome(kind: JobKind, result: ActionResult, *, asked_before: bool) -> Outco
 
     `asked_before`: an earlier attempt at it did not live to note what came of it.
     """
+    if result.state == "not_possible" and result.observed_present is (kind in LETTING):
+        done: ActionState = "verified" if asked_before else "already_gone"
+        return Outcome(done, "Read again: it is so." if asked_before else "It was so already.")
     if result.state == "not_possible":
         state: ActionState = "manual" if result.instructions else "failed"
         return Outcome(state, result.detail, instructions=result.instructions)
@@ -189,15 +215,15 @@ def _settle(task: Remediation, job: Job, action: ActionRecord, came: Outcome) ->
         "detail": came.detail,
         "remaining_access_s": came.remaining_access_s,
         "instructions": came.instructions,
+        "look": came.state == "applied" and job.kind in GRANT_KINDS | ASSET_KINDS,
     }
+    if came.state == action.state == "manual":
+        return  # nothing new; the sweep that had it asked again has noted when
     if came.state == action.state:
         settled = replace(action, at=now, **noted)  # type: ignore[arg-type] # the names above are its own
     else:
         settled = jobs.settle(action, came.state, now, **noted)  # type: ignore[arg-type] # as above
-    word = "grant" if job.kind in GRANT_KINDS else job.kind
-    detail = {"job": action.job_id, "detail": came.detail[:200]}
-    event = AuditEvent("system", f"{word}.{came.state}", action.target_id, detail)
-    unit = store.transact(now).put(store.jobs.action_op(settled)).audit(event)
+    unit = store.transact(now).put(store.jobs.action_op(settled)).audit(acted(job, action, settled))
     if came.state == "verified" and job.kind == "revoke_grants":
         unit.put(watching(store, job, action.target_id, now))
     try:
@@ -209,30 +235,8 @@ def _settle(task: Remediation, job: Job, action: ActionRecord, came: Outcome) ->
 def _close(task: Remediation, job: Job) -> Job:
     """Count the outcomes; close the job unless it was cancelled meanwhile or targets are left to verify."""
     store, now = task.store, task.clock.now()
-    tally = dict.fromkeys(get_args(ActionState), 0)
-    for action in store.jobs.actions(job.id):
-        tally[action.state] += 1
-    counts = JobCounts(**tally)
+    counts, left = jobs.tally(store.jobs.actions(job.id))
     current = store.jobs.get(job.id) or job
-    if current.state != "running":
+    if current.state not in ("running", "waiting"):
         return store.jobs.put(replace(current, counts=counts))
-    finished = jobs.finish(current, counts, now)
-    event = AuditEvent(
-        "system",
-        "job.finished",
-        job.id,
-        {
-            "state": finished.state,
-            "verified": str(counts.verified),
-            "already_gone": str(counts.already_gone),
-            "failed": str(counts.failed),
-            "skipped": str(counts.skipped),
-            "manual": str(counts.manual),
-        },
-    )
-    unit = store.transact(now).put(store.jobs.op(finished)).audit(event)
-    if finished.requested_by.startswith(RUN_ACTOR):
-        run_id = finished.requested_by.removeprefix(RUN_ACTOR)
-        unit.outbox(Work(store.tenant_id, "playbook.run", body={"run_id": run_id}, cause=job.id))
-    unit.commit()
-    return replace(finished, rev=current.rev + 1)
+    return close(store, current, counts, left, now)

@@ -9,6 +9,7 @@ from lantern.domain import ids
 from lantern.domain.errors import InvalidInputError, NotFoundError
 from lantern.domain.inventory import Bundle
 from lantern.domain.jobs import JobKind, Selector
+from lantern.domain.rules.vocabulary import Subject
 from lantern.services.remediation.targets import APP_KINDS, ASSET_KINDS, GRANT_KINDS, act_of, app_target
 from lantern.store.tenant import TenantStore
 
@@ -45,8 +46,11 @@ def select(store: TenantStore, kind: JobKind, selector: Selector) -> Iterator[Ta
         _only(by, "app_id", kind)
         yield from _of_whole_app(store, kind, selector.app_id or "")
     elif kind in ASSET_KINDS:
+        if by == "finding_id":
+            yield from _of_assets(store, _listed(store, selector.finding_id or "", Subject.ASSET))
+            return
         _only(by, "asset_ids", kind)
-        yield from _of_assets(store, selector.asset_ids)
+        yield from _of_assets(store, selector.asset_ids, missing_ok=False)
     else:
         _only(by, "principal_id", kind)
         bundle = _one(store, selector.principal_id or "")
@@ -82,8 +86,8 @@ def _grants(store: TenantStore, selector: Selector, by: str) -> Iterator[Target]
             bundle = _one(store, selector.principal_id or "")
             yield from (_target(bundle, grant.app_id) for grant in bundle.grants or ())
         case "finding_id":
-            open_ = _open_grants(store, selector.finding_id or "")
-            yield from _of_grants(store, open_, missing_ok=True)
+            listed = _listed(store, selector.finding_id or "", Subject.GRANT)
+            yield from _of_grants(store, listed, missing_ok=True)
         case "grant_ids":
             yield from _of_grants(store, selector.grant_ids, missing_ok=False)
         case _:
@@ -112,19 +116,37 @@ def _of_whole_app(store: TenantStore, kind: JobKind, app_id: str) -> Iterator[Ta
             yield Target(app_target(app_id, connection.id), connection.id, app_id=app_id, everyone=everyone)
 
 
-def _of_assets(store: TenantStore, asset_ids: Iterable[str]) -> Iterator[Target]:
+def _of_assets(store: TenantStore, asset_ids: Iterable[str], *, missing_ok: bool = True) -> Iterator[Target]:
     for asset_id in asset_ids:
         stored = store.assets.get(asset_id)
-        if stored is None or stored.gone_at is not None:
+        if stored is not None and stored.gone_at is None:
+            yield Target(asset_id, stored.asset.connection_id, stored.asset.owner or "")
+        elif not missing_ok:
             raise NotFoundError("asset", asset_id)
-        yield Target(asset_id, stored.asset.connection_id, stored.asset.owner or "")
 
 
-def _open_grants(store: TenantStore, finding_id: str) -> tuple[str, ...]:
+_INSTEAD: Final[Mapping[Subject, str]] = {
+    Subject.GRANT: "this finding lists grants: ask for revoke_grants or revoke_scopes",
+    Subject.ASSET: "this finding lists assets: ask for disable_asset or delete_asset",
+    Subject.APP: "this finding is about an app as a whole and lists no grants: name its app_id",
+    Subject.PERSON: "this finding is about a person and lists no grants: name a principal_id",
+    Subject.CONNECTION: "this finding is about a connection: there is nothing in it to act on",
+}
+
+
+def _listed(store: TenantStore, finding_id: str, wanted: Subject) -> tuple[str, ...]:
+    """What a finding lists as affected now.
+
+    Raises:
+        NotFoundError: no such finding.
+        InvalidInputError: it lists something else, or nothing.
+    """
     finding = store.findings.get(finding_id)
     if finding is None:
         raise NotFoundError("finding", finding_id)
-    return tuple(item.grant_id for item in finding.affected if item.state == "open")
+    if finding.subject is not wanted:
+        raise InvalidInputError("selector.finding_id", _INSTEAD[finding.subject])
+    return tuple(sorted(finding.open_items))
 
 
 def _of_grants(store: TenantStore, grant_ids: Iterable[str], *, missing_ok: bool) -> Iterator[Target]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from lantern.connectors.protocol import Action, ActionKind
 from lantern.domain import ids
+from lantern.domain.assets import Asset
 from lantern.domain.inventory import Bundle
 from lantern.domain.jobs import Job, JobKind
 from lantern.domain.tenancy import Connection
@@ -34,11 +35,15 @@ _ACTS: Final[dict[JobKind, ActionKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One target as the provider knows it; `bundle` is the account to read again afterwards."""
+    """One target as the provider knows it.
+
+    `bundle` is the account to read again afterwards, `asset` what an act on an asset is about.
+    """
 
     connection: Connection
     action: Action
     bundle: Bundle | None = None
+    asset: Asset | None = None
 
 
 def act_of(kind: JobKind) -> ActionKind:
@@ -94,7 +99,7 @@ def _asset(store: TenantStore, job: Job, target_id: str) -> Subject | None:
     connection = store.connections.get(stored.asset.connection_id) if stored else None
     if stored is None or connection is None:
         return None
-    return Subject(connection, Action(act_of(job.kind), asset_id=stored.asset.native_id))
+    return Subject(connection, Action(act_of(job.kind), asset_id=stored.asset.native_id), asset=stored.asset)
 
 
 def _account(store: TenantStore, job: Job, target_id: str) -> Subject | None:

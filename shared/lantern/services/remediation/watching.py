@@ -1,19 +1,18 @@
-"""What is watched after a job: access that comes back, and what was left to an administrator."""
+"""What is watched after a job: access that comes back."""
 
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from lantern.domain import ids, jobs
+from lantern.domain import ids
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.findings import Desired, Group, finding_id, reconcile
 from lantern.domain.inventory import Bundle
-from lantern.domain.jobs import ActionRecord, Job
+from lantern.domain.jobs import Job
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Subject
-from lantern.domain.work import Work
-from lantern.services.remediation.targets import ASSET_KINDS, GRANT_KINDS, locate
+from lantern.services.remediation.targets import locate
 from lantern.store.documents import Put
 from lantern.store.playbooks import Watch
 from lantern.store.tenant import TenantStore
@@ -27,8 +26,6 @@ RETURNED: Final = "revoked-access-returned"
 WATCH_DAYS: Final = 30
 LOOK_EVERY: Final = timedelta(hours=6)
 _GRADE: Final = Grade(Severity.HIGH, certain=True)
-FOLLOW_DAYS: Final = 60
-"""For how long what an administrator was asked to do is looked for."""
 
 
 def watching(store: TenantStore, job: Job, grant_id: str, now: datetime) -> Put:
@@ -75,7 +72,7 @@ def look(store: TenantStore, now: datetime) -> tuple[Watch, ...]:
         _over(store, pair[1], watch.grant_id, now)
         # Past its end it is looked at no more: the item expires.
         later = now + LOOK_EVERY if now < watch.until else watch.until + timedelta(days=400)
-        _quietly(store, store.watches.op(replace(watch, look_at=later)), now)
+        quietly(store, store.watches.op(replace(watch, look_at=later)), now)
     return tuple(back)
 
 
@@ -88,7 +85,7 @@ def _over(store: TenantStore, app_id: str, grant_id: str, now: datetime) -> None
     wanted = Desired(RETURNED, "1", Subject.GRANT, existing.group, existing.title, left)
     finding, _ = reconcile(existing, wanted, now)
     if finding is not None and finding is not existing:
-        _quietly(store, store.findings.op(replace(finding, rev=finding.rev - 1)), now)
+        quietly(store, store.findings.op(replace(finding, rev=finding.rev - 1)), now)
 
 
 def _tell(store: TenantStore, watch: Watch, now: datetime) -> bool:
@@ -121,37 +118,6 @@ def _tell(store: TenantStore, watch: Watch, now: datetime) -> bool:
     return True
 
 
-def follow_manual(store: TenantStore, now: datetime) -> int:
-    """Verify what administrators were asked to do, by what was read since; returns how many are done.
-
-    Grants and assets show in the inventory; of other acts the provider is asked only by the next job.
-    """
-    done = 0
-    for listed in store.jobs.left_to_people(now - LOOK_EVERY):
-        action, job = store.jobs.action(listed.job_id, listed.target_id), store.jobs.get(listed.job_id)
-        if action is None or job is None or action.state != "manual":
-            continue
-        if now - job.created_at > timedelta(days=FOLLOW_DAYS):
-            late = "Nobody did it within 60 days; it is looked for no more."
-            _settle(store, job, jobs.settle(action, "failed", now, detail=late), now)
-        elif seen_gone(store, job, action.target_id):
-            told = "Read again: an administrator did it."
-            _settle(store, job, jobs.settle(action, "verified", now, detail=told), now)
-            done += 1
-        else:
-            _quietly(store, store.jobs.action_op(replace(action, at=now)), now)
-    return done
-
-
-def seen_gone(store: TenantStore, job: Job, target_id: str) -> bool:
-    """Whether what is stored no longer shows a target; False where that cannot be told."""
-    if job.kind in GRANT_KINDS:
-        return grant_gone(store, target_id)
-    if job.kind in ASSET_KINDS:
-        return asset_gone(store, target_id)
-    return False
-
-
 def grant_gone(store: TenantStore, grant_id: str) -> bool:
     """Whether an account that is known, with its grants, does not hold a grant."""
     pair = ids.split_grant_id(grant_id)
@@ -161,37 +127,17 @@ def grant_gone(store: TenantStore, grant_id: str) -> bool:
     )
 
 
-def asset_gone(store: TenantStore, asset_id: str) -> bool:
-    """Whether an asset was listed no more, or as disabled."""
+def asset_gone(store: TenantStore, asset_id: str, owner: str = "") -> bool:
+    """Whether an asset was listed no more, as disabled, or as of somebody else than its owner of before."""
     stored = store.assets.get(asset_id)
-    return stored is not None and (
-        stored.gone_at is not None or stored.asset.state in ("disabled", "expired")
-    )
+    if stored is None:
+        return False
+    handed_over = bool(owner and stored.asset.owner and stored.asset.owner != owner)
+    return handed_over or stored.gone_at is not None or stored.asset.state in ("disabled", "expired")
 
 
-def _settle(store: TenantStore, job: Job, action: ActionRecord, now: datetime) -> None:
-    counts = replace(job.counts, manual=max(job.counts.manual - 1, 0))
-    if action.state == "verified":
-        counts = replace(counts, verified=counts.verified + 1)
-    else:
-        counts = replace(counts, failed=counts.failed + 1)
-    word = "grant" if job.kind in GRANT_KINDS else job.kind
-    event = AuditEvent(
-        "system", f"{word}.{action.state}", action.target_id, {"job": job.id, "detail": action.detail}
-    )
-    unit = store.transact(now).put(store.jobs.action_op(action), store.jobs.op(replace(job, counts=counts)))
-    if action.state == "verified" and job.kind == "revoke_grants":
-        unit.put(watching(store, job, action.target_id, now))
-    if job.requested_by.startswith(RUN_ACTOR):
-        run_id = job.requested_by.removeprefix(RUN_ACTOR)
-        unit.outbox(Work(store.tenant_id, "playbook.run", body={"run_id": run_id}, cause=job.id))
-    try:
-        unit.audit(event).commit()
-    except RevisionConflictError:
-        log.info("settled by another worker", extra={"target": action.target_id})
-
-
-def _quietly(store: TenantStore, op: Put, now: datetime) -> None:
+def quietly(store: TenantStore, op: Put, now: datetime) -> None:
+    """One write that another worker may have made before us."""
     try:
         store.transact(now).put(op).commit()
     except RevisionConflictError:

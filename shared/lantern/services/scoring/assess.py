@@ -16,14 +16,13 @@ from lantern.domain.identification import AppFacts, Identification, identify
 from lantern.domain.inventory import App
 from lantern.domain.lookalike import LookAlike, lookalike
 from lantern.domain.privilege import LEAST_DAYS, unused
-from lantern.domain.products import Decision, ProductDecision, join_evidence
+from lantern.domain.products import Decision, ProductDecision, join_evidence, ran_out
 from lantern.domain.risk import DEFAULT, Assessment, RiskInput, Weights, assess, level_of, pack_shares
 from lantern.domain.scopes import ScopeClass, severity_rank, worst
 from lantern.domain.tally import StoredTally, total
 from lantern.domain.use_change import use_change
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.services.scoring.trusting import app_trust, grant_groups
-from lantern.store.apps import summary_part
 from lantern.store.tenant import TenantStore
 
 _GROUPS: Final = 20
@@ -153,6 +152,7 @@ def _notes(
         sent=whole.sent,
         decided_at=decided.at if decided else None,
         exception_until=override.until if override and override.score is not None else None,
+        approval_ended_at=decided.at if decided and ran_out(decided) else None,
     )
 
 
@@ -272,23 +272,23 @@ def stored_tallies(body: Mapping[str, Any] | None) -> dict[str, StoredTally]:
     return msgspec.convert((body or {}).get("tallies", {}), dict[str, StoredTally], strict=False)
 
 
-def save(store: TenantStore, judged: Iterable[Judged]) -> int:
+def save(store: TenantStore, judged: Iterable[Judged], seen: Mapping[str, AppView]) -> int:
     """Write the judgements that changed and the parts of the apps list they touch.
+
+    Args:
+        store: the tenant's store.
+        judged: the apps.
+        seen: what was stored of them when they were judged, by app id: it is not read again.
 
     Returns:
         How many items were written.
     """
     written, rows = 0, {}
     for one in judged:
-        written += store.apps.put_risk(one.row.app_id, _fingerprint(one), one.body)
-        rows[one.row.app_id] = one.row
-    touched = sorted({summary_part(app_id) for app_id in rows})
-    for number, current in store.apps.summary_parts(touched).items():
-        merged = {row.app_id: row for row in current} | {
-            app_id: row for app_id, row in rows.items() if summary_part(app_id) == number
-        }
-        written += store.apps.put_summary_part(number, sorted(merged.values(), key=lambda r: r.app_id))
-    return written
+        app_id = one.row.app_id
+        written += store.apps.put_risk(app_id, _fingerprint(one), one.body, seen[app_id].risk)
+        rows[app_id] = one.row
+    return written + store.apps.merge_rows(rows)
 
 
 def _fingerprint(judged: Judged) -> str:

@@ -1,7 +1,7 @@
 """Follow the rules over a slice of grants: evaluate, and write the findings that change."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -21,8 +21,9 @@ from lantern.domain.findings import Finding, Group, finding_id, reconcile
 from lantern.domain.granting import Way, way_of
 from lantern.domain.inventory import Bundle
 from lantern.domain.people import PersonRecord
+from lantern.domain.rules.model import RuleSet
 from lantern.domain.rules.sweep import Change, Sweep
-from lantern.domain.rules.vocabulary import GroupBy
+from lantern.domain.rules.vocabulary import GroupBy, Subject
 from lantern.domain.tally import UseView
 from lantern.domain.tenancy import Connection, Run
 from lantern.services.playbooks.respond import Opened, opened, respond
@@ -32,9 +33,12 @@ from lantern.services.scoring.knowledge import Knowledge
 from lantern.services.scoring.task import Scoring
 from lantern.services.scoring.trusting import personal
 from lantern.store.bundles import PackedBundles
+from lantern.store.findings import PackedFindings
 from lantern.store.tenant import TenantStore
 
 ATTEMPTS: Final = 4
+PASS_GRANTS: Final = 150_000
+"""Grants that are evaluated together at most, as far as one app does not have more."""
 _KNOWN: Final = ("app", "vendor", "connection")
 """Entities that all grants of an app at one connection share."""
 
@@ -81,6 +85,53 @@ def follow(task: Scoring, part: Slice, rows: Mapping[str, AppSummary], existing:
     scope_views = _views(task, part)
     since = part.connection.connected_at
     return write(task, existing, lambda pending: sweep(task, part, rows, scope_views, pending), since=since)
+
+
+def follow_all(
+    task: Scoring, part: Slice, rows: Mapping[str, AppSummary], findings: PackedFindings[Finding]
+) -> int:
+    """Evaluate a whole connection; returns how many findings changed.
+
+    A large one is walked several times, some of its apps each time: what is in memory at once are the grants
+    that findings of these apps list, not those of all.
+
+    Raises:
+        RevisionConflictError: findings keep changing; the message is delivered again.
+    """
+    changed = 0
+    for rules, apps in _passes(task.knowledge.rules, rows, findings.heads.values()):
+        known = {rule.id for rule in rules.rules}
+        existing = findings.pick(
+            lambda one, known=known, apps=apps: (  # type: ignore[misc] # bound to this pass
+                one.rule_id in known and (apps is None or one.group.id in apps)
+            )
+        )
+        under = replace(task, knowledge=replace(task.knowledge, rules=rules))
+        changed += follow(under, replace(part, apps=apps), rows, existing)
+    return changed
+
+
+def _passes(
+    rules: RuleSet, rows: Mapping[str, AppSummary], findings: Iterable[Finding]
+) -> Iterator[tuple[RuleSet, frozenset[str] | None]]:
+    """Rules and the apps (None: all) that are evaluated together."""
+    if sum(row.holders for row in rows.values()) <= PASS_GRANTS:
+        yield rules, None
+        return
+    by_app = tuple(r for r in rules.rules if r.subject is Subject.GRANT and r.group_by is GroupBy.APP)
+    others = tuple(rule for rule in rules.rules if rule not in by_app)
+    # A finding about a person lists grants of any app, but few people have one.
+    yield RuleSet(rules.revision, others), None
+    apps = sorted({one.group.id for one in findings if one.group.kind is GroupBy.APP} | rows.keys())
+    chosen, grants = set[str](), 0
+    for app_id in apps:
+        held = rows[app_id].holders if app_id in rows else 0
+        if chosen and grants + held > PASS_GRANTS:
+            yield RuleSet(rules.revision, by_app), frozenset(chosen)
+            chosen, grants = set(), 0
+        chosen.add(app_id)
+        grants += held
+    yield RuleSet(rules.revision, by_app), frozenset(chosen)
 
 
 def evaluate(
@@ -149,18 +200,17 @@ def put(
     return changed, clashed
 
 
-def retire(task: Scoring, existing: Iterable[Finding], over: Callable[[Finding], bool]) -> int:
+def retire(task: Scoring, existing: PackedFindings[Finding], over: Callable[[Finding], bool]) -> int:
     """Resolve findings that no rule judges any more, such as those of a rule that is off.
 
-    One that moved meanwhile is retired by the next pass.
+    `over` tells by their heads. One that moved meanwhile is retired by the next pass.
     """
     now = task.clock.now()
     ended = []
-    for finding in existing:
-        if over(finding):
-            gone, events = reconcile(finding, None, now)
-            if gone is not None and gone is not finding:
-                ended.append(Change(gone, events))
+    for finding in existing.pick(over):
+        gone, events = reconcile(finding, None, now)
+        if gone is not None and gone is not finding:
+            ended.append(Change(gone, events))
     return put(task.store, ended)[0]
 
 

@@ -10,7 +10,7 @@ from lantern.domain.granting import GRANTS, Way
 from lantern.domain.overlay import ProductCatalog
 from lantern.domain.playbooks.loading import Playbooks
 from lantern.domain.rules.model import RuleSet, load_rules
-from lantern.domain.scopes import Grant, ScopeClass, worst
+from lantern.domain.scopes import Grant, ScopeClass, administers, worst
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
 from lantern.services.playbooks_shipped import books_in
@@ -50,6 +50,7 @@ class Knowledge:
             access=tuple(sorted({c.access for c in classes if c.access})),
             restricted=tuple(c.scope for c in classes if c.label == "restricted"),
             severities={c.scope: c.severity for c in classes if c.known},
+            admin=worst(tuple(c for c in classes if administers(c))),
         )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -13,6 +13,7 @@ from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.discovery.aftermath import Assigner
 from lantern.services.reference import Reference
+from lantern.store.bundles import PackedBundles
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
@@ -25,11 +26,15 @@ _ATTEMPTS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a pass over all accounts found: the outcome, how many bundles it wrote, who is judged again."""
+    """What a pass over all accounts found: the outcome, how many bundles it wrote, who is judged again.
+
+    `bundles` are those of each connection as they were read for it, still packed.
+    """
 
     joined: Joined
     written: int
     again: tuple[str, ...]
+    bundles: Mapping[str, PackedBundles] = field(default_factory=dict, compare=False)
 
 
 def join_people(store: TenantStore, reference: Reference, now: datetime) -> Pass:
@@ -43,7 +48,8 @@ def join_people(store: TenantStore, reference: Reference, now: datetime) -> Pass
         RevisionConflictError: another pass wrote meanwhile; the message is delivered again.
     """
     connections = store.connections.list()
-    accounts = [account(one) for c in connections for one in store.bundles.accounts(c.id)]
+    bundles = {one.id: store.bundles.packed(one.id) for one in connections}
+    accounts = [account(one) for c in connections for one in bundles[c.id].accounts()]
     on = ground(connections, accounts, reference.risk.consumer_domains)
     index, records = store.people.all_bearers(), store.people.all_records()
 
@@ -66,7 +72,7 @@ def join_people(store: TenantStore, reference: Reference, now: datetime) -> Pass
         store.cursors.delete(cid, _MARK)
     if written or again:
         log.info("people joined", extra={"bundles": written, "connections": len(again)})
-    return Pass(joined, written, again)
+    return Pass(joined, written, again, bundles)
 
 
 def _assign(

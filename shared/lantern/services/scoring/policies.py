@@ -46,5 +46,5 @@ def _follow_grants(task: Scoring, connection: Connection) -> int:
     """Evaluate the rules about grants over one connection, with apps as they were judged last."""
     store, now = task.store, task.clock.now()
     rows = {row.app_id: row.at(now) for row in store.apps.summary() if connection.id in row.connections}
-    existing = [one for one in reading.all_findings(store) if task.knowledge.rules.get(one.rule_id)]
-    return following.follow(task, following.slice_of(store, connection), rows, existing)
+    part, existing = following.slice_of(store, connection), reading.all_findings(store)
+    return following.follow_all(task, part, rows, existing)

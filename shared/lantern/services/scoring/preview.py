@@ -57,7 +57,8 @@ def proposed(policy: TenantPolicy, asked: Preview) -> TenantPolicy:
 
 def over_inventory(task: Scoring, rule: Rule) -> NowResult:
     """What would become of the rule's findings."""
-    before = {one.id: one for one in reading.all_findings(task.store) if one.rule_id == rule.id}
+    mine = reading.all_findings(task.store).pick(lambda one: one.rule_id == rule.id)
+    before = {one.id: one for one in mine}
     if rule.stage is Stage.OFF:
         now = task.clock.now()
         ended = ((one, reconcile(one, None, now)[0]) for one in before.values())
@@ -111,7 +112,7 @@ def _result(
     for finding in after.values():
         kind = _kind(before.get(finding.id), finding)
         kinds[kind or "unchanged"] += bool(kind or finding.holds)
-        count = len(finding.open_grants) if rule.subject in LISTED else int(finding.holds)
+        count = len(finding.open_items) if rule.subject in LISTED else int(finding.holds)
         if finding.holds and finding.status is not FindingStatus.RESOLVED:
             items += count
             severities[finding.severity] += 1

@@ -57,10 +57,23 @@ class _Counts:
     people: dict[str, Counted] = field(default_factory=dict)
 
 
-def summarise(store: TenantStore, knowledge: Knowledge, joined: Joined, now: datetime) -> tuple[Person, ...]:
+def summarise(
+    store: TenantStore,
+    knowledge: Knowledge,
+    joined: Joined,
+    bundles: Mapping[str, Iterable[Bundle]],
+    now: datetime,
+) -> tuple[Person, ...]:
     """Compute and keep what each vendor reaches; returns everybody, as the same walk counted them.
 
     An app that imitates a product is not counted to the product's vendor.
+
+    Args:
+        store: the tenant's store.
+        knowledge: what the release knows.
+        joined: who is who.
+        bundles: those of each connection, by its id, as they were read for joining.
+        now: the time.
 
     Raises:
         RevisionConflictError: another pass wrote meanwhile.
@@ -71,7 +84,7 @@ def summarise(store: TenantStore, knowledge: Knowledge, joined: Joined, now: dat
     counts, seen = _Counts(), Seen()
     connections = store.connections.list()
     for connection in connections:
-        for bundle in store.bundles.all(connection.id):
+        for bundle in bundles.get(connection.id, ()):
             _count(counts, seen, connection.id, bundle, vendors, joined)
             person = joined.persons.get(bundle.principal.id, bundle.principal.person_id)
             count_account(counts.people, bundle, person, tools)

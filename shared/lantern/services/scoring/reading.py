@@ -8,21 +8,15 @@ from lantern.domain.inventory import Bundle
 from lantern.domain.people import PersonRecord
 from lantern.domain.tally import UseView
 from lantern.domain.tenancy import Connection
+from lantern.store.findings import PackedFindings
 from lantern.store.tenant import TenantStore
 
 _BATCH: Final = 100
 
 
-def all_findings(store: TenantStore) -> tuple[Finding, ...]:
-    """Every finding of the tenant."""
-    found: list[Finding] = []
-    cursor: str | None = None
-    while True:
-        page = store.findings.page(None, 200, cursor)
-        found.extend(page.items)
-        cursor = page.cursor
-        if cursor is None:
-            return tuple(found)
+def all_findings(store: TenantStore) -> PackedFindings[Finding]:
+    """Every finding of the tenant; what each lists is unpacked when it is picked."""
+    return store.findings.packed()
 
 
 def holders(store: TenantStore, connection_id: str, app_id: str) -> Iterator[Bundle]:

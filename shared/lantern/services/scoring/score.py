@@ -29,7 +29,7 @@ from lantern.services.playbooks.sweep import see_bundle
 from lantern.services.scoring import catalogs, people, policies, preview, reach, reading
 from lantern.services.scoring.activity import look_at_accounts, note_looked
 from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies
-from lantern.services.scoring.following import ATTEMPTS, Slice, candidates, follow, slice_of
+from lantern.services.scoring.following import ATTEMPTS, Slice, candidates, follow, follow_all, slice_of
 from lantern.services.scoring.task import Scoring
 from lantern.services.scoring.trusting import personal
 from lantern.services.scoring.whole import follow_whole
@@ -105,7 +105,7 @@ def _join(task: Scoring) -> int:
     """Join people, keep what each vendor reaches, then follow the rules about apps and people as wholes."""
     now = task.clock.now()
     found = people.join_people(task.store, task.knowledge.reference, now)
-    everybody = reach.summarise(task.store, task.knowledge, found.joined, now)
+    everybody = reach.summarise(task.store, task.knowledge, found.joined, found.bundles, now)
     return follow_whole(task, people=everybody)
 
 
@@ -145,8 +145,7 @@ def score_run(task: Scoring, connection_id: str) -> int:
     )
     if looked:
         note_looked(store, connection, looked, task.clock.now())
-    existing = reading.all_findings(store)
-    return follow(task, part, judged, existing)
+    return follow_all(task, part, judged, reading.all_findings(store))
 
 
 def score_bundle(task: Scoring, connection_id: str, principal_id: str, apps: frozenset[str]) -> int:
@@ -318,7 +317,7 @@ def _judge(
         for app_id, view in known.items()
         if view.facts is not None
     ]
-    save(store, judged)
+    save(store, judged, known)
     return {one.row.app_id: one.row for one in judged}
 
 

@@ -5,6 +5,7 @@ changed in its profile, whether an app is new to the organisation, who owns whic
 facts unknown, so it neither fires nor resolves what depends on them.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,6 +26,7 @@ from lantern.domain.rules.sweep import Sweep
 from lantern.domain.rules.vocabulary import GroupBy, Subject
 from lantern.domain.tenancy import Connection
 from lantern.domain.vendor_changes import follow, recent
+from lantern.services.queries_people import accounts
 from lantern.services.reference import Reference
 from lantern.services.scoring import following, reading
 from lantern.services.scoring.task import Scoring
@@ -32,6 +34,7 @@ from lantern.store.assets import StoredAsset
 from lantern.store.tenant import TenantStore
 
 _CHAIN: Final = frozenset({"app.chain_connections", "app.chain_data_classes"})
+_LAPSED: Final = "app.lapsed_exceptions"
 _ASSET_KINDS: Final[tuple[AssetKind, ...]] = get_args(AssetKind)
 
 
@@ -116,7 +119,7 @@ def follow_whole(task: Scoring, rules: RuleSet | None = None, people: Iterable[P
     changed = following.retire(task, existing, lambda one: _over(one, task.knowledge.rules, connections))
     chosen = whole_rules(rules or task.knowledge.rules)
     seen = gather(task, chosen, connections, people)
-    mine = [one for one in existing if chosen.get(one.rule_id)]
+    mine = existing.pick(lambda one: chosen.get(one.rule_id) is not None)
     return changed + following.write(task, mine, lambda pending: seen.sweep(chosen, pending))
 
 
@@ -185,6 +188,9 @@ def _app_facts(
     changed = None
     if "vendor.changed" in fields:
         changed = _changed(task.store, reference, rows, now, remember=remember)
+    lapsed = None
+    if _LAPSED in fields:
+        lapsed = _lapsed(task.store, now)
     found = {}
     for row in rows:
         profile = reference.vendor(row.vendor)
@@ -193,7 +199,17 @@ def _app_facts(
         found[row.app_id] = app_facts(row, _baseline(row, baselines), now, chain) | vendor_facts(
             row.vendor, profile, now, news
         )
+        found[row.app_id][_LAPSED] = None if lapsed is None else lapsed.get(row.app_id, 0)
     return found
+
+
+def _lapsed(store: TenantStore, now: datetime) -> Mapping[str, int]:
+    """App id → people who still hold it although their exception for it ended and was not renewed."""
+    ended = [one for one in store.exceptions.all() if not one.holds(now)]
+    held: dict[str, set[str]] = {}
+    for person in {one.person_id for one in ended}:
+        held[person] = {g.app_id for account in accounts(store, person) for g in account.grants or ()}
+    return Counter(one.app_id for one in ended if one.app_id in held[one.person_id])
 
 
 def _baseline(row: AppSummary, baselines: Mapping[str, datetime | None]) -> datetime | None:

@@ -25,9 +25,16 @@ def sample_v2() -> Bundle:
     )
 
 
+def sample_v3() -> Bundle:
+    """A bundle with what version 3 brought: whom the directory names as the manager."""
+    bundle = sample_v2()
+    named = replace(bundle.principal, kind="user", manager="boss@example-company.com")
+    return replace(bundle, principal=named)
+
+
 def main() -> None:
     here = Path(__file__).parent
-    (here / f"bundle_v{codec.VERSION}.bin").write_bytes(codec.encode(sample_v2()))
+    (here / f"bundle_v{codec.VERSION}.bin").write_bytes(codec.encode(sample_v3()))
     organisation = Organisation(seed=5)
     holders: dict[str, frozenset[str]] = {}
     for bundle in (organisation.bundle(number, grants=5) for number in range(6)):

@@ -10,17 +10,25 @@ from typing import Final
 
 from lantern.domain import ids
 from lantern.domain.errors import ConflictError, NotFoundError
-from lantern.domain.jobs import CLOSED, Job, Selector
+from lantern.domain.jobs import CLOSED, Job, JobKind, Selector
 from lantern.domain.playbooks.machine import RunTarget
+from lantern.domain.work import Work
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
+from lantern.services.remediation.abilities import asset_act
 from lantern.services.remediation.requests import Leave, request_job
+from lantern.services.remediation.targets import locate
 from lantern.services.remediation.watching import RUN_ACTOR, asset_gone, grant_gone
 from lantern.store.jobs import JobRepository
+from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
 ASK_AGAIN: Final = timedelta(minutes=15)
+STUCK: Final = timedelta(hours=2)
+"""A job that takes longer than this has its message sent again."""
 _GONE: Final = "It was gone before."
+_SETTLED: Final = frozenset({"verified", "already_gone", "manual", "failed", "skipped"})
+_ASKED: Final = frozenset({"waiting", "done", "failed"})
 
 
 class _Act:
@@ -31,7 +39,7 @@ class _Act:
         job is ever made for it.
         """
         said: dict[str, Said] = {}
-        for group in _groups(targets).values():
+        for group in _groups(context, targets).values():
             job_id = _job_id(context, group[0])
             said |= {one.target_id: Waits(context.now, job_id) for one in group}
         return said
@@ -47,10 +55,13 @@ class _Act:
         return said
 
     def _made(self, context: Context, job_id: str, group: Sequence[RunTarget]) -> dict[str, Said]:
-        there = [one for one in group if not _gone(context, one)]
-        said: dict[str, Said] = {
-            one.target_id: Comes("already_gone", _GONE) for one in group if one not in there
-        }
+        said: dict[str, Said] = {}
+        for one in group:
+            if not _known(context, one):
+                said[one.target_id] = Comes("skipped", "It is no longer known here.")
+            elif _gone(context, one):
+                said[one.target_id] = Comes("already_gone", _GONE)
+        there = [one for one in group if one.target_id not in said]
         if not there:
             return said
         run, act = context.run, context.step.act
@@ -63,7 +74,7 @@ class _Act:
                 requested_by=f"{RUN_ACTOR}{run.id}",
                 selector=_selector(there),
                 dry_run=False,
-                kind=act,
+                kind=kind_of(context.store, act, there[0]),
                 connection_id=there[0].connection_id if there[0].kind == "app" else None,
                 reason=f"{run.book.title}: {run.reason}" if run.reason else run.book.title,
                 guards=allowed,
@@ -72,6 +83,7 @@ class _Act:
                 leave=Leave(job_id, run.approved_by if run.approval == "approved" else None),
             )
         except NotFoundError:
+            # Looked at again soon: then it is not known any more, and left out.
             log.info("a target went away meanwhile", extra={"run": run.id})
         except ConflictError as refused:
             return said | {one.target_id: Comes("failed", str(refused)) for one in there}
@@ -82,13 +94,18 @@ class _Act:
         said: dict[str, Said] = {}
         for one in group:
             state, detail = outcomes.get(one.target_id, ("already_gone", _GONE))
-            if state in ("verified", "already_gone", "manual", "failed", "skipped"):
+            if state in _SETTLED or (state == "applied" and job.state in _ASKED):
                 said[one.target_id] = Comes(state, detail)
             elif job.state in CLOSED:
                 word = "skipped" if job.state == "cancelled" else "failed"
                 said[one.target_id] = Comes(word, job.error or detail or f"The job is {job.state}.")
             else:
                 said[one.target_id] = Waits(context.now + ASK_AGAIN)
+        begun = job.started_at or job.approved_at or job.created_at
+        if job.state in ("approved", "running") and context.now - begun >= STUCK:
+            # Its message was given up on, say in a long outage of the provider: a further one does no harm.
+            work = Work(context.store.tenant_id, "job.run", body={"job_id": job.id}, cause=context.run.id)
+            context.store.transact(context.now).outbox(work).commit()
         return said
 
 
@@ -107,11 +124,20 @@ def _outcomes(jobs: JobRepository, job: Job, group: Sequence[RunTarget]) -> dict
     return found
 
 
-def _groups(targets: Sequence[RunTarget]) -> Mapping[tuple[str, str], list[RunTarget]]:
-    """Targets by the job that takes them: grants and assets share one, an account or an app has its own."""
+def kind_of(store: TenantStore, act: JobKind, one: RunTarget) -> JobKind:
+    """The kind of job that does an act to a target: a key that can only be deleted is deleted."""
+    stored = store.assets.get(one.target_id) if one.kind == "asset" else None
+    connection = store.connections.get(one.connection_id) if stored else None
+    return asset_act(act, stored.asset, connection.provider) if stored and connection else act
+
+
+def _groups(context: Context, targets: Sequence[RunTarget]) -> Mapping[tuple[str, str], list[RunTarget]]:
+    """Targets by the job that takes them: grants share one, so do assets, an account or app has its own."""
     groups: dict[tuple[str, str], list[RunTarget]] = defaultdict(list)
     for one in sorted(targets, key=lambda one: one.target_id):
         own = one.target_id if one.kind in ("account", "app") else ""
+        if one.kind == "asset" and context.step.act is not None:
+            own = kind_of(context.store, context.step.act, one)
         groups[one.kind, own].append(one)
     return groups
 
@@ -122,10 +148,23 @@ def _job_id(context: Context, first: RunTarget) -> str:
     return ids.time_id("job", first.since, lambda size: digest[:size])
 
 
+def _known(context: Context, one: RunTarget) -> bool:
+    """Whether a job could find the target."""
+    store = context.store
+    if one.kind == "grant":
+        return locate(store.connections.list(), store, one.principal_id) is not None
+    if one.kind == "account":
+        return locate(store.connections.list(), store, one.target_id) is not None
+    if one.kind == "asset":
+        return store.assets.get(one.target_id) is not None
+    connection = store.connections.get(one.connection_id)
+    return connection is not None and not connection.leaving
+
+
 def _gone(context: Context, one: RunTarget) -> bool:
     if one.kind == "grant":
         return grant_gone(context.store, one.target_id)
-    return one.kind == "asset" and asset_gone(context.store, one.target_id)
+    return one.kind == "asset" and asset_gone(context.store, one.target_id, one.principal_id)
 
 
 def _selector(group: Sequence[RunTarget]) -> Selector:

@@ -1,10 +1,13 @@
 """From what a step has to tell to the messages that carry it, for channels and webhook endpoints."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Final
 
+from lantern.domain.alerts import AlertChannel, Ledger
 from lantern.domain.messages import Delivery, Message, Section, delivery, delivery_id
+from lantern.domain.noise import of_day, spent
 from lantern.domain.playbooks.machine import RunTarget
 from lantern.domain.webhooks import PLAYBOOK_EVENTS
 from lantern.domain.work import Work
@@ -18,14 +21,39 @@ _NAMED: Final = 10
 
 
 def carry(context: Context, unit: UnitOfWork, targets: Sequence[RunTarget], *, machine: bool) -> None:
-    """Add the messages of a step to its transaction; without a tracker people are told instead."""
+    """Add the messages of a step to its transaction; without a tracker people are told instead.
+
+    What goes to a channel of people counts against the channel's day, as alerts do; one whose day is full is
+    left out.
+    """
     told = [*_events(context, targets, machine=machine)]
     if not machine or not told:
-        told += _messages(context, targets)
+        open_ = _with_room(context)
+        told += _messages(context, targets, [channel for channel, _ in open_])
+        unit.put(*(context.store.alerts.ledger_op(spent(ledger)) for _, ledger in open_))
     for one in told[:MOST]:
         body = {"target_id": one.target_id, "delivery_id": one.id}
         unit.put(context.store.deliveries.op(one))
         unit.outbox(Work(context.store.tenant_id, "outreach.deliver", body=body, cause=context.run.id))
+
+
+def full_until(context: Context, *, machine: bool) -> datetime | None:
+    """Until when people cannot be told: where every channel has had its messages of the day; else None."""
+    if machine and any(one.wants(PLAYBOOK_EVENTS[True]) for one in context.store.alerts.endpoints()):
+        return None
+    some = any(one.enabled for one in context.store.alerts.channels())
+    if not some or _with_room(context):
+        return None
+    local = context.now.astimezone(context.store.alerts.settings().zone)
+    return datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo).astimezone(UTC)
+
+
+def _with_room(context: Context) -> list[tuple[AlertChannel, Ledger]]:
+    """Channels whose day has room, each with its ledger as of today."""
+    alerts = context.store.alerts
+    today = context.now.astimezone(alerts.settings().zone).date()
+    found = [(one, of_day(alerts.ledger(one.id), today)) for one in alerts.channels() if one.enabled]
+    return [(one, ledger) for one, ledger in found if ledger.count < one.daily_cap]
 
 
 def _events(context: Context, targets: Sequence[RunTarget], *, machine: bool) -> Iterator[Delivery]:
@@ -38,9 +66,10 @@ def _events(context: Context, targets: Sequence[RunTarget], *, machine: bool) ->
             )
 
 
-def _messages(context: Context, targets: Sequence[RunTarget]) -> Iterator[Delivery]:
+def _messages(
+    context: Context, targets: Sequence[RunTarget], channels: Iterable[AlertChannel]
+) -> Iterator[Delivery]:
     message = _message(context, targets)
-    channels = (one for one in context.store.alerts.channels() if one.enabled)
     pairs = ((channel, address) for channel in channels for address in channel.addresses())
     for number, (channel, address) in enumerate(islice(pairs, MOST)):
         yield delivery(

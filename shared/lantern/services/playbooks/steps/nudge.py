@@ -6,6 +6,7 @@ from typing import Final, cast
 
 from lantern.domain.nudges import NudgeKind
 from lantern.domain.playbooks.machine import RunTarget
+from lantern.domain.playbooks.model import Step
 from lantern.services.people.nudges import create_nudge
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
 from lantern.services.remediation.watching import RUN_ACTOR
@@ -14,7 +15,7 @@ ANSWERS: Final[Mapping[str, str]] = {
     "keep": "keep",
     "revoke": "revoke",
     "not_mine": "revoke",
-    "switch": "done",
+    "switch": "revoke",
     "deleted": "done",
     "reconnected": "done",
     "acknowledged": "done",
@@ -22,6 +23,11 @@ ANSWERS: Final[Mapping[str, str]] = {
 }
 """What an answer of a person means to a playbook."""
 _AFTER_DUE: Final = timedelta(minutes=1)
+
+
+def kind_asked(step: Step) -> NudgeKind:
+    """The question that a step asks."""
+    return cast("NudgeKind", step.nudge)
 
 
 class _Nudge:
@@ -34,7 +40,7 @@ class _Nudge:
         run = context.run
         asked = create_nudge(
             context.store,
-            kind=cast("NudgeKind", context.step.nudge),
+            kind=kind_asked(context.step),
             principal_id=one.principal_id,
             app_id=one.app_id,
             origin=f"{RUN_ACTOR}{run.id}.{context.step.id}",

@@ -9,7 +9,7 @@ from lantern.domain.audit import AuditEvent
 from lantern.domain.playbooks.machine import RunTarget
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
 from lantern.services.playbooks.steps.act import ASK_AGAIN
-from lantern.services.playbooks.steps.carrying import carry
+from lantern.services.playbooks.steps.carrying import carry, full_until
 from lantern.services.remediation.watching import RUN_ACTOR
 
 QUIET: Final = timedelta(days=1)
@@ -34,7 +34,7 @@ class _Tell:
         left = [one for one in targets if one.target_id not in said]
         if not left:
             return said
-        until = self._holds(context, left, last)
+        until = self._holds(context, left, last) or full_until(context, machine=self.machine)
         if until is not None:
             return said | {one.target_id: Waits(until) for one in left}
         return said | self._tell(context, left)

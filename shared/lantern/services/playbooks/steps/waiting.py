@@ -50,7 +50,7 @@ def _gone(context: Context, one: RunTarget) -> bool:
     if one.kind == "grant":
         return grant_gone(context.store, one.target_id)
     if one.kind == "asset":
-        return asset_gone(context.store, one.target_id)
+        return asset_gone(context.store, one.target_id, one.principal_id)
     # Whether sessions ended or an app is disabled shows in no inventory: what the act saw is what is known.
     return any(mark.answer in ("verified", "already_gone") for mark in one.trail)
 

@@ -1,0 +1,247 @@
+"""The page of whoever decides, `/decide/{token}`: on a request for a tool, or for who did not answer.
+
+As the page of a question, opening it changes nothing, and the first decision counts.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from lantern.domain import consent, requests
+from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError
+from lantern.domain.nudges import LONGEST_REASON, Nudge
+from lantern.domain.requests import AccessRequest, Ruling
+from lantern.services import pages
+from lantern.services.pages import Page
+from lantern.services.people import directory, wording
+from lantern.services.people.days import day
+from lantern.services.people.deciding import decide_for, waits
+from lantern.services.people.explain import Explained, explain
+from lantern.services.people.page import (
+    NoPageError,
+    PeoplePages,
+    Visit,
+    enter,
+    entered,
+    fresh,
+    guarded,
+    names_of,
+    thanks,
+)
+from lantern.services.people.reaching import living, name_of
+from lantern.services.people.requests import decide, look
+from lantern.services.web import WebRequest
+
+_MOST_FIELDS: Final = 8
+_FIRST: Final[Mapping[str, str]] = {
+    "approved": "Approved",
+    "declined": "Declined",
+    "withdrawn": "It was taken back",
+    "lapsed": "Nobody decided in time",
+    "ended": "The approval has ended",
+}
+
+
+def decision(tools: PeoplePages, request: WebRequest, method: str) -> Page:
+    """The page of whoever decides, or what became of the decision."""
+    token = request.parameters.get("token", "")
+    again = f"{tools.site.base_url}/decide/{token}" if consent.read_link_token(token) else ""
+
+    def answer() -> Page:
+        visit = enter(tools, request, "request", "silence")
+        shown = _request if visit.link.purpose == "request" else _silence
+        fields = entered(tools, request, visit.token, _MOST_FIELDS) if method == "POST" else None
+        return shown(tools, request, visit, fields)
+
+    return guarded(answer, request, again)
+
+
+# -- requests --------------------------------------------------------------------------------------
+
+
+def _request(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapping[str, str] | None) -> Page:
+    wanted = visit.store.requests.get(visit.link.subject_id or "")
+    if wanted is None:
+        raise NoPageError("over")
+    if not wanted.open:
+        return _decided(visit, wanted)
+    if fields is None:
+        return _ask(tools, request, visit, wanted)
+    try:
+        ruling = _ruling(fields, tools.now())
+        after = decide(visit.store, wanted, ruling, by=visit.link.person_id, now=tools.now())
+        return _decided(visit, after)
+    except InvalidInputError as error:
+        return _ask(tools, request, visit, wanted, error.remedy, fields)
+    except ForbiddenError:
+        raise NoPageError("own") from None
+    except ConflictError:
+        now_is = visit.store.requests.get(wanted.id)
+        if now_is is None or now_is.open:
+            raise NoPageError("failed") from None
+        return _decided(visit, now_is, "It was decided already; that decision stands.")
+
+
+def _ruling(fields: Mapping[str, str], now: datetime) -> Ruling:
+    """What the form says.
+
+    Raises:
+        InvalidInputError: nothing was chosen, or the end is no day to come.
+    """
+    chosen = fields.get("decision", "")
+    if chosen not in ("person", "everyone", "decline"):
+        raise InvalidInputError("decision", "Please choose one of the three.")
+    until = None
+    if fields.get("until", "").strip() and chosen != "decline":
+        try:
+            last = date.fromisoformat(fields["until"].strip())
+        except ValueError:
+            raise InvalidInputError(
+                "until", "Write the last day as year-month-day, or leave it empty."
+            ) from None
+        until = datetime.combine(last + timedelta(days=1), time(), UTC)
+        if until <= now:
+            raise InvalidInputError("until", "The last day must be in the future.")
+    scope: requests.Scope = "everyone" if chosen == "everyone" else "person"
+    return Ruling(chosen != "decline", scope, until, fields.get("conditions", ""), fields.get("note", ""))
+
+
+def _ask(
+    tools: PeoplePages,
+    request: WebRequest,
+    visit: Visit,
+    wanted: AccessRequest,
+    problem: str = "",
+    typed: Mapping[str, str] | None = None,
+) -> Page:
+    store, now, typed = visit.store, tools.now(), typed or {}
+    looked = look(store, wanted.name, now, wanted.app_id) if wanted.app_id else None
+    row = looked.row if looked else None
+    cookie, form_check = fresh(tools, request, visit.token)
+    who = living(store, wanted.person_id)
+    return pages.shown(
+        "decide_request.html",
+        422 if problem else 200,
+        form=True,
+        cookie=cookie,
+        title=f"May they use {wanted.name}?",
+        organisation=visit.organisation,
+        name=wanted.name,
+        who=name_of(store, wanted.person_id),
+        email=pages.inert(who[0].email or "", 80) if who else "",
+        reason=pages.inert(wanted.reason, requests.LONGEST),
+        due=day(wanted.due),
+        late=now >= wanted.due,
+        problem=problem,
+        known=row is not None,
+        vendor=pages.inert(row.vendor, 80) if row and row.vendor else "",
+        holders=row.holders if row else 0,
+        risk=row.risk if row else None,
+        instead=[directory.shown(one) for one in looked.alternatives] if looked else [],
+        action=f"{tools.site.base_url}/decide/{visit.token}",
+        check=form_check,
+        longest=requests.LONGEST,
+        chosen=typed.get("decision", ""),
+        conditions=typed.get("conditions", "")[: requests.LONGEST],
+        until=typed.get("until", "")[:20],
+        note=typed.get("note", "")[: requests.LONGEST],
+        earliest=now.date().isoformat(),
+    )
+
+
+def _decided(visit: Visit, wanted: AccessRequest, before: str = "") -> Page:
+    lines = [before, f"{_FIRST[wanted.state]}: {pages.inert(wanted.name)}."]
+    if wanted.state == "approved":
+        lines.append(
+            "Everybody here may use it." if wanted.scope == "everyone" else "It is for this person only."
+        )
+        lines.append(f"Until {day(wanted.until - timedelta(seconds=1))}." if wanted.until else "")
+        lines.append(
+            f"To keep to: {pages.inert(wanted.conditions, requests.LONGEST)}" if wanted.conditions else ""
+        )
+    if wanted.state in ("approved", "declined"):
+        lines.append("They have been told.")
+    shown = tuple(line for line in lines if line)
+    return thanks(visit, shown)
+
+
+# -- somebody did not answer -------------------------------------------------------------------------
+
+
+def _silence(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapping[str, str] | None) -> Page:
+    nudge = visit.store.nudges.get(visit.link.subject_id or "")
+    if nudge is None:
+        raise NoPageError("over")
+    if not waits(nudge):
+        return _done(visit, nudge)
+    if fields is None:
+        return _ask_for(tools, request, visit, nudge)
+    given, reason = fields.get("decision", ""), fields.get("reason", "")
+    if given not in ("keep", "revoke"):
+        return _ask_for(tools, request, visit, nudge, "Please choose one of the two.", reason)
+    try:
+        after = decide_for(
+            visit.store,
+            nudge,
+            keep=given == "keep",
+            reason=reason,
+            by=visit.link.person_id,
+            now=tools.now(),
+        )
+    except InvalidInputError as error:
+        return _ask_for(tools, request, visit, nudge, error.remedy, reason)
+    except ForbiddenError:
+        raise NoPageError("own") from None
+    except ConflictError:
+        now_is = visit.store.nudges.get(nudge.id)
+        if now_is is None or waits(now_is):
+            raise NoPageError("failed") from None
+        return _done(visit, now_is, "It was decided already; that decision stands.")
+    return _done(visit, after)
+
+
+def _ask_for(
+    tools: PeoplePages, request: WebRequest, visit: Visit, nudge: Nudge, problem: str = "", reason: str = ""
+) -> Page:
+    store = visit.store
+    bundle = store.bundles.get(nudge.connection_id, nudge.principal_id)
+    known: Explained = explain(store, tools.scopes, bundle, nudge.app_id, to_others=True)
+    who = name_of(store, nudge.person_id)
+    cookie, form_check = fresh(tools, request, visit.token)
+    asked = wording.QUESTIONS[nudge.kind].title
+    return pages.shown(
+        "decide_silence.html",
+        422 if problem else 200,
+        form=True,
+        cookie=cookie,
+        title=f"May {who} keep {known.name}?",
+        organisation=visit.organisation,
+        who=who,
+        app=known.name,
+        publisher=known.publisher,
+        asked=asked.format(**names_of(store, tools.scopes, nudge, known)),
+        sent=day(nudge.sent_at) if nudge.sent_at else "",
+        note=pages.inert(nudge.note, LONGEST_REASON),
+        sentences=known.sentences,
+        more=known.more,
+        problem=problem,
+        reason=reason[:LONGEST_REASON],
+        longest=LONGEST_REASON,
+        action=f"{tools.site.base_url}/decide/{visit.token}",
+        check=form_check,
+        review=day(tools.now() + store.guidance.get().review),
+    )
+
+
+def _done(visit: Visit, nudge: Nudge, before: str = "") -> Page:
+    kept = visit.store.exceptions.get(nudge.person_id, nudge.app_id) if nudge.exception_id else None
+    if kept is not None:
+        said = f"They may keep it until {day(kept.until)}."
+    elif nudge.job_id:
+        said = "Its access is being removed. Where that takes an approval, your administrator gives it."
+    elif nudge.answer:
+        raise NoPageError("over")
+    else:
+        said = "It could not be removed from here, so nothing was changed. Please tell your administrator."
+    lines = tuple(line for line in (before, said) if line)
+    return thanks(visit, lines)

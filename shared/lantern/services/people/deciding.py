@@ -1,0 +1,54 @@
+"""Decide for somebody who did not answer: once, by whoever was turned to, with its audit entry."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from lantern.domain import nudges
+from lantern.domain.audit import AuditEvent
+from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError
+from lantern.domain.exceptions import AccessException, exception_id
+from lantern.domain.nudges import Nudge
+from lantern.services.people.follow import revoke
+from lantern.store.tenant import TenantStore
+
+
+def waits(nudge: Nudge) -> bool:
+    """Whether a question ended without an answer and nobody has decided for the person."""
+    escalated = nudge.state == "expired" and nudge.silence == "escalate" and bool(nudge.app_id)
+    return escalated and nudge.exception_id is None and nudge.job_id is None
+
+
+def decide_for(store: TenantStore, nudge: Nudge, *, keep: bool, reason: str, by: str, now: datetime) -> Nudge:
+    """Let the person keep the tool until the tenant's review date, or ask for a job that takes it away.
+
+    Raises:
+        ConflictError: the question does not wait for this, or changed just now.
+        ForbiddenError: it is about `by`.
+        InvalidInputError: keeping needs a reason.
+    """
+    if not waits(nudge):
+        raise ConflictError("the question does not wait for a decision")
+    if by == nudge.person_id:
+        raise ForbiddenError("nobody decides on their own access")
+    if not keep:
+        return revoke(store, nudge, by, now)
+    words = " ".join(reason.split())[: nudges.LONGEST_REASON]
+    if not words:
+        raise InvalidInputError("reason", "Say in a few words what it is used for.")
+    before = store.exceptions.get(nudge.person_id, nudge.app_id)
+    allowed = AccessException(
+        id=exception_id(nudge.person_id, nudge.app_id),
+        person_id=nudge.person_id,
+        app_id=nudge.app_id,
+        source="nudge",
+        source_id=nudge.id,
+        reason=words,
+        by=by,
+        at=now,
+        until=now + store.guidance.get().review,
+        rev=before.rev if before else 0,
+    )
+    decided = replace(nudge, exception_id=allowed.id, followed_at=nudge.followed_at or now)
+    event = AuditEvent(by, "nudge.decided", nudge.id, {"person": nudge.person_id, "after": "keep"})
+    store.transact(now).put(store.nudges.op(decided), store.exceptions.op(allowed)).audit(event).commit()
+    return replace(decided, rev=nudge.rev + 1)
