@@ -16,6 +16,7 @@ import pytest
 from lantern.domain.work import ROUTES as WORK
 from lantern.runtime.api.application import ROUTES as API
 from lantern.runtime.api.routing import Router
+from lantern.services.people.links import PATHS
 from scripts.local_cloud.iam_simulate import Decision, simulate
 from tests.isolation.account import FUNCTIONS, RESOURCES, Account
 from tests.isolation.iam import (
@@ -70,8 +71,8 @@ def test_every_operation_and_every_page_was_used(lived: Account):
     router = Router(API)
     operations = {router.match(*one)[0].operation for one in lived.asked if one[1].startswith("/v1/")}
     assert {route.operation for route in API} - operations == set()
-    pages = {(method, page) for page in ("/n/{token}", "/my/{token}") for method in ("GET", "POST")}
-    assert pages <= lived.asked
+    pages = {(method, f"/{kind}/{{token}}") for kind in set(PATHS.values()) for method in ("GET", "POST")}
+    assert pages - lived.asked == set()
 
 
 def test_every_kind_of_work_was_done(lived: Account):
@@ -188,6 +189,7 @@ _MAY_SEND = {
 }
 _MAY_READ = {
     *((name, "OAuth") for name in ("Onboarding", "Discovery", "Remediation")),
+    ("Discovery", "Mail"),
     ("Webhooks", "Push"),
     ("Api", "Signing"),
 }
