@@ -129,6 +129,8 @@ def test_an_approver_decides_on_a_page(shop: Company) -> None:
     check = browser.check(page)
     assert browser(url, {"check": check}, decision).status == 422
     late = {"check": check, "decision": "person", "until": "2020-01-01", "conditions": "<b>none</b>"}
+    never = browser(url, {**late, "until": "9999-12-31"}, decision)
+    assert (never.status, "year-month-day" in never.body) == (422, True)
     refused = browser(url, late, decision)
     assert (refused.status, "&lt;b&gt;none" in refused.body) == (422, True)
     last = (shop.bench.clock.now() + timedelta(days=30)).date()
@@ -141,6 +143,23 @@ def test_an_approver_decides_on_a_page(shop: Company) -> None:
     again = browser(url, {**sent, "decision": "decline"}, decision)
     assert "Approved: Otter." in again.body
     assert stored_request(shop, made.id) == found
+
+
+def test_who_is_turned_to_as_a_manager_decides_for_that_person(shop: Company) -> None:
+    """Who was named for the tool can say yes for everybody; a manager cannot, whatever their browser sends."""
+    made = ask(shop, by=shop.person("alice"))
+    assert made is not None
+    shop.bench.world.add("mia", email="mia@example.com")
+    shop.bench.full()
+    url, browser = address(shop, "request", made.id, "mia"), Browser(shop)
+    page = browser(url, page=decision)
+    assert "everybody here" not in page.body
+    sent = {"check": browser.check(page), "decision": "everyone"}
+    assert browser(url, sent, decision).status == 422
+    assert stored_request(shop, made.id).open
+    owner = Browser(shop)
+    assert "everybody here" in owner(address(shop, "request", made.id, "bob"), page=decision).body
+    assert "for this person only" in browser(url, {**sent, "decision": "person"}, decision).body
 
 
 def stored_request(company: Company, request_id: str) -> AccessRequest:
