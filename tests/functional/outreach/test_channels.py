@@ -150,7 +150,8 @@ def test_slack_that_cannot_be_reached_is_tried_again(broken: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2026 00:00:00 +99999999999999999", "soon"]
+    "text",
+    ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2026 00:00:00 +99999999999999999", "soon"],
 )
 def test_a_wait_that_is_nonsense_is_no_wait(text: str):
     """A header of the customer's server; one that ended the pass would hold up everything behind it."""

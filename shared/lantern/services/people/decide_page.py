@@ -79,7 +79,7 @@ def _request(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
 
 
 def _for_everyone(visit: Visit, wanted: AccessRequest) -> bool:
-    """Whether who decides may say yes for everybody here: who was named for it; a manager is for their people."""
+    """Whether who decides may say yes for everybody: who was named may; a manager speaks for one person."""
     policy, person = visit.store.guidance.get(), visit.link.person_id
     named = {*wanted.reviewers, *policy.escalate_to}
     named |= {policy.owners.get(one or "", "") for one in (wanted.product_id, wanted.app_id)}
