@@ -1,11 +1,13 @@
 """A customer's Slack beside the account: connected by a link, and what people press there."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
+from lantern.connectors.slack.push import signature
 from tests.isolation.account import BASE, CLIENT_ID, CLIENT_SECRET, SIGNING_SECRET, Account, Customer
 from tests.simulators.google.receiver import Receiver
 from tests.simulators.slack import SlackSimulator
@@ -48,6 +50,32 @@ def press(account: Account, slack: SlackSimulator, hooks: Receiver, email: str, 
     assert slack.control.press(email, action, address)["status"] == 200
     account.pushes(hooks)
     account.settle()
+
+
+def command(account: Account, slack: SlackSimulator, email: str, text: str) -> str:
+    """Type our command, as Slack posts it; what is answered at once."""
+    (world,) = slack.control.organisations()
+    user = next(u for u in slack.control.users() if u["email"] == email)
+    form = {
+        "command": "/lantern",
+        "team_id": user["teams"][0],
+        "enterprise_id": world["organisation_id"],
+        "is_enterprise_install": "true",
+        "user_id": user["id"],
+        "text": text,
+        "trigger_id": "1.2.3",
+        "response_url": "https://hooks.slack.com/commands/T1/2/abc",
+    }
+    body, stamp = urlencode(form), str(int(datetime.now(UTC).timestamp()))
+    headers = {
+        "x-slack-request-timestamp": stamp,
+        "x-slack-signature": signature(SIGNING_SECRET, stamp, body.encode()),
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    answer = account.posted("POST", "/webhooks/slack/commands", headers, body)
+    assert answer["statusCode"] == 200, answer
+    account.settle()
+    return str(answer["body"])
 
 
 def addresses(message: Any) -> list[str]:

@@ -28,7 +28,7 @@ def lived(content: str) -> Account:
     ]
     with (
         GoogleSimulator(orgs) as google,
-        SlackSimulator(SlackSpec(5, plan="pro", domain="acme")) as slack,
+        SlackSimulator(SlackSpec(6, domain="acme", teams=1)) as slack,
         Receiver() as hooks,
         Receiver() as taken,
         account(google, content) as made,

@@ -1,11 +1,11 @@
-"""From finding to fixed, once: people asked, requests, reviews, playbooks, incidents, proof."""
+"""From finding to fixed, once: people asked, requests, reviews, rules, playbooks, incidents, proof."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
+from lantern.domain.assets import AssetKind
 from tests.functional.api.world import rule_page
 from tests.isolation import chat
 from tests.isolation.account import Account, Customer
@@ -15,7 +15,7 @@ from tests.simulators.slack import SlackSimulator
 ASKED = "SciSpace"
 """The app that people are asked about."""
 BREACHED = "ChatGPT"
-_PAGE = re.compile(r"https?://[^\s\"<>]+/(?:n|my)/[a-z0-9]{20}\.[A-Za-z0-9_-]+")
+PAGE = re.compile(r"https?://[^\s\"<>]+/(?:n|my|review|decide)/[a-z0-9]{20}\.[A-Za-z0-9_-]+")
 
 
 @dataclass
@@ -60,16 +60,9 @@ class Guided:
 
     def mailed_page(self) -> str:
         """The address of a page in the last mail that has one."""
-        found = [address for text in self.mails() for address in _PAGE.findall(text)]
+        found = [address for text in self.mails() for address in PAGE.findall(text)]
         assert found
         return str(found[-1])
-
-
-def live(guided: Guided, steps: tuple[Callable[[Guided], None], ...] | None = None) -> None:
-    """All of it."""
-    for step in steps or (_settings, _asked_by_slack, _asked_by_mail, _requests, _reviews, _rules, _findings,
-                          _channels, _playbooks, _incident, _leaver):  # fmt: skip
-        step(guided)
 
 
 def _settings(to: Guided) -> None:
@@ -136,9 +129,18 @@ def _requests(to: Guided) -> None:
     asked = to.account.page(mine, {"name": "Perplexity", "reason": "search"})
     assert (asked["statusCode"], "You asked for" in asked["body"]) == (200, True)
     to.account.settle()
-    (waiting,) = to.acme.get("/v1/requests?state=waiting")["data"]
-    path = f"/v1/requests/{waiting['id']}"
-    to.decided("POST", f"{path}/decide", path, {"decision": "approve", "conditions": "no customer data"})
+    (address,) = chat.addresses(to.slack.control.messages(to.emails[0])[-1])
+    assert "/decide/" in address
+    assert to.account.page(address, {"decision": "person", "note": "enjoy"})["statusCode"] == 200
+    to.account.settle()
+    assert to.acme.get("/v1/requests?state=closed")["data"][0]["state"] == "approved"
+    told = len(to.account.replies)
+    chat.command(to.account, to.slack, to.emails[1], "request Perplexity for search")
+    chat.command(to.account, to.slack, to.emails[1], "tools")
+    assert len(to.account.replies) > told
+    for waiting in to.acme.get("/v1/requests?state=waiting")["data"]:
+        path = f"/v1/requests/{waiting['id']}"
+        to.decided("POST", f"{path}/decide", path, {"decision": "approve", "conditions": "no customer data"})
     other = to.done("POST", "/v1/requests", {"person_id": person, "name": "Gamma", "reason": "slides"})
     path = f"/v1/requests/{other['request']['id']}"
     to.decided("POST", f"{path}/withdraw", path)
@@ -156,6 +158,10 @@ def _reviews(to: Guided) -> None:
     path = f"/v1/campaigns/{made['id']}"
     items = to.acme.get(f"{path}/items")["data"]
     assert len(items) >= 2
+    (address,) = chat.addresses(to.slack.control.messages(to.emails[0])[-1])
+    assert "/review/" in address
+    card = re.findall(r'name="(?!rest)([^"]+)" value="keep"', to.account.page(address)["body"])[-1]
+    assert to.account.page(address, {card: "keep", "rest": "", "reason": "used"})["statusCode"] == 200
     to.done("POST", f"{path}/decisions", {"decisions": [{"item": items[0]["id"], "decision": "keep"}]})
     to.decided("POST", f"{path}/close", path)
     closed = to.acme.get(path)
@@ -178,6 +184,13 @@ def _rules(to: Guided) -> None:
     to.decided("DELETE", "/v1/rules/own-mail", "/v1/rules/own-mail")
 
 
+def _assets(to: Guided) -> None:
+    """What is listed beside grants, by kind, and one of them."""
+    listed = [a for kind in get_args(AssetKind) for a in to.acme.get(f"/v1/assets?kind={kind}")["data"]]
+    assert listed
+    to.acme.get(f"/v1/assets/{listed[0]['id']}")
+
+
 def _findings(to: Guided) -> None:
     found = to.acme.get("/v1/findings?status=open&limit=20")["data"]
     path = f"/v1/findings/{found[-1]['id']}"
@@ -185,6 +198,19 @@ def _findings(to: Guided) -> None:
     to.decided("POST", f"{path}/feedback", path, {"verdict": "true_positive"})
     to.decided("POST", f"{path}/snooze", path, {"until": until})
     to.decided("POST", f"{path}/reopen", path, {"reason": "sooner"})
+    read_at = datetime.now(UTC).isoformat()
+    body = {"finding_ids": [found[0]["id"]], "decision": "acknowledge", "read_at": read_at}
+    to.done("POST", "/v1/findings/decisions", body)
+
+
+def _mail_headers(to: Guided) -> None:
+    """Asked for, looked at, ended."""
+    path = f"/v1/connections/{to.connection}/mail-headers"
+    assert to.acme.get(path)["state"] == "never_asked"
+    to.done("POST", path)
+    assert to.acme.get(path)["state"] != "never_asked"
+    assert to.acme("DELETE", path).status < 300
+    to.account.settle()
 
 
 def _channels(to: Guided) -> None:
@@ -192,6 +218,7 @@ def _channels(to: Guided) -> None:
     (mail,) = [c for c in to.acme.get("/v1/alerts/channels")["data"] if c["kind"] == "email"]
     path = f"/v1/alerts/channels/{mail['id']}"
     to.decided("PUT", path, path, {"kind": "email", "name": "m", "to": mail["to"], "daily_cap": 7})
+    to.acme.get(f"{path}/deliveries?limit=5")
     links = re.findall(r"/webhooks/unsubscribe/[A-Za-z0-9_-]+", "\n".join(to.mails()))
     assert links
     assert to.account.posted("GET", links[-1], {})["statusCode"] == 200
@@ -252,3 +279,26 @@ def _leaver(to: Guided) -> None:
         f"/v1/principals/{to.principal(to.emails[4])['id']}/grants?connection_id={to.connection}"
     )
     assert grants["data"] == []
+
+
+_STEPS = (
+    _settings,
+    _asked_by_slack,
+    _asked_by_mail,
+    _requests,
+    _reviews,
+    _rules,
+    _assets,
+    _findings,
+    _mail_headers,
+    _channels,
+    _playbooks,
+    _incident,
+    _leaver,
+)
+
+
+def live(guided: Guided) -> None:
+    """All of it."""
+    for step in _STEPS:
+        step(guided)

@@ -11,6 +11,7 @@ from tests.support import rendered
 
 TENANT, OTHER = "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbb"
 KEYS, TAG = "dynamodb:LeadingKeys", "aws:PrincipalTag/tenant"
+_SES = f"arn:aws:ses:{rendered.REGION}:{rendered.ACCOUNT}"
 TENANT_ROLES = ("TenantDataRole", "TenantWorkerRole", "TenantOutreachRole")
 
 
@@ -55,7 +56,10 @@ def _accesses(call: Call) -> Iterator[Access]:
         return
     asked = replace(base, **_other(call))
     yield asked
-    # Two calls make AWS ask for a second permission.
+    # Some calls make AWS ask for a second permission.
+    if call.service == "sesv2" and call.params.get("ConfigurationSetName"):
+        name = call.params["ConfigurationSetName"]
+        yield replace(asked, resource=f"{_SES}:configuration-set/{name}")
     if call.service == "sts" and call.params.get("Tags"):
         yield replace(asked, action="sts:TagSession")
     if call.service == "scheduler" and "Target" in call.params:
@@ -121,9 +125,11 @@ def _other(call: Call) -> dict[str, Any]:
         case "scheduler", operation:
             resource = f"arn:aws:scheduler:{region}:{account}:schedule/lantern-test/schedule"
             return {"action": f"scheduler:{operation}", "resource": resource}
+        case "sesv2", "GetSuppressedDestination":
+            return {"action": "ses:GetSuppressedDestination", "resource": "*"}
         case "sesv2", operation:
             sender = params["FromEmailAddress"].rpartition("<")[2].rstrip(">")
-            resource = f"arn:aws:ses:{region}:{account}:identity/{sender.partition('@')[2]}"
+            resource = f"{_SES}:identity/{sender.partition('@')[2]}"
             return {
                 "action": f"ses:{operation}",
                 "resource": resource,
@@ -140,12 +146,12 @@ def _other(call: Call) -> dict[str, Any]:
 
 
 def _secret(identifier: str) -> str:
-    """The logical id of a secret, by what the account named it (`oauth/google`, `push/slack`, `signing`)."""
+    """The logical id of a secret, by what the account named it (`oauth/google`, `mail/google`, `signing`)."""
     kind, slash, rest = identifier.rpartition(":")[2].partition("/")
     if not slash:
         return "SigningSecret"
     provider = {"github": "GitHub"}.get(name := rest.rsplit("-", 1)[0], name.capitalize())
-    return f"{provider}{'OAuth' if kind == 'oauth' else 'Push'}Secret"
+    return f"{provider}{ {'oauth': 'OAuth', 'push': 'Push', 'mail': 'Mail'}[kind] }Secret"
 
 
 def _queue(url: str) -> str:

@@ -67,6 +67,8 @@ def whole(account: Account, hooks: Receiver, slack: SlackSimulator, taken: Recei
     _guided(account, acme, connection, hooks, slack, hired_)
     _signed(taken)
     _nobodys(account, tenant)
+    account.send("Hints", tenant_id=tenant, kind="people.due")
+    account.send("Runs", tenant_id=tenant, kind="playbook.due")
     for queue in ("Hints", "Runs"):
         account.send(queue, tenant_id=tenant, kind="connection.unheard-of")
     account.settle()
@@ -181,7 +183,20 @@ def _hand_in(account: Account, customer: Customer) -> None:
     assert customer.decide("DELETE", path, path).status == 202
     account.settle()
     assert customer.get(path)["status"] == "disconnected"
+    _feeds(account, customer)
     _drop(account, customer)
+
+
+def _feeds(account: Account, customer: Customer) -> None:
+    """What a customer's own systems send: an inventory, and a log in a request."""
+    feed = "user,app,client_id\nada@x.example,ChatGPT,c1\n"
+    sent = customer("POST", "/v1/ingest/inventory?source=cmdb&provider=okta", feed, Content_Type="text/csv")
+    assert sent.status == 202, sent.json
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    log = f"time,user,host,bytes_out\n{day}T11:00:00Z,ada@x.example,humata.ai,7\n"
+    sent = customer("POST", "/v1/ingest/logs", log, Content_Type="text/csv")
+    assert sent.status == 202, sent.json
+    account.settle()
 
 
 def _drop(account: Account, customer: Customer) -> None:
@@ -234,6 +249,8 @@ def _read(acme: Customer) -> None:
         f"/v1/grants/{grant['id']}/risk?connection_id={connection}",
         "/v1/risk/weights",
         "/v1/posture",
+        "/v1/connectors",
+        "/v1/connectors/google",
         "/v1/vendors/openai",
         f"/v1/scope-sets/{grant['scope_set']}",
         f"/v1/findings/{finding}",
@@ -293,6 +310,13 @@ def _decide(account: Account, acme: Customer) -> None:
     acme.get(f"{job}/actions")
     third = acme("POST", "/v1/grants/revoke", {"app_id": app, "dry_run": True})
     assert third.status in (200, 202), third.json
+    person = next(
+        p["id"] for p in acme.get(f"/v1/principals?connection_id={connection}&limit=9")["data"] if p["email"]
+    )
+    ended = acme("POST", "/v1/jobs", {"kind": "end_sessions", "principal_id": person})
+    assert (ended.status, ended.json["state"]) == (202, "approved"), ended.json
+    stopped = acme.decide("POST", f"/v1/jobs/{ended.json['id']}/cancel", f"/v1/jobs/{ended.json['id']}")
+    assert stopped.status == 202, stopped.json
     assert acme("DELETE", f"/v1/keys/{issued.json['id']}").status in (200, 204)
     assert acme("POST", f"/v1/connections/{connection}/sync").status == 202
     account.settle()

@@ -16,6 +16,7 @@ import pytest
 from lantern.domain.work import ROUTES as WORK
 from lantern.runtime.api.application import ROUTES as API
 from lantern.runtime.api.routing import Router
+from lantern.services.people.links import PATHS
 from scripts.local_cloud.iam_simulate import Decision, simulate
 from tests.isolation.account import FUNCTIONS, RESOURCES, Account
 from tests.isolation.iam import (
@@ -70,8 +71,8 @@ def test_every_operation_and_every_page_was_used(lived: Account):
     router = Router(API)
     operations = {router.match(*one)[0].operation for one in lived.asked if one[1].startswith("/v1/")}
     assert {route.operation for route in API} - operations == set()
-    pages = {(method, page) for page in ("/n/{token}", "/my/{token}") for method in ("GET", "POST")}
-    assert pages <= lived.asked
+    pages = {(method, f"/{kind}/{{token}}") for kind in set(PATHS.values()) for method in ("GET", "POST")}
+    assert pages - lived.asked == set()
 
 
 def test_every_kind_of_work_was_done(lived: Account):
@@ -188,6 +189,7 @@ _MAY_SEND = {
 }
 _MAY_READ = {
     *((name, "OAuth") for name in ("Onboarding", "Discovery", "Remediation")),
+    ("Discovery", "Mail"),
     ("Webhooks", "Push"),
     ("Api", "Signing"),
 }
@@ -347,10 +349,10 @@ UNUSED_RESOURCES = {
     ("WebhooksFunctionRole", "sqs:SendMessage", "RunsQueue"): "a push that names no account reads the feed",
     **{
         (f"{worker}FunctionRole", "secretsmanager:GetSecretValue", f"{provider}OAuthSecret"): (
-            "the workers here read Google; one line reads the secret of whichever provider a connection is at"
+            "the workers here read Google and Slack; one line reads whichever secret a connection needs"
         )
         for worker in ("Discovery", "Remediation")
-        for provider in ("Entra", "Slack", "GitHub", "Salesforce")
+        for provider in ("Entra", "GitHub", "Salesforce")
     },
 }
 
@@ -421,7 +423,7 @@ def _gain(role: str, action: str, resource: str) -> Weaken:
 
 
 def _mails(**changes: Any) -> Weaken:
-    """The statement by which outreach mails, one part as in `changes`, or without it where that is None."""
+    """The statement by which outreach mails, changed; without a part where that is None."""
 
     def weaken(resources: dict[str, Any]) -> None:
         for inline in resources["OutreachFunctionRole"]["Properties"]["Policies"]:
@@ -578,10 +580,14 @@ MUTATIONS: dict[str, Weaken] = {
 def broken() -> dict[str, int]:
     """How many attacks each weakening lets through; all in one go, because the evaluator starts slowly."""
     worlds, requests = {}, []
+    attempts = attacks()
+    before = [request(attack) for attack in attempts]
     for name, weaken in MUTATIONS.items():
         resources = copy.deepcopy(RESOURCES)
         weaken(resources)
-        worlds[name] = [request(attack, resources) for attack in attacks()]
+        # What a weakening does not touch is refused as before: see `test_no_attack_is_let_through`.
+        after = (request(attack, resources) for attack in attempts)
+        worlds[name] = [now for was, now in zip(before, after, strict=True) if now != was]
         requests += worlds[name]
     decisions = iter(simulate(requests))
     return {name: sum(next(decisions) is Decision.ALLOWED for _ in wanted) for name, wanted in worlds.items()}

@@ -21,12 +21,17 @@ from botocore.exceptions import ClientError
 
 from lantern.connectors.halt import Halt
 from lantern.domain.errors import LanternError
+from tests.isolation import chat
 from tests.isolation.account import CLIENT_ID, CLIENT_SECRET, RESOURCES, Account, Customer, account
+from tests.isolation.guided import PAGE
 from tests.simulators.google import GoogleSimulator, OrgSpec
 from tests.simulators.google.catalog import hostile_apps
 from tests.simulators.google.identity import Signer
 from tests.simulators.google.receiver import Receiver
 from tests.simulators.google.tokens import TokenStore
+from tests.simulators.slack import OrgSpec as SlackSpec
+from tests.simulators.slack import SlackSimulator
+from tests.simulators.slack.oauth import Tokens
 from tests.support import rendered
 
 DRIVE = "https://www.googleapis.com/auth/drive"
@@ -51,6 +56,8 @@ class Story:
     anchors: dict[str, bytes] = field(default_factory=dict)
     shown: dict[str, Any] = field(default_factory=dict)
     people: list[str] = field(default_factory=list)
+    endpoint: str = ""
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
     open_findings: list[dict[str, Any]] = field(default_factory=list)
 
     def learn(self, kind: str, value: str | None) -> None:
@@ -108,11 +115,14 @@ def lived(content: str) -> Story:
     with ExitStack() as stack:
         google = stack.enter_context(GoogleSimulator(organisation()))
         hooks = stack.enter_context(Receiver())
+        slack = stack.enter_context(SlackSimulator(SlackSpec(6, domain="acme", teams=1)))
+        taken = stack.enter_context(Receiver())
         story = Story(stack.enter_context(account(google, content)), google)
+        story.account.endpoints["webhooks"] = taken.address.removesuffix("/webhooks/google")
         with ExitStack() as ears, redirect_stdout(story.printed):
             for patch in _ears(story, hooks):
                 ears.enter_context(patch)
-            tell(story, hooks)
+            tell(story, hooks, slack, taken)
         _keep(story)
     return story
 
@@ -125,9 +135,10 @@ def _keep(story: Story) -> None:
     bucket = rendered.physical_name("AnchorsBucket").lower()
     for row in s3.list_objects_v2(Bucket=bucket)["Contents"]:
         story.anchors[row["Key"]] = s3.get_object(Bucket=bucket, Key=row["Key"])["Body"].read()
-    for path in ("/v1/apps", "/v1/findings", "/v1/audit", "/v1/principals"):
+    for path in ("/v1/apps", "/v1/findings", "/v1/audit", "/v1/principals", "/v1/events/ocsf"):
         more = f"&connection_id={story.connection}" if path == "/v1/principals" else ""
         story.shown[path] = story.customer("GET", f"{path}?limit=100{more}")
+    story.deliveries = story.customer.get(f"{story.endpoint}/deliveries?limit=100")["data"]
     story.people = [person["email"] for person in story.google.control.users()]
 
 
@@ -159,6 +170,13 @@ def _ears(story: Story, hooks: Receiver) -> list[Any]:
 
         return wrapped
 
+    install = Tokens.issue
+
+    def installed(tokens: Tokens, *args: Any, **kwargs: Any) -> Any:
+        token = install(tokens, *args, **kwargs)
+        story.learn("slack token", token.value)
+        return token
+
     address = hooks.address.removesuffix("/webhooks/google")
     discovery = RESOURCES["DiscoveryFunction"]["Properties"]["Environment"]["Variables"]
     return [
@@ -171,6 +189,7 @@ def _ears(story: Story, hooks: Receiver) -> list[Any]:
         mock.patch.object(TokenStore, "issue_access", issued("access token", TokenStore.issue_access)),
         mock.patch.object(TokenStore, "issue_refresh", issued("refresh token", TokenStore.issue_refresh)),
         mock.patch.object(Signer, "id_token", issued("id token", Signer.id_token)),
+        mock.patch.object(Tokens, "issue", installed),
     ]
 
 
@@ -187,7 +206,7 @@ def _overhear(story: Story, request: requests.PreparedRequest) -> None:
         story.learn("client secret", form.get("client_secret", [""])[0])
 
 
-def tell(story: Story, hooks: Receiver) -> None:
+def tell(story: Story, hooks: Receiver, slack: SlackSimulator, taken: Receiver) -> None:
     """The whole of it."""
     control = story.google.control
     (org,) = control.organisations()
@@ -200,6 +219,8 @@ def tell(story: Story, hooks: Receiver) -> None:
     _discovers(story)
     _hears(story, hooks, people[0], hostile[0].client_id)
     _decides(story)
+    _sets_up(story, taken)
+    _asks_people(story, hooks, slack, [person for person in people if person != admin])
     _asks_wrongly(story)
     _remediates(story)
     _loses_consent(story, admin)
@@ -276,6 +297,71 @@ def _decides(story: Story) -> None:
             assert acme.decide("PUT", f"{path}/status", path, {"status": "not_allowed"}).status == 200
     story.account.settle()
     story.open_findings = acme.get("/v1/findings?status=open&limit=100")["data"]
+
+
+TYPED = "because Ruritania needs it"
+"""What an employee gives as a reason: theirs, and in no log."""
+_WORKFLOW = "https://teams.example.com/workflows/" + "Zq7" * 12
+
+
+def _sets_up(story: Story, taken: Receiver) -> None:
+    """Ways out, each failing once: an address that is a secret, a signing secret, and its successor."""
+    acme, domain = story.customer, "acme.example"
+    story.learn("workflow", _WORKFLOW)
+    channel = {"kind": "teams", "name": "t", "url": _WORKFLOW, "minimum": "low", "instant": "low"}
+    assert acme("POST", "/v1/alerts/channels", channel).status == 201
+    mail = {"kind": "email", "name": "m", "to": [f"security@{domain}"], "minimum": "low", "instant": "low"}
+    assert acme("POST", "/v1/alerts/channels", mail).status == 201
+    made = acme("POST", "/v1/webhook-endpoints", {"url": "https://hooks.example.com/lantern"})
+    assert made.status == 201, made.json
+    story.learn("webhook secret", made.json["secret"])
+    story.endpoint = f"/v1/webhook-endpoints/{made.json['id']}"
+    taken.refuse(500, 302)
+    assert acme("POST", f"{story.endpoint}/test").status == 202
+    story.account.settle()
+    with story.refusing("Decrypt", "AccessDeniedException"):
+        assert acme("POST", f"{story.endpoint}/test").status == 202
+        story.account.settle()
+    with story.refusing("SendEmail", "MessageRejected"):
+        story.account.settle()
+    rotated = acme.decide("POST", f"{story.endpoint}/rotate", story.endpoint)
+    assert rotated.status == 200, rotated.json
+    story.learn("webhook secret", rotated.json["secret"])
+    assert acme("POST", f"{story.endpoint}/test").status == 202
+    story.account.settle()
+    assert any("webhook-signature" in one.headers for one in taken.posted)
+
+
+def _asks_people(story: Story, hooks: Receiver, slack: SlackSimulator, people: list[str]) -> None:
+    """In Slack and by mail, about apps with hostile names; answered on the page and by a button."""
+    acme, by_slack, by_mail = story.customer, people[0], people[1]
+    chat.connect(story.account, acme, slack, [by_slack])
+    listed = acme.get(f"/v1/principals?connection_id={story.connection}&limit=100")["data"]
+    for email in (by_slack, by_mail):
+        principal = next(p["id"] for p in listed if p["email"] == email)
+        held = acme.get(f"/v1/principals/{principal}/grants?connection_id={story.connection}")["data"]
+        for grant in held[:2]:
+            body = {"kind": "still_need", "principal_id": principal, "app_id": grant["app_id"]}
+            made = acme("POST", "/v1/nudges", body)
+            assert made.status == 200, made.json
+            story.account.settle()
+    acme.decide("PUT", "/v1/guidance", "/v1/guidance", {"weekly_nudges": 5})
+    mails = [c.params for c in story.account.calls if c.operation == "SendEmail"]
+    pages = [a for message in slack.control.messages(by_slack) for a in chat.addresses(message)]
+    mailed = [a for m in mails for a in PAGE.findall(m["Content"]["Simple"]["Body"]["Text"]["Data"])]
+    assert pages
+    assert mailed
+    for address in {*pages, *mailed}:
+        story.learn("page token", address.rpartition("/")[2])
+    assert story.account.page(pages[0])["statusCode"] == 200
+    assert story.account.page(pages[0], {"answer": "keep", "reason": TYPED})["statusCode"] == 200
+    assert story.account.page(mailed[-1], {"answer": "explode", "reason": TYPED})["statusCode"] == 200
+    with story.refusing("TransactWriteItems", "InternalServerError"):
+        story.pages["unsaved"] = story.account.page(mailed[-1], {"answer": "keep", "reason": TYPED})
+    assert story.account.page(mailed[-1], {"answer": "keep", "reason": TYPED})["statusCode"] == 200
+    if len(slack.control.messages(by_slack)) > 1:
+        chat.press(story.account, slack, hooks, by_slack, "nudge.revoke")
+    story.account.settle()
 
 
 def _asks_wrongly(story: Story) -> None:

@@ -7,12 +7,14 @@ import unicodedata
 from html.parser import HTMLParser
 
 import pytest
+from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 from rich.console import Console
 
 from lantern.runtime import observability
 from lantern.services import pages
 from scripts.admin_cli.terminal import Output, inert
 from tests.security.story import Story
+from tests.security.test_canaries import strings
 from tests.simulators.google.catalog import HOSTILE_NAMES
 
 told = pytest.mark.xdist_group("story")
@@ -45,6 +47,17 @@ def test_titles_of_findings_are_neutral_and_short(story: Story) -> None:
     for title in titles:
         assert 0 < len(title) <= 200
         assert not _unseen(title), title
+
+
+@told
+def test_events_for_a_siem_hold_neutral_names_and_are_ocsf(story: Story) -> None:
+    events = story.shown["/v1/events/ocsf"].json["data"]
+    assert any("onerror" in event["message"] for event in events), events
+    for event in events:
+        DetectionFinding(**event)
+        for text in strings(event):
+            assert not _unseen(text), text
+            assert len(text) <= 200
 
 
 @told

@@ -19,6 +19,7 @@ from scripts.local_cloud import cloud as local_cloud
 from tests.simulators import okta as okta_simulated
 from tests.simulators import slack as slack_simulated
 from tests.simulators.google import GoogleSimulator, OrgSpec
+from tests.simulators.google.receiver import Receiver
 from tests.simulators.okta import OktaSimulator
 from tests.simulators.slack import SlackSimulator
 
@@ -58,13 +59,15 @@ class InProcess:
 class Deployment:
     """A cloud with the stack on it, and the providers it talks to.
 
-    Everybody is a customer of Google; Okta and Slack have one organisation, brightwater.example.
+    Everybody is a customer of Google; Okta and Slack have one organisation, brightwater.example. `taken`
+    stands for every address that customers name.
     """
 
     directory: Path
     google: GoogleSimulator
     okta: OktaSimulator
     slack: SlackSimulator
+    taken: Receiver
     cloud: local_cloud.LocalCloud = field(init=False)
     outputs: dict[str, str] = field(default_factory=dict)
     base: str = ""
@@ -84,7 +87,12 @@ class Deployment:
             "WorkerConcurrency": "2",
             "InsecureCookies": "true",
             "ProviderEndpoints": json.dumps(
-                {"google": self.google.base_url, "okta": self.okta.base_url, "slack": self.slack.base_url}
+                {
+                    "google": self.google.base_url,
+                    "okta": self.okta.base_url,
+                    "slack": self.slack.base_url,
+                    "webhooks": self.taken.address.removesuffix("/webhooks/google"),
+                }
             ),
         }
         self._apply(parameters)
@@ -306,8 +314,9 @@ def make(directory: Path) -> Iterator[Deployment]:
             okta_simulated.OrgSpec(8, domain="brightwater.example", subdomain="brightwater")
         ) as okta,
         SlackSimulator(slack_simulated.OrgSpec(6, domain="brightwater", name="Brightwater")) as slack,
+        Receiver() as taken,
     ):
-        deployment = Deployment(directory, google, okta, slack)
+        deployment = Deployment(directory, google, okta, slack, taken)
         deployment.start()
         try:
             deployment.deploy()

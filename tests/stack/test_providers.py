@@ -1,15 +1,23 @@
 """One customer with several providers: connected by links and form, joined, and acted on at one of them."""
 
+import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
+from standardwebhooks import Webhook
 
+from tests.isolation.chat import addresses
+from tests.stack.conftest import RISKY
 from tests.stack.deployment import Customer, Deployment, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
 Joined = tuple[Customer, Customer, Customer, str]
 """At Google, at Okta, at Slack; and an address that all three know."""
+ASKED = "SciSpace"
 NOTES = ("meetings.read", "calendar.read")
 
 
@@ -27,6 +35,7 @@ def joined(deployment: Deployment) -> Joined:
         slack.add_user(email, "Robin Example")
         okta.assign(email, "ChatGPT Enterprise")
         okta.consent(email, "Meeting Notes AI", NOTES)
+    slack.add_user("kim@brightwater.example", "Kim Example")
     slack.install("ChatGPT", left)
     okta.status(left, "DEPROVISIONED")
     google.suspend(left)
@@ -101,7 +110,7 @@ def test_assets_are_listed_beside_grants(joined: Joined):
 
 
 def test_a_consent_at_okta_is_revoked_and_slack_tells(deployment: Deployment, joined: Joined):
-    _, okta, slack, left = joined
+    _, okta, slack, _ = joined
     app = okta.app("Meeting Notes AI", 90)
     grant = okta.grants(app["id"])[0]
     path = f"/v1/grants/{grant['id']}"
@@ -111,5 +120,69 @@ def test_a_consent_at_okta_is_revoked_and_slack_tells(deployment: Deployment, jo
     client = okta.get(f"/v1/apps/{app['id']}")["client_id"]
     assert client not in deployment.okta.control.truth()[holder["native_id"]]["grants"]
 
-    deployment.slack.control.deactivate(left)
-    wait_for(lambda: principal(slack, left)["status"] != "active", "the account to be seen closed", 60)
+    # Nobody whom another test looks at: they come in any order.
+    colleague = "kim@brightwater.example"
+    deployment.slack.control.deactivate(colleague)
+    wait_for(lambda: principal(slack, colleague)["status"] != "active", "the account to be seen closed", 60)
+
+
+def events(deployment: Deployment, secret: str, about: str) -> Iterator[str]:
+    """Types of the events about something that a customer's own server was sent, each signature checked."""
+    for one in list(deployment.taken.posted):
+        event = Webhook(secret).verify(one.body, one.headers)
+        assert json.loads(one.body) == event
+        if about in one.body.decode():
+            yield str(event["type"])
+
+
+def test_a_finding_is_told_its_holder_is_asked_and_answers(deployment: Deployment, joined: Joined):
+    google, _, _, left = joined
+    control, slack = deployment.google.control, deployment.slack.control
+    users = control.users(google.customer_id)
+    email = next(u["email"] for u in users if u["state"] == "active" and slack_knows(deployment, u["email"]))
+    assert email != left
+
+    def whole() -> dict[str, Any] | None:
+        found = principal(google, email)
+        person = google.get(f"/v1/persons/{found['person_id']}")
+        return found if len(person["accounts"]) == 3 else None
+
+    account = wait_for(whole, "one person of three accounts", 90)
+    endpoint = google.do("POST", "/v1/webhook-endpoints", {"url": "https://hooks.example.com/lantern"})
+    client = control.add_app(ASKED, ["openid", RISKY], google.customer_id)
+    control.grant(email, client_id=client)
+    finding = google.finding("unsanctioned-ai-app", ASKED)
+    told = lambda: set(events(deployment, endpoint["secret"], finding["id"]))  # noqa: E731 - asked often
+    wait_for(lambda: "finding.opened" in told(), "the signed event")
+
+    body = {"kind": "still_need", "principal_id": account["id"], "app_id": google.app(ASKED)["id"]}
+    path = f"/v1/nudges/{google.do('POST', '/v1/nudges', body)['nudge']['id']}"
+    message = wait_for(lambda: slack.messages(email), "the question in Slack")[-1]
+    assert ASKED in message["text"]
+    (address,) = addresses(message)
+    assert address.startswith(f"{deployment.base}/n/")
+    with requests.Session() as browser:
+        browser.trust_env = False
+        page = browser.get(address, timeout=30)
+        assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-store")
+        assert google.get(path)["state"] == "sent", "opening changes nothing"
+        check = re.findall(r'name="check" value="([0-9a-f]{64})"', page.text)[0]
+        form = {"answer": "revoke", "check": check}
+        assert requests.post(address, form, timeout=30, proxies=NO_PROXY).status_code == 400, "no cookie"
+        assert google.get(path)["state"] == "sent"
+        assert browser.post(address, form, timeout=30).status_code == 200
+
+    answered = wait_for(lambda: (n := google.get(path))["job_id"] and n, "the job of the answer")
+    assert (answered["answer"], answered["answered_via"]) == ("revoke", "page")
+    assert google.job(answered["job_id"], "done")["counts"]["verified"] == 1
+    assert client not in {grant["client_id"] for grant in control.grants_of(email)}
+    wait_for(lambda: "finding.resolved" in told(), "the event of the end")
+
+
+NO_PROXY = {"http": "", "https": ""}
+
+
+def slack_knows(deployment: Deployment, email: str) -> bool:
+    """Whether somebody has an account at Slack that is open."""
+    known = {u["email"]: u["deleted"] for u in deployment.slack.control.users()}
+    return known.get(email) is False

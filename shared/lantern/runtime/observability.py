@@ -21,6 +21,7 @@ _SECRETS: Final = re.compile(
     r"|ya29\.[\w.-]+|1//[\w-]{20,}|GOCSPX-[\w-]+"  # Google access, refresh and client secrets
     r"|xox[a-z]-[\w-]+|gh[a-z]_\w{20,}|github_pat_\w+"  # Slack, GitHub
     r"|eyJ[\w-]{10,}\.[\w-]+\.[\w-]*"  # JSON web tokens
+    r"|whsec_[\w+/=-]+|\b[a-z0-9]{20}\.[\w-]{43}\b"  # secrets of webhooks, addresses of people's pages
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}"  # AWS access keys
     r"|(?i:bearer|basic)\s+[\w.~+/=-]{8,}"
 )

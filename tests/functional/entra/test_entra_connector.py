@@ -643,3 +643,23 @@ def test_the_tokens_of_one_tenant_open_no_other(rig: EntraRig):
     del rig.simulator.world.tenants[other["organisation_id"]]
     assert UNITS.calls / UNITS.seconds == 350
     assert AUDIT in rig.credentials.granted
+
+
+def test_whom_people_report_to(rig: EntraRig) -> None:
+    """Listing and reading one account say the same; who reports to nobody is told apart from not knowing."""
+    tenant = rig.simulator.world.tenant()
+    listed: dict[str, str | None] = {}
+    cursor: str | None = None
+    while True:
+        page = rig.again().principals(cursor)
+        listed |= {one.native_id: one.manager for one in page.principals if one.status == "active"}
+        cursor = page.cursor
+        if cursor is None:
+            break
+    told = {user: boss for user, boss in tenant.managers.items() if user in listed and boss in tenant.users}
+    assert len(told) > 10
+    assert {user: listed[user] for user in told} == told
+    alone = next(user for user in tenant.users if user in listed and user not in tenant.managers)
+    assert listed[alone] == ""
+    somebody = next(iter(told))
+    assert one(rig, somebody).principal.manager == told[somebody]

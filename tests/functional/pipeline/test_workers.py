@@ -39,6 +39,7 @@ def test_a_connection_without_its_token_asks_for_attention(bench: Bench, changes
     workers.discover(changes, CONTEXT)
     assert bench.connection.status == "needs_attention"
     assert "POST /v1/connections" in (bench.connection.remedy or "")
+    assert "outreach.due" in [work.kind for work in bench.sent], "the tenant is looked after all the same"
 
 
 def test_a_key_service_that_does_not_answer_is_asked_again(
@@ -51,6 +52,7 @@ def test_a_key_service_that_does_not_answer_is_asked_again(
     with pytest.raises(ConnectorError):
         workers.discover(changes, CONTEXT)
     assert bench.connection.status == "active"
+    assert "outreach.due" in [work.kind for work in bench.sent], "the tenant is looked after all the same"
 
 
 @pytest.mark.parametrize("kept", [None, {"client_id": "not-configured", "client_secret": "x"}])

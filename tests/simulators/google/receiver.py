@@ -49,6 +49,11 @@ class Receiver:
             self._arrived.notify_all()
             return self._statuses.pop(0) if self._statuses else 200
 
+    def refuse(self, *statuses: int) -> None:
+        """Answer the next deliveries so."""
+        with self._arrived:
+            self._statuses += statuses
+
     def wait(self, count: int, timeout_s: float = 10.0) -> list[Posted]:
         """The deliveries once there are at least `count`; fails when they do not come."""
         with self._arrived:
