@@ -103,7 +103,7 @@ down: .venv/.ready  ## stop the local cloud and the simulators; its state stays 
 	@$(PY) -m scripts.local down
 
 .PHONY: demo
-demo: .venv/.ready  ## the main job on a demo organisation at six providers: consent, findings, revoke, push
+demo: .venv/.ready  ## the whole story on a demo organisation: consent, findings, people asked, revoked, verified, evidence
 	@$(PY) -m scripts.demo
 
 .PHONY: build

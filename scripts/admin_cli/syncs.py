@@ -48,7 +48,7 @@ def run(desk: Desk, tenant: TenantId, connection: ConnectionId = None) -> None:
             "Have an administrator connect one: GET /connect/PROVIDER, or POST /v1/connections.",
         )
     for one in ready:
-        decisions_connections.sync(store, backend.queue, one.id, by=backend.operator)
+        decisions_connections.sync(store, backend.queue, one.id, by=backend.operator, now=desk.now())
     data = {"enqueued": [one.id for one in ready], "left_out": [o.id for o in chosen if o not in ready]}
 
     def show() -> None:

@@ -39,7 +39,6 @@ USUAL_S = 0.1
 THREADS = (4, 16, 64)
 LOOPED = 300
 """So many accounts a client reads one after the other: it would be at it for an hour with all."""
-GATHERED = 2_000
 ProviderName = Literal["google", "okta", "entra"]
 
 
@@ -298,7 +297,7 @@ def measured(
 
 def measured_beside(provider: str, there: Subject, accounts: int, at_once: int) -> Row:
     """One read by the provider's own client."""
-    sdk, name = beside.CLIENTS[provider]
+    sdk, name, _ = beside.CLIENTS[provider]
     there.set(USUAL_S, 0.0)
     url, token = there.token()
     done = beside.read(sdk, url, token, accounts, at_once)
@@ -334,7 +333,7 @@ def rows(provider: ProviderName, accounts: int, only: str, note: Callable[[Row],
             add(f"{count} threads without a limiter", service_s=USUAL_S, threads=count)
         for at_once in beside.AT_ONCE if provider in beside.CLIENTS and beside.there() else ():
             if only in beside.CLIENTS[provider][1]:
-                most = min(accounts, LOOPED if at_once == 1 else GATHERED)
+                most = min(accounts, LOOPED if at_once == 1 else beside.CLIENTS[provider][2])
                 found.append(measured_beside(provider, there, most, at_once))
                 note(found[-1])
     return found

@@ -10,7 +10,7 @@ from scripts.demo.story import Inventory, Row
 from scripts.demo.waiting import DemoFailedError, Patience
 from scripts.instance.progress import Progress
 
-JOIN_DEADLINE_S: Final = 120
+JOIN_DEADLINE_S: Final = 240
 _GONE: Final = frozenset({"suspended", "archived", "deleted"})
 _CALM_S: Final = 1.0
 

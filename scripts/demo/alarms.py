@@ -10,7 +10,7 @@ from scripts.demo.waiting import Patience
 from scripts.instance.progress import Progress
 from scripts.instance.simulator import Simulator
 
-DEADLINE_S: Final = 60
+DEADLINE_S: Final = 180
 _ADDRESS: Final = "https://hooks.harbourline.example/lantern"
 
 

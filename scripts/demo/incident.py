@@ -14,12 +14,13 @@ from scripts.demo.waiting import DemoFailedError, Patience
 from scripts.instance.progress import Progress
 from scripts.instance.simulator import Simulator
 
-FEWEST, MOST = 8, 45
-"""Holders of the vendor: enough to be a story, few enough to be told in a minute."""
+FEWEST, MOST = 8, 22
+"""People whom the vendor reaches: enough to be a story, few enough to be told in a minute."""
 SUMMARY: Final = "Refresh tokens of customers were read from a backup."
 AGO: Final = timedelta(days=3)
-TELL_DEADLINE_S: Final = 60
+TELL_DEADLINE_S: Final = 180
 BUTTON: Final = "nudge.rotated"
+_WAITS: Final = ("rotate", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +39,24 @@ class Story:
     revoked_s: float
 
 
-def choose(apps: Iterable[Row]) -> Row:
-    """An app of the AI vendor to be struck: at most connections, of those the one with fewest holders.
+def choose(api: Api, apps: Iterable[Row]) -> Row:
+    """The blast radius of the AI vendor to be struck: at most connections, of those the smallest that fits.
 
     Raises:
-        DemoFailedError: no vendor has as many holders as the story needs.
+        DemoFailedError: no vendor reaches as many people as the story needs.
     """
     held: dict[str, list[Row]] = defaultdict(list)
     for app in apps:
         if app["vendor"] and not app["lookalike_of"]:
             held[app["vendor"]].append(app)
-    fitting = [
-        rows for rows in held.values() if FEWEST <= sum(app["holders"] for app in rows) <= MOST
-    ]  # fmt: skip
-    if not fitting:
-        raise DemoFailedError("no AI vendor has as many holders as the story needs")
-    return max(
-        fitting, key=lambda rows: (_places(rows), -sum(app["holders"] for app in rows), rows[0]["id"])
-    )[0]
+    # The list of AI apps is a first guess: a vendor may have further apps.
+    likely = [rows for rows in held.values() if sum(app["holders"] for app in rows) <= MOST]
+    for rows in sorted(likely, key=lambda rows: (-_places(rows), -sum(app["holders"] for app in rows))):
+        vendor_id = api.get(f"/v1/apps/{rows[0]['id']}")["vendor_id"]
+        radius = api.get(f"/v1/vendors/{vendor_id}/blast-radius")
+        if FEWEST <= radius["people"] <= MOST:
+            return radius
+    raise DemoFailedError("no AI vendor reaches as many people as the story needs")
 
 
 def _places(rows: list[Row]) -> int:
@@ -63,21 +64,20 @@ def _places(rows: list[Row]) -> int:
 
 
 def play(
-    api: Api, colleague: Colleague, app: Row, slack: Simulator, titles: dict[str, str], progress: Progress
+    api: Api, colleague: Colleague, vendor: Row, slack: Simulator, titles: dict[str, str], progress: Progress
 ) -> Story:
     """Exposure, plan, approval, revocation, questions, answers.
 
     Raises:
         DemoFailedError: something of it did not happen.
     """
-    vendor_id = api.get(f"/v1/apps/{app['id']}")["vendor_id"]
     occurred = (datetime.now(UTC) - AGO).isoformat()
-    with progress.step(f"{app['vendor']} reports an incident: who is exposed to what, and the plan"):
-        body = {"vendor_id": vendor_id, "occurred_at": occurred, "summary": SUMMARY}
+    with progress.step(f"{vendor['vendor']} reports an incident: who is exposed to what, and the plan"):
+        body = {"vendor_id": vendor["vendor_id"], "occurred_at": occurred, "summary": SUMMARY}
         raised = api.call("POST", "/v1/incidents", body=body).body
     incident, run = raised["incident"], raised["run"]
     if run is None:
-        raise DemoFailedError(f"{app['vendor']} reaches nothing, so there is no plan")
+        raise DemoFailedError(f"{vendor['vendor']} reaches nothing, so there is no plan")
     _tell(incident, titles, progress)
     with progress.step(
         f"a second person approves: {len(run['targets'])} grants are revoked and read again"
@@ -113,12 +113,14 @@ def _acted(run: Row) -> bool:
 
 
 def _sent(api: Api, run: Row) -> tuple[list[Row] | None, str]:
-    """The questions of the run, once every one that can go out has gone out."""
+    """The questions of the run, once everybody who can be asked has been."""
+    now = api.get(f"/v1/playbook-runs/{run['id']}")
+    begun = all(one["phase"] == "over" or (one["step"], one["phase"]) == _WAITS for one in now["targets"])
     origin = f"playbook:{run['id']}.rotate"
     mine = [one for one in api.all("/v1/nudges") if one["origin"] == origin]
     out = [one for one in mine if one["sent_via"]]
     waiting = [one for one in mine if one["state"] == "sent" and not one["sent_via"]]
-    return (out if out and not waiting else None), f"{len(out)} of {len(mine)} sent"
+    return (out if out and begun and not waiting else None), f"{len(out)} of {len(mine)} sent"
 
 
 def _answer(api: Api, slack: Simulator, sent: list[Row], patience: Patience) -> Counter[str]:

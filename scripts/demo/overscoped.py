@@ -22,8 +22,8 @@ SCOPES: Final = (
 RULE: Final = "ai-app-sensitive-scope"
 PLAYBOOK: Final = "over-scoped-app"
 BUTTON: Final = "nudge.revoke"
-PUSH_DEADLINE_S: Final = 60
-TELL_DEADLINE_S: Final = 60
+PUSH_DEADLINE_S: Final = 180
+TELL_DEADLINE_S: Final = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,8 @@ def _ask(api: Api, finding: Row, person: Row, slack: Simulator, progress: Progre
             "the question in Slack", TELL_DEADLINE_S, lambda: _question(slack, email)
         )
         asked_s = clock() - started
-    progress.say(f"it would, for one grant: {'; '.join(target['would'])}")
+    ahead = "; ".join(f"{one['about']}: {one['comes_to']}" for one in target["would"])
+    progress.say(f"dry run, should nobody answer: {ahead}")
     lines = alarms.texts(message)
     progress.say(f"asked: {lines[0]} [{'] ['.join(_labels(message))}]")
     return run, " · ".join(lines), asked_s

@@ -51,7 +51,7 @@ def play(
     leaver = people.cast(staff, "at work everywhere", leaving.fits, (holder["id"],))
     app = overscoped.play(api, holder, google, slack, watch, progress)
     left = leaving.play(api, second, leaver, google, joined.titles, progress)
-    vendor = incident.play(api, second, incident.choose(found.ai_apps), slack, joined.titles, progress)
+    vendor = incident.play(api, second, incident.choose(api, found.ai_apps), slack, joined.titles, progress)
     with progress.step("evidence of all three, as pages and as data"):
         written = (
             evidence.write(api, directory, "playbook-run", app.run["id"], "1-over-scoped-app"),

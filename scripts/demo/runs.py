@@ -10,7 +10,7 @@ from scripts.demo.waiting import DemoFailedError, Patience
 
 Row = dict[str, Any]
 GONE: Final = frozenset({"verified", "already_gone"})
-DEADLINE_S: Final = 150
+DEADLINE_S: Final = 300
 
 
 @dataclass(frozen=True, slots=True)

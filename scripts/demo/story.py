@@ -11,8 +11,8 @@ from scripts.demo.consents import Consent
 from scripts.demo.waiting import DemoFailedError, Patience
 from scripts.instance.progress import Progress
 
-READ_DEADLINE_S: Final = 240
-HISTORY_DEADLINE_S: Final = 240
+READ_DEADLINE_S: Final = 480
+HISTORY_DEADLINE_S: Final = 480
 STALE_RULE: Final = "stale-grant"
 TOP: Final = 8
 """Apps whose risk is explained."""

@@ -15,14 +15,51 @@ GENESIS: Final = "0" * 64
 """The hash before the first entry."""
 
 
+NOTHING: Final = "none"
+"""What was before something was made."""
+GONE: Final = "gone"
+"""What is after something was taken away."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """What somebody did: `actor` and `subject` are opaque ids, `detail` small facts without secrets."""
+    """What somebody did: `actor` and `subject` are opaque ids, `detail` small facts without secrets.
+
+    What changes something says how it was in `before` and how it is in `after`.
+    """
 
     actor: str
     action: str
     subject: str
     detail: Mapping[str, str] = field(default_factory=dict)
+
+
+def change(before: object, after: object) -> dict[str, str]:
+    """What a decision or an act changed, in short words for `detail`: how it was, and how it is since."""
+    return {"before": str(before)[:200], "after": str(after)[:200]}
+
+
+def differences(before: object, after: object, *names: str) -> dict[str, str]:
+    """The fields of these names that differ between two records, as `change` tells them.
+
+    A collection is told by its length: its members may be names of people. Where none of them differs, such
+    as when only a text of people was changed, the revisions are told.
+    """
+    pairs = [(name, getattr(before, name, None), getattr(after, name)) for name in names]
+    differ = [(name, old, new) for name, old, new in pairs if old != new or before is None]
+    if not differ and before is not None:
+        was = getattr(before, "rev", 0)
+        return change(f"revision {was}", f"revision {was + 1}")
+    return change(
+        " ".join(f"{name}={_short(old)}" for name, old, _ in differ) if before is not None else NOTHING,
+        " ".join(f"{name}={_short(new)}" for name, _, new in differ),
+    )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, tuple | list | frozenset | set | dict):
+        return str(len(value))
+    return str(getattr(value, "value", value)) or "none"
 
 
 @dataclass(frozen=True, slots=True)

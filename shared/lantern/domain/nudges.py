@@ -25,6 +25,8 @@ Unasked = Literal["left", "shared_account", "service_account", "organisation", "
 """Why somebody is not asked: see `UNASKED` for who is instead."""
 
 WEEK: Final = timedelta(days=7)
+DAY: Final = timedelta(days=1)
+MOST_SILENT: Final = 200
 LONGEST_REASON: Final = 1_000
 
 ANSWERS: Final[Mapping[NudgeKind, tuple[NudgeAnswer, ...]]] = {
@@ -145,8 +147,10 @@ class Ledger:
     """What one person was asked: when in the last week, and what is open.
 
     `sent` and `asked` (for a tool, by the person) are times, `linked` when the person last had the address of
-    their page sent. `open` maps `<app id>/<kind>` to the nudge. Whoever asks writes it on its revision: two
-    who ask at once cannot both find room.
+    their page sent. `silent` are questions of others that wait for this person's decision, at most
+    `MOST_SILENT`, `escalated` when the person was or will be told of them last. `open` maps
+    `<app id>/<kind>` to the nudge. Whoever asks writes it on its revision: two who ask at once cannot both
+    find room.
     """
 
     person_id: str
@@ -154,6 +158,8 @@ class Ledger:
     open: Mapping[str, str] | None = None
     asked: tuple[datetime, ...] = ()
     linked: datetime | None = None
+    silent: tuple[str, ...] = ()
+    escalated: datetime | None = None
     rev: int = 0
 
     def holder(self, app_id: str, kind: NudgeKind) -> str | None:
@@ -195,6 +201,24 @@ def counted(ledger: Ledger, now: datetime) -> Ledger:
     What is older than two weeks is forgotten: one week would do, were clocks never set back.
     """
     return replace(ledger, sent=(*(at for at in ledger.sent if at > now - 2 * WEEK), now))
+
+
+def turned_to(ledger: Ledger, nudge_id: str, now: datetime) -> tuple[Ledger, datetime | None]:
+    """The ledger of somebody who is turned to about a silent question, and when to tell them.
+
+    None where they will be told anyway.
+
+    At once the first time, then once a day at most, of all that came meanwhile: a hundred people who do not
+    answer are not a hundred messages.
+    """
+    listed = replace(
+        ledger, silent=(*(one for one in ledger.silent if one != nudge_id), nudge_id)[-MOST_SILENT:]
+    )
+    last = ledger.escalated
+    if last is not None and last > now:
+        return listed, None
+    at = now if last is None or last + DAY <= now else last + DAY
+    return replace(listed, escalated=at), at
 
 
 def unasked(principal: Principal, *, departed: bool) -> Unasked | None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, cast, get_args
 
-LinkPurpose = Literal["nudge", "tools", "review", "request", "silence"]
-"""A question to answer; a person's own page; grants of a review; a request to decide on; a question that
-nobody answered and that somebody else decides."""
+LinkPurpose = Literal["nudge", "tools", "review", "request", "silence", "run"]
+"""A question to answer; a person's own page; grants of a review; a request to decide on; questions that
+nobody answered and that somebody else decides; a run of a playbook that waits for an approval."""
 TOOLS_TTL: Final = timedelta(days=30)
 DECIDE_TTL: Final = timedelta(days=30)
 MARKER: Final = "link:"

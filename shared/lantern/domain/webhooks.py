@@ -18,6 +18,9 @@ ENDPOINT: Final = "whe"
 MAX_ENDPOINTS: Final = 10
 FAILING_FOR: Final = timedelta(days=5)
 """An endpoint that took nothing for so long is disabled."""
+SILENCE: Final = timedelta(minutes=1)
+"""For how long an endpoint that did not answer is not asked again."""
+SILENT: Final = frozenset({"timeout", "unreachable", "unresolvable", "tls", "garbled"})
 OVERLAP: Final = timedelta(hours=24)
 """For how long after a rotation the old secret signs too."""
 PLAYBOOK_EVENTS: Final = ("playbook.notified", "playbook.ticket")
@@ -42,6 +45,7 @@ class Endpoint:
         overlap_until: until when the secret before signs too.
         failing_since: since when nothing was taken; None when the last attempt was.
         why: why it is disabled.
+        silent_at: when it last did not answer at all; None once it answers.
     """
 
     id: str
@@ -56,11 +60,16 @@ class Endpoint:
     generation: int = 1
     overlap_until: datetime | None = None
     failing_since: datetime | None = None
+    silent_at: datetime | None = None
     rev: int = 0
 
     def wants(self, event_type: str) -> bool:
         """Whether it is told of such an event."""
         return self.status == "enabled" and (not self.events or event_type in self.events)
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it did not answer a moment ago: whoever waits for it again keeps others waiting."""
+        return self.silent_at is not None and now < self.silent_at + SILENCE
 
     @property
     def address_id(self) -> str:
@@ -94,7 +103,12 @@ def after_attempt(endpoint: Endpoint, outcome: str, detail: str, now: datetime) 
     if endpoint.status == "disabled":
         return endpoint
     if outcome == "sent":
-        return endpoint if endpoint.failing_since is None else replace(endpoint, failing_since=None)
+        return (
+            endpoint
+            if endpoint.failing_since is None
+            else replace(endpoint, failing_since=None, silent_at=None)
+        )
+    endpoint = replace(endpoint, silent_at=now if detail in SILENT else None)
     if detail == "gone":
         return replace(endpoint, status="disabled", why="gone")
     if endpoint.failing_since is None:

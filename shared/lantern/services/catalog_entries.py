@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent
+from lantern.domain.audit import change as moved
 from lantern.domain.catalog_listing import contradictions
 from lantern.domain.catalog_schema import ProductEntry, listing_of
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError, RevisionConflictError
@@ -149,6 +150,13 @@ def _write(
     raise RevisionConflictError("too many changes at once; try again")
 
 
+def _says(entry: OverlayEntry | None) -> str:
+    """What an entry says of its product, and by which revision."""
+    if entry is None:
+        return NOTHING
+    return f"{entry.listing.product.kind if entry.listing else 'retracted'} (revision {entry.rev})"
+
+
 def _commit(
     store: TenantStore,
     catalog: TenantCatalog,
@@ -162,6 +170,7 @@ def _commit(
     detail = {
         "product": about.product_id,
         "says": about.listing.product.kind if about.listing else "retracted",
+        **moved(_says(catalog.entry(about.id)), _says(next((e for e in ordered if e.id == about.id), None))),
     }
     event = AuditEvent(author.by, action, about.id, detail)
     work = Work(store.tenant_id, "score.catalog", cause=author.by)

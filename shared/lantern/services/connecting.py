@@ -19,7 +19,8 @@ from lantern.connectors.consent import Identity
 from lantern.domain import apikeys, ids
 from lantern.domain.access import ApiKeyInfo, ApiScope
 from lantern.domain.apikeys import IssuedKey
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent
+from lantern.domain.audit import change as moved
 from lantern.domain.consent import ConsentState, Refusal
 from lantern.domain.errors import RevisionConflictError, StorageError
 from lantern.domain.inventory import Provider
@@ -222,6 +223,8 @@ class _Change:
         detail = {"provider": self.given.provider, "missing": " ".join(sorted(self.given.missing))}
         if self.state.by is not None:
             detail["invited_by"] = self.state.by
+        old = self.before[1]
+        detail |= moved(old.status if old else NOTHING, "active")
         action = "connection.created" if self.before[1] is None else "connection.renewed"
         return [AuditEvent(self.actor, action, self.place.connection_id, detail)]
 
@@ -250,8 +253,12 @@ def _commit(tools: Vaulting, store: TenantStore, change: _Change, random: ids.Ra
         info = ApiKeyInfo(key.id, FIRST_KEY_NAME, scopes, change.now, change.actor, key.last4)
         transaction.put(store.tenants.op(Tenant(place.tenant_id, _name(change.given), "active", change.now)))
         transaction.put(store.keys.op(info))
-        events.insert(0, AuditEvent(change.actor, "tenant.created", place.tenant_id))
-        events.append(AuditEvent(change.actor, "key.issued", key.id, {"scopes": "admin"}))
+        events.insert(
+            0, AuditEvent(change.actor, "tenant.created", place.tenant_id, moved(NOTHING, "active"))
+        )
+        events.append(
+            AuditEvent(change.actor, "key.issued", key.id, {"scopes": "admin", **moved(NOTHING, "active")})
+        )
     transaction.audit(*events).outbox(*change.works())
     try:
         _commit_surely(transaction, store, change)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from lantern.connectors.protocol import Channel, ChannelPurpose
 from lantern.domain.access import StoredChannel
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflictError
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
@@ -45,7 +45,8 @@ def needs_attention(
         ):
             return connection
         changed = replace(connection, status="needs_attention", attention=reason, remedy=remedy)
-        event = AuditEvent(SYSTEM, "connection.needs_attention", connection.id, {"reason": reason})
+        told = {"reason": reason, **change(connection.status, changed.status)}
+        event = AuditEvent(SYSTEM, "connection.needs_attention", connection.id, told)
         try:
             unit = store.transact(now).put(store.connections.op(changed)).audit(event)
             unit.outbox(Work(store.tenant_id, "score.whole", cause="connection")).commit()
@@ -102,7 +103,8 @@ def disconnect(tools: Teardown, connection_id: str, now: datetime) -> None:
     if connection.mail:
         tools.store.mail.forget(connection_id)
     changed = replace(connection, status="disconnected", granted_scopes=frozenset(), mail=False)
-    event = AuditEvent(SYSTEM, "connection.disconnected", connection_id)
+    told = change(connection.status, changed.status)
+    event = AuditEvent(SYSTEM, "connection.disconnected", connection_id, told)
     unit = tools.store.transact(now).put(tools.store.connections.op(changed)).audit(event)
     reading = tools.store.mail.get(connection_id) if connection.mail else None
     if reading is not None:

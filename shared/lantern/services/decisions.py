@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lantern.domain import findings
 from lantern.domain.apps import AppDecision, AppStatus, AppView
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.findings import Finding, Resolution, Verdict
 from lantern.domain.findings.records import Outcome
 from lantern.domain.products import ProductDecision
@@ -142,7 +142,8 @@ def _decide(
     changed, said = transition()
     if not said:
         return found
-    events = [AuditEvent(by, f"finding.{item.kind}", found.id, {"rule": found.rule_id}) for item in said]
+    detail = {"rule": found.rule_id, "version": found.rule_version, **change(found.status, changed.status)}
+    events = [AuditEvent(by, f"finding.{item.kind}", found.id, detail) for item in said]
     # The store counts revisions itself: it wants the one that was read.
     write = store.findings.op(replace(changed, rev=found.rev))
     told = Work(store.tenant_id, "outreach.findings", body={"finding_ids": found.id}, cause=by)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import ConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.inventory import Provider
@@ -39,7 +39,7 @@ def start(
     return onboarding.create_link(store, provider, by=by, connection_id=connection_id, now=now, random=random)
 
 
-def sync(store: TenantStore, queue: QueuePort, connection_id: str, *, by: str) -> None:
+def sync(store: TenantStore, queue: QueuePort, connection_id: str, *, by: str, now: datetime) -> None:
     """Put a full reading on the queue; the lease of the chain sees to it that only one runs.
 
     Raises:
@@ -51,6 +51,9 @@ def sync(store: TenantStore, queue: QueuePort, connection_id: str, *, by: str) -
         raise ConflictError(f"The connection is {connection.status}.")
     if connection.kind == "import":
         raise ConflictError("This holds what files said: hand in a newer one with POST /v1/imports.")
+    last = connection.last_full_run or NOTHING
+    event = AuditEvent(by, "connection.sync_requested", connection.id, change(last, "asked for"))
+    store.transact(now).audit(event).commit()
     queue.send(Work(store.tenant_id, "connection.full", connection.id, cause=by))
 
 
@@ -66,7 +69,10 @@ def disconnect(store: TenantStore, connection: Connection, *, by: str, now: date
     leaving = replace(connection, status="disconnecting")
     work = Work(store.tenant_id, "connection.disconnect", connection.id, cause=by)
     event = AuditEvent(
-        by, "connection.disconnect_requested", connection.id, {"provider": connection.provider}
+        by,
+        "connection.disconnect_requested",
+        connection.id,
+        {"provider": connection.provider, **change(connection.status, leaving.status)},
     )
     store.transact(now).put(store.connections.op(leaving)).audit(event).outbox(work).commit()
     return replace(leaving, rev=connection.rev + 1)

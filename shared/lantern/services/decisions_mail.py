@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.connectors import manifests
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import ConflictError
 from lantern.domain.mail_reading import MailReading
 from lantern.domain.tenancy import Connection
@@ -79,6 +79,8 @@ def _decided(
     unit = store.transact(now).put(store.mail.op(reading))
     if not connection.mail:
         unit = unit.put(store.connections.op(replace(connection, mail=True)))
-    event = AuditEvent(by, action, connection.id, {"provider": connection.provider})
+    before = store.mail.get(connection.id)
+    detail = {"provider": connection.provider, **change(before.state if before else NOTHING, reading.state)}
+    event = AuditEvent(by, action, connection.id, detail)
     unit.audit(event).outbox(Work(store.tenant_id, "connection.mail", connection.id, cause=by)).commit()
     return replace(reading, rev=reading.rev + 1)

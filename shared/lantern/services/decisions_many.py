@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConflictError, NotFoundError, RevisionConflictError
 from lantern.domain.findings import Finding
 from lantern.domain.findings.records import FindingEvent, Outcome
@@ -97,7 +97,16 @@ def _commit(store: TenantStore, writes: Sequence[_Write], by: str, now: datetime
     unit.put(*(store.findings.op(replace(one.after, rev=one.before.rev)) for one in writes))
     unit.audit(
         *(
-            AuditEvent(by, f"finding.{event.kind}", one.before.id, {"rule": one.before.rule_id})
+            AuditEvent(
+                by,
+                f"finding.{event.kind}",
+                one.before.id,
+                {
+                    "rule": one.before.rule_id,
+                    "version": one.before.rule_version,
+                    **change(one.before.status, one.after.status),
+                },
+            )
             for one in writes
             for event in one.said
         )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.incidents import Exposure, Incident, Notice, Source, began
@@ -107,6 +107,7 @@ def raise_incident(
         "people": str(incident.people),
         "grants": str(incident.grants),
         "run": incident.run_id or "none",
+        **change(NOTHING, "raised"),
     }
     event = AuditEvent(by, "incident.raised", incident.id, detail)
     store.transact(now).put(store.incidents.op(incident)).audit(event).commit()

@@ -11,7 +11,7 @@ from datetime import datetime
 from lantern.domain import apikeys
 from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apikeys import Scope
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import NotFoundError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.pagination import Slice, slice_after
@@ -33,7 +33,9 @@ def issue(
     """A fresh key: what the tenant sees of it, and its text, which exists nowhere else."""
     key = apikeys.issue(environment, random)
     info = ApiKeyInfo(id=key.id, name=name, scopes=scopes, created_at=now, created_by=by, last4=key.last4)
-    event = AuditEvent(by, "key.issued", key.id, {"scopes": " ".join(sorted(scopes))})
+    event = AuditEvent(
+        by, "key.issued", key.id, {"scopes": " ".join(sorted(scopes)), **change(NOTHING, "active")}
+    )
     store.transact(now).put(store.keys.op(info)).audit(event).commit()
     platform.put_key(KeyEntry(key.id, store.tenant_id, frozenset(scopes), key.hash))
     return replace(info, rev=1), key.text
@@ -60,6 +62,6 @@ def revoke(store: TenantStore, platform: PlatformStore, key_id: str, *, by: str,
     if info.revoked_at is not None:
         return info
     revoked = replace(info, revoked_at=now)
-    event = AuditEvent(by, "key.revoked", key_id)
+    event = AuditEvent(by, "key.revoked", key_id, change("active", "revoked"))
     store.transact(now).put(store.keys.op(revoked)).audit(event).commit()
     return replace(revoked, rev=info.rev + 1)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from lantern.domain import consent
 from lantern.domain.access import ConsentLink
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.ids import RandomBytes
 from lantern.domain.inventory import Provider
 from lantern.store.tenant import TenantStore
@@ -70,7 +70,9 @@ def create_link(
     )
     store.links.put(link)
     subject = connection_id or store.tenant_id
-    event = AuditEvent(by, "connection.link_created", subject, {"provider": provider})
+    event = AuditEvent(
+        by, "connection.link_created", subject, {"provider": provider, **change(NOTHING, "link")}
+    )
     store.transact(now).audit(event).commit()
     return f"{site.base_url}/connect/link/{token}"
 

@@ -84,7 +84,7 @@ def receive(receiver: Receiver, request: WebRequest, method: str = "POST") -> Re
 
     def channel(given: str) -> KnownChannel | None:
         route = receiver.platform.get_channel(given) if given == channel_id else None
-        if route is None:
+        if route is None or route.source not in ("", source):  # empty: opened before this was kept
             return None
         found.append(route)
         return KnownChannel(route.channel_id, route.secret_hash, route.expires_at)

@@ -10,6 +10,7 @@ import msgspec
 from lantern.domain import ids
 from lantern.domain.apps import AppStatus, AppSummary, AppView, RiskOverride
 from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import change as moved
 from lantern.domain.compliance import ComplianceFacts, FrameworkRelevance, relevance
 from lantern.domain.errors import InvalidInputError, NotFoundError
 from lantern.domain.facts import idle_of
@@ -53,13 +54,15 @@ def set_weights(
         for name in Weights.__dataclass_fields__
         if getattr(old, name) != getattr(new, name)
     }
+    names = sorted(changed)
+    told = moved(*(" ".join(f"{one}={getattr(which, one):g}" for one in names) for which in (old, new)))
     works = [
         Work(store.tenant_id, "score.run", connection.id, cause=by)
         for connection in store.connections.list()
         if connection.baseline_at is not None
     ]
     unit = store.transact(now).put(store.risk.weights_op(fresh))
-    unit.audit(AuditEvent(by, "risk.weights_set", store.tenant_id, changed)).outbox(*works).commit()
+    unit.audit(AuditEvent(by, "risk.weights_set", store.tenant_id, changed | told)).outbox(*works).commit()
     return replace(fresh, rev=fresh.rev + 1)
 
 
@@ -139,7 +142,8 @@ def override(
         raise InvalidInputError("until", "Send a time within the next year.")
     before = view.override
     fresh = RiskOverride(view.app_id, score, note, by, now, until, rev=before.rev if before else 0)
-    detail = {"score": str(score), "until": until.isoformat()}
+    known = before.score if before and before.score is not None and before.until > now else "computed"
+    detail = {"score": str(score), "until": until.isoformat(), **moved(known, score)}
     return _override(store, fresh, AuditEvent(by, "app.risk_overridden", view.app_id, detail))
 
 
@@ -154,7 +158,11 @@ def take_back(store: TenantStore, view: AppView, *, by: str, now: datetime) -> R
     if before is None or before.score is None:
         raise NotFoundError("risk_override", view.app_id)
     fresh = replace(before, score=None, note="", by=by, at=now, until=now)
-    return _override(store, fresh, AuditEvent(by, "app.risk_override_removed", view.app_id))
+    return _override(
+        store,
+        fresh,
+        AuditEvent(by, "app.risk_override_removed", view.app_id, moved(before.score, "computed")),
+    )
 
 
 def _override(store: TenantStore, fresh: RiskOverride, event: AuditEvent) -> RiskOverride:

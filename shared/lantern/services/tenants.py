@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from lantern.domain.jobs import Job
 from lantern.domain.tenancy import Tenant, TenantStatus
@@ -35,7 +35,7 @@ def create(store: TenantStore, platform: PlatformStore, *, name: str, by: str, n
         raise InvalidInputError("name", f"A name has 1 to {NAME_LIMIT} characters.")
     tenant = Tenant(store.tenant_id, name, "active", now)
     platform.put_tenant(TenantEntry(tenant.id, name, "active", now))
-    event = AuditEvent(by, "tenant.created", tenant.id)
+    event = AuditEvent(by, "tenant.created", tenant.id, change(NOTHING, tenant.status))
     store.transact(now).put(store.tenants.op(tenant)).audit(event).commit()
     return replace(tenant, rev=1)
 
@@ -76,7 +76,8 @@ def _turn(
         _catch_up(store, now)
     turned = replace(tenant, status=status)
     action = "tenant.resumed" if status == "active" else "tenant.suspended"
-    store.transact(now).put(store.tenants.op(turned)).audit(AuditEvent(by, action, tenant.id)).commit()
+    event = AuditEvent(by, action, tenant.id, change(tenant.status, status))
+    store.transact(now).put(store.tenants.op(turned)).audit(event).commit()
     return replace(turned, rev=tenant.rev + 1)
 
 

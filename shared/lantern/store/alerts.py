@@ -1,6 +1,6 @@
 """What a tenant wants to be told, where, and what it was told already."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -77,6 +77,17 @@ class AlertRepository:
         """Whether a channel works."""
         key = self._keys.alert(f"HEALTH#{channel_id}")
         return self._health.get(key, consistent=True) or ChannelHealth(channel_id)
+
+    def standing(self, channel_ids: Sequence[str]) -> tuple[AlertSettings, Mapping[str, ChannelHealth]]:
+        """The settings, and whether each of these channels works; one request."""
+        settings = self._keys.alert("SETTINGS")
+        keys = {name: self._keys.alert(f"HEALTH#{name}") for name in channel_ids}
+        found = self._documents.batch_get([settings, *keys.values()], consistent=True)
+        held = {name: self._health.decode(found[key]) for name, key in keys.items() if key in found}
+        return (
+            self._settings.decode(found[settings]) if settings in found else AlertSettings(),
+            {name: held.get(name) or ChannelHealth(name) for name in channel_ids},
+        )
 
     def health_op(self, health: ChannelHealth) -> Put:
         """Its write, for a transaction."""

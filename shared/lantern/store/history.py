@@ -18,6 +18,8 @@ from lantern.store.keys import change_prefix, ttl
 HISTORY_DAYS: Final = 400
 _OPEN_BYTES: Final = 4_000
 _PART_ENTRIES: Final = 20_000
+_PAGE: Final = 100
+"""Items a request when reading backwards: what is not needed is not read ahead."""
 _ATTEMPTS: Final = 8
 
 
@@ -87,6 +89,27 @@ class HistoryRepository:
             for _, parts in groupby(docs, key=lambda doc: doc.key.sk[:10]):
                 yield from self._day(parts, since, until)
             month = (month + timedelta(days=32)).replace(day=1)
+
+    def latest(self, cid: str, since: datetime, until: datetime, most: int) -> list[ChangeEntry]:
+        """The latest changes with `since` <= at < `until`, in the order of time.
+
+        Days are read backwards until there are more than `most`, whole days: what lies before is not read.
+        """
+        days: list[list[ChangeEntry]] = []
+        count, month = 0, until.date().replace(day=1)
+        while month >= since.date().replace(day=1) and count <= most:
+            first = max(since.date(), month)
+            bounds = (f"{first:%Y-%m-%d}#", f"{until.date():%Y-%m-%d}#~")
+            docs = self._documents.query(
+                self._keys.changes(cid, month), between=bounds, reverse=True, page_size=_PAGE
+            )
+            for _, parts in groupby(docs, key=lambda doc: doc.key.sk[:10]):
+                days.append(self._day(reversed(list(parts)), since, until))
+                count += len(days[-1])
+                if count > most:
+                    break
+            month = (month - timedelta(days=1)).replace(day=1)
+        return [entry for day in reversed(days) for entry in day]
 
     @staticmethod
     def _day(parts: Iterator[Doc], since: datetime, until: datetime) -> list[ChangeEntry]:

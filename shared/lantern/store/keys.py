@@ -86,6 +86,10 @@ class Keys:
         """The lease of a chain."""
         return Key(self.of_connection(cid), f"LEASE#{part(chain)}")
 
+    def mail(self, cid: str) -> Key:
+        """Whether headers of mail are read."""
+        return Key(self.of_connection(cid), "MAIL")
+
     def channel(self, cid: str, channel_id: str) -> Key:
         """A push channel."""
         return Key(self.of_connection(cid), f"CHAN#{part(channel_id)}")

@@ -9,7 +9,6 @@ import msgspec
 from lantern.domain.mail_reading import MailReading
 from lantern.store.connections import CursorRepository
 from lantern.store.documents import Documents, Put
-from lantern.store.keys import Key
 from lantern.store.records import Versioned
 
 SLOTS: Final = 32
@@ -34,20 +33,17 @@ class MailRepository:
         self._keys = documents.keys
         self._cursors = cursors
 
-    def _key(self, cid: str) -> Key:
-        return Key(self._keys.of_connection(cid), "MAIL")
-
     def get(self, cid: str) -> MailReading | None:
         """The choice of a connection; None where nobody ever asked."""
-        return self._records.get(self._key(cid), consistent=True)
+        return self._records.get(self._keys.mail(cid), consistent=True)
 
     def put(self, reading: MailReading) -> MailReading:
         """Write on `reading.rev`; raises `RevisionConflictError`."""
-        return self._records.put(self._key(reading.connection_id), reading)
+        return self._records.put(self._keys.mail(reading.connection_id), reading)
 
     def op(self, reading: MailReading) -> Put:
         """The same write for a transaction."""
-        return self._records.op(self._key(reading.connection_id), reading)
+        return self._records.op(self._keys.mail(reading.connection_id), reading)
 
     def positions(self, cid: str, slot: int) -> dict[str, Position]:
         """How far the mailboxes of a slot have been read, by principal id."""

@@ -58,13 +58,17 @@ class OrgRoute:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRoute:
-    """Which connection a push channel delivers to; the channel's secret is kept as a hash."""
+    """Which connection a push channel delivers to; the channel's secret is kept as a hash.
+
+    `source` is whose messages it takes, the provider's name in its address.
+    """
 
     channel_id: str
     tenant_id: str
     connection_id: str
     secret_hash: str
     expires_at: datetime
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,17 @@ def test_reading_changes_respects_the_window_across_months(store: TenantStore) -
     assert list(store.history.read(CID, days[1], days[2] + timedelta(seconds=1))) == made[1:3]
 
 
+def test_the_latest_changes_are_read_backwards_and_no_further_than_needed(store: TenantStore) -> None:
+    days = [datetime(2026, month, day, 12, tzinfo=UTC) for month in (1, 2, 3) for day in (1, 2)]
+    made = [entry(n, at) for n, at in enumerate(days)]
+    for one in made:
+        store.history.append(CID, 3, one.at.date(), [one])
+
+    assert store.history.latest(CID, days[0], days[5], 100) == made[:5]
+    assert store.history.latest(CID, days[1], days[5] + timedelta(seconds=1), 2) == made[3:], "more than two"
+    assert store.history.latest(CID, days[5] + timedelta(days=1), days[5] + timedelta(days=2), 9) == []
+
+
 def test_a_busy_day_is_cut_into_parts_and_loses_nothing(store: TenantStore) -> None:
     organisation = Organisation()
     made = []

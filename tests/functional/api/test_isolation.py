@@ -128,6 +128,8 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
         query[name] = value
         if operation == "listPrincipals" and name == "person_id":
             del query["connection_id"]
+        if operation == "listAssets" and name == "finding_id":
+            del query["kind"]
         if operation == "listGrants" and name == "connection_id":
             query["app_id"] = known["app_id"]
         elif operation == "listGrants" and name != "finding_id":

@@ -1,12 +1,18 @@
 """Every GET: what it answers and how many requests it costs."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from lantern.domain import ids
 from lantern.domain.apps import AppSummary
+from lantern.domain.assets import Asset
+from lantern.domain.findings import Desired, Group, reconcile
 from lantern.domain.inventory import App
+from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Subject
+from lantern.domain.vendor_changes import VendorChange, VendorSeen
 from lantern.runtime.api.application import ROUTES
 from lantern.store.apps import summary_part
 from tests.functional.api.world import NOW, Client, Planted, World, plant
@@ -103,6 +109,69 @@ def test_grants_of_a_principal_carry_names_and_permissions(planted: Planted, api
 def test_grants_of_a_finding(planted: Planted, api: Client) -> None:
     (row,) = api("GET", "/v1/grants", query={"finding_id": planted.finding_id}).json["data"]
     assert (row["id"], row["app_name"], row["scopes"]) == (planted.grant_id, f"App {planted.canary}", None)
+    refused = api("GET", "/v1/assets", query={"finding_id": planted.finding_id})
+    assert (refused.status, "lists no assets" in refused.text) == (400, True)
+
+
+def test_what_changed_in_a_vendors_profile_is_told_with_its_source(world: World, planted: Planted) -> None:
+    api, store = Client(world, planted.tenant_id), world.store(planted.tenant_id)
+    path = f"/v1/vendors/{planted.vendor_id}/changes"
+    assert api("GET", path).json == {"vendor_id": planted.vendor_id, "changes": []}
+    notes = (
+        VendorChange("ownership", "private, US", "subsidiary, US", NOW.date() - timedelta(days=3)),
+        VendorChange("retention", "30 days", "1 days", NOW.date(), "https://vendor.example/retention"),
+    )
+    store.vendors_seen.put({planted.vendor_id: VendorSeen("r1", {}, notes)}, 0)
+    latest, older = api("GET", path).json["changes"]
+    assert latest == {
+        "what": "retention", "before": "30 days", "after": "1 days", "on": NOW.date().isoformat(),
+        "source": "https://vendor.example/retention",
+    }  # fmt: skip
+    assert (older["what"], older["source"]) == ("ownership", "")
+    assert Client(world, plant(world, 2).tenant_id)("GET", path).json["changes"] == []
+
+
+def test_a_finding_about_assets_lists_assets(world: World) -> None:
+    planted = plant(world, 1)
+    api, store = Client(world, planted.tenant_id), world.store(planted.tenant_id)
+    group = Group(GroupBy.CONNECTION, planted.connection_id)
+    keys = [
+        Asset(
+            ids.asset_id(planted.connection_id, "api_key", f"old-{n}"), planted.connection_id, "api_key",
+            f"old-{n}", f"Old {n}",
+        )
+        for n in range(3)
+    ]  # fmt: skip
+    store.assets.reconcile(planted.connection_id, "api_key", keys, NOW)
+    grades = {one.id: Grade(Severity.LOW, certain=True) for one in keys}
+    wanted = Desired("api-key-old", "1", Subject.ASSET, group, "API keys are older than 365 days", grades)
+    found, _ = reconcile(None, wanted, NOW)
+    assert found is not None
+    store.findings.put(replace(found, rev=0))
+
+    told = api("GET", f"/v1/findings/{found.id}").json
+    assert (told["grants"], told["assets"]) == (0, 3)
+    listed = [(one["grant_id"], one["asset_id"]) for one in told["affected"]]
+    assert listed == [(None, name) for name in sorted(grades)]
+    world.counted()
+    first = api("GET", "/v1/assets", query={"finding_id": found.id, "limit": 2}).json
+    assert sum(world.counted().values()) == 2
+    rest = api("GET", "/v1/assets", query={"finding_id": found.id, "cursor": first["next_cursor"]}).json
+    assert [one["id"] for one in first["data"] + rest["data"]] == sorted(grades)
+    assert rest["next_cursor"] is None
+    for query in ({}, {"kind": "api_key", "finding_id": found.id}):
+        assert api("GET", "/v1/assets", query=query).status == 400
+    refused = api("GET", "/v1/grants", query={"finding_id": found.id})
+    assert (refused.status, "ask GET /v1/assets" in refused.text) == (400, True)
+
+    def job(kind: str) -> Any:
+        return api("POST", "/v1/jobs", {"kind": kind, "finding_id": found.id, "dry_run": True})
+
+    assert "This finding lists assets: ask for disable_asset" in job("revoke_grants").text
+    asked = job("disable_asset")
+    assert (asked.status, asked.json["plan"]["targets"]) == (200, 3), asked.text
+    about_app = {"kind": "disable_asset", "finding_id": planted.finding_id, "dry_run": True}
+    assert "This finding lists grants: ask for revoke_grants" in api("POST", "/v1/jobs", about_app).text
 
 
 def test_pages_of_holders_are_all_holders(world: World) -> None:

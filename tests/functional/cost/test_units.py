@@ -93,16 +93,36 @@ def test_bookkeeping_of_ten_thousand_stays_under_its_budget(
     assert unchanged.write_units + listed < BOOKKEEPING
 
 
-def test_a_sweep_reads_each_bundle_once(lab: Lab) -> None:
+def test_an_evaluation_of_all_grants_stays_under_its_budget(lab: Lab) -> None:
+    """Bundles, findings and last use grow with people; apps and what is read once do not."""
     lab.do(Work(lab.store.tenant_id, "connection.full", lab.connection_id))
     used(lab, "score.run")
     sweep = used(lab, "score.run")
     assert lab.meter is not None
-    with lab.meter.measured() as bundles:
-        revisions(lab)
-    # Apps, scope sets and findings do not grow with people; bundles do.
-    fixed = sweep.read_units - bundles.read_units
-    assert fixed + bundles.read_units * 10_000 / PEOPLE < 2_000
+    with lab.meter.measured() as grows:
+        bundles = list(lab.store.bundles.all(lab.connection_id))
+        lab.store.findings.packed()
+        lab.store.use.last_use_of(lab.connection_id, range(lab.connection.shards), lab.connection.shards)
+    assert len(bundles) >= PEOPLE
+    fixed = sweep.read_units - grows.read_units
+    assert 0 < fixed < 200, "half a unit for each app's facts and judgement, and what a message reads once"
+    assert fixed + grows.read_units * 10_000 / PEOPLE < 2_000
+    # What was read is read once: all calls but a few are pages of queries and batches of a hundred.
+    assert set(sweep.calls) <= {"Query", "BatchGetItem", "GetItem"}
+    assert sweep.calls["GetItem"] < 10
+
+
+def test_an_unchanged_night_writes_nothing_but_bookkeeping(lab: Lab) -> None:
+    lab.do(Work(lab.store.tenant_id, "connection.full", lab.connection_id))
+    used(lab, "score.run")
+    used(lab, "people.join")
+    lab.clock.forward(days=1)
+    before = {f.id: f.rev for f in lab.store.findings.all()}
+    assert len(before) > 100
+    assert used(lab, "score.run").write_units == 0
+    assert used(lab, "people.join").write_units <= 1, "when what vendors reach was computed"
+    assert used(lab, "score.whole").write_units == 0
+    assert {f.id: f.rev for f in lab.store.findings.all()} == before
 
 
 def test_following_the_catalog_costs_a_look_at_the_apps_and_a_mark(lab: Lab) -> None:

@@ -22,6 +22,7 @@ from lantern.services.scoring.knowledge import Knowledge, load_knowledge
 from scripts.build.checkout import shipped_content
 from tests.functional.crash import playing
 from tests.functional.crash.scenarios import SCENARIOS, Scenario, outcome
+from tests.support.audited import audited
 from tests.support.google_world import GoogleWorld
 from tests.support.lab import Crash, Lab, make_lab
 
@@ -154,6 +155,7 @@ def carried_out(lab: Lab, scenario: Scenario, work: Any, calls: Calls) -> dict[s
     lab.dynamo.tap = lab.world.adapter.tap = None
     scenario.after(lab)
     assert lab.store.audit.verify() is None
+    assert audited(lab.store.audit.entries())
     return outcome(lab)
 
 

@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from lantern.connectors import registry
+from lantern.connectors.entra import directory
+from lantern.connectors.entra.api import GraphApi
 from lantern.connectors.entra.manifest import AUDIT, MANIFEST, P1, UNITS
 from lantern.connectors.entra.push import receive
 from lantern.connectors.protocol import Action, ChangePage, ChannelRequest, Hint, Unread
@@ -550,6 +552,31 @@ def test_a_full_read_stays_within_the_units_and_is_not_refused():
         assert took < 60, "simulated seconds"
 
 
+def test_nobodys_grants_wait_for_the_lists_of_administrators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At half a second a call they would hold up the first account by three calls."""
+    asked, administrators, batch = threading.Event(), directory.administrators, GraphApi.batch
+
+    def slow(api: GraphApi, halt: Any) -> frozenset[str]:
+        assert asked.wait(20), "bundles are asked for first"
+        return administrators(api, halt)
+
+    def noted(api: GraphApi, paths: Any, *arguments: Any) -> Any:
+        if any("/oauth2PermissionGrants" in path for path in paths):
+            asked.set()
+        return batch(api, paths, *arguments)
+
+    monkeypatch.setattr(directory, "administrators", slow)
+    monkeypatch.setattr(GraphApi, "batch", noted)
+    with entra(employees=60, in_flight=8, grants_per_user=3) as rig:
+        first = rig.connector.principals(None)
+        list(rig.connector.read(first.principals, rig.deadline()))
+        page = rig.connector.principals(first.cursor)
+        outcomes = {o.principal.id: o for o in rig.connector.read(page.principals, rig.deadline())}
+        told = {one.id: one.admin for one in page.principals}
+        assert {pid: one.principal.admin for pid, one in outcomes.items()} == told
+        assert set(told.values()) == {True, False}
+
+
 def test_accounts_are_listed_and_read_ahead_once_each_and_asked_again_anew():
     """As a full run does it: page by page, in chunks, with an account in between that is asked for again."""
     with entra(employees=420, in_flight=8, seed=8, grants_per_user=3) as rig:
@@ -616,3 +643,23 @@ def test_the_tokens_of_one_tenant_open_no_other(rig: EntraRig):
     del rig.simulator.world.tenants[other["organisation_id"]]
     assert UNITS.calls / UNITS.seconds == 350
     assert AUDIT in rig.credentials.granted
+
+
+def test_whom_people_report_to(rig: EntraRig) -> None:
+    """Listing and reading one account say the same; who reports to nobody is told apart from not knowing."""
+    tenant = rig.simulator.world.tenant()
+    listed: dict[str, str | None] = {}
+    cursor: str | None = None
+    while True:
+        page = rig.again().principals(cursor)
+        listed |= {one.native_id: one.manager for one in page.principals if one.status == "active"}
+        cursor = page.cursor
+        if cursor is None:
+            break
+    told = {user: boss for user, boss in tenant.managers.items() if user in listed and boss in tenant.users}
+    assert len(told) > 10
+    assert {user: listed[user] for user in told} == told
+    alone = next(user for user in tenant.users if user in listed and user not in tenant.managers)
+    assert listed[alone] == ""
+    somebody = next(iter(told))
+    assert one(rig, somebody).principal.manager == told[somebody]

@@ -136,12 +136,13 @@ def test_an_app_that_was_deactivated_has_no_access_any_more(rig: OktaRig) -> Non
 def test_lists_and_single_questions_say_the_same() -> None:
     """A large organisation is read by lists, a small or a repeated question by account."""
     with okta(employees=150, in_flight=8) as rig:
-        truth, people = rig.truth(), rig.everybody()
+        truth = rig.truth()
         rig.simulator.control.reset_metrics()
+        people = rig.everybody()
         first = {o.principal.native_id: o for o in rig.connector.read(people, rig.deadline())}
         made = calls(rig)
         assert made["GET /api/v1/apps/{a}/users"] > 0
-        assert made["GET /api/v1/apps"] == 1
+        assert made["GET /api/v1/apps"] == 1, "beside the first page, and not again"
         assert {o.as_of is None for o in first.values() if o.principal.status == "active"} == {False, True}
         rig.simulator.control.reset_metrics()
         again = {o.principal.native_id: o for o in rig.connector.read(people[:20], rig.deadline())}

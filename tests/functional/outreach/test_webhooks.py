@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from itertools import cycle
+from types import SimpleNamespace
 
 import pytest
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
@@ -14,6 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from lantern.channels.safe_http import Answer
 from lantern.channels.webhook import WebhookChannel, headers
+from lantern.domain.alerts import AlertChannel
 from lantern.domain.findings import Desired, Finding, FindingStatus, Group, reconcile
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Subject
 from lantern.domain.webhooks import Endpoint
@@ -212,3 +214,27 @@ def test_a_snooze_ends_by_the_sweep_that_a_connections_poll_wakes(bench: Bench, 
     assert [work.kind for work in bench.sent if work.kind.startswith("outreach")] == ["outreach.due"]
     bench.settle()
     assert bench.store.findings.get(found.id).status is FindingStatus.OPEN
+
+
+def test_a_server_that_does_not_answer_keeps_nobody_waiting(bench: Bench, receiver: Receiver):
+    endpoint, _ = add(bench)
+    order: list[str] = []
+    receiver.answer = Answer(None, problem="timeout")
+    post, send = receiver.post, bench.channels.teams.send
+    bench.channels.webhook = WebhookChannel(
+        SimpleNamespace(post=lambda *of: order.append("system") or post(*of))
+    )
+    bench.channels.teams = SimpleNamespace(send=lambda of: order.append("people") or send(of))
+    settings.add_channel(use(bench), AlertChannel("", "teams", "t"), "https://prod.example.com/w")
+    for number in range(30):
+        a_finding(bench, number)
+    look(bench)
+    assert order == ["people", "system"], "people first, and one wait for all thirty events"
+    rows = bench.store.deliveries.page(endpoint.id, 50).items
+    assert sorted(one.attempts[0].detail for one in rows) == ["endpoint_silent"] * 29 + ["timeout"]
+    receiver.answer = Answer(200)
+    bench.clock.forward(minutes=6)
+    look(bench)
+    rows = bench.store.deliveries.page(endpoint.id, 50).items
+    assert {one.state for one in rows} == {"sent"}, "once it answers, it gets them all"
+    assert settings.endpoint(bench.store, endpoint.id).silent_at is None

@@ -4,7 +4,7 @@ import contextlib
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from lantern.domain.alerts import AlertChannel
 from lantern.domain.campaigns import CampaignScope
 from lantern.domain.errors import ConflictError
 from lantern.domain.guidance import GuidancePolicy
+from lantern.domain.nudges import NudgeAnswer
 from lantern.domain.playbooks.machine import About
 from lantern.domain.work import Work
 from lantern.services import incidents, playbooks
@@ -74,8 +75,14 @@ def act(company: Company, step: tuple[str, str, str], seed: random.Random) -> No
         for nudge in bench.store.nudges.page("open", 1).items:
             said = "keep" if other == "keep" and nudge.kind != "rotate" else "not_mine"
             answer_nudge(
-                bench.store, nudge.id, said, reason="r", via="page", by=nudge.person_id, now=bench.clock.now()
-            )  # type: ignore[arg-type] # fmt: skip
+                bench.store,
+                nudge.id,
+                cast("NudgeAnswer", said),
+                reason="r",
+                via="page",
+                by=nudge.person_id,
+                now=bench.clock.now(),
+            )
     elif what == "pass":
         bench.clock.forward(hours=int(one))
 
@@ -85,7 +92,7 @@ def settle(company: Company) -> None:
     tenant = company.bench.store.tenant_id
     company.bench.settle()
     for kind in ("people.due", "playbook.due", "outreach.due"):
-        company.bench.do(Work(tenant, kind))  # type: ignore[arg-type] # three kinds of work
+        company.bench.do(Work(tenant, kind))
         company.bench.settle()
 
 

@@ -18,7 +18,7 @@ from lantern.store.platform import TenantEntry
 from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_nudges import ask
 
-RANDOM = random.Random(7).randbytes
+RANDOM = random.Random(71).randbytes
 SITE = Site("https://lantern.example/dev")
 
 

@@ -9,15 +9,20 @@ from typing import Any
 import pytest
 
 from lantern.domain.campaigns import CampaignScope
+from lantern.domain.playbooks.machine import About, PlaybookRun
 from lantern.domain.requests import AccessRequest
+from lantern.domain.work import Work
+from lantern.services import playbooks
 from lantern.services.people.decide_page import decision
 from lantern.services.people.links import make_link
+from lantern.services.people.nudges import expire_due
 from lantern.services.people.review_page import PAGE, review
 from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_campaigns import begin, stored
 from tests.functional.people.test_follow import holds
 from tests.functional.people.test_follow import stored as question
 from tests.functional.people.test_managers import line, silent
+from tests.functional.people.test_nudges import ask as nudge
 from tests.functional.people.test_question_page import SITE, Browser
 from tests.functional.people.test_requests import ask, shop
 
@@ -110,7 +115,7 @@ def test_many_grants_are_pages_of_few(line: Company) -> None:
     sent = dict.fromkeys(fields(first.body), "later")
     second = browser(url, {"check": browser.check(first), "rest": "keep", **sent}, review)
     assert f"<strong>3</strong> of {PAGE + 3} left" in second.body
-    assert second.body.index("Decide later") < second.body.index("checked> Keep")
+    assert second.body.index(">Later") < second.body.index("checked>Keep")
 
 
 def test_an_approver_decides_on_a_page(shop: Company) -> None:
@@ -161,16 +166,102 @@ def test_nobody_approves_their_own_by_a_link(shop: Company) -> None:
 
 
 def test_a_manager_decides_for_who_was_silent(line: Company) -> None:
-    """The facts and two answers; one of them needs a reason; afterwards the page says what was decided."""
-    nudge = silent(line)[0]
-    url, browser = address(line, "silence", nudge.id, "mia"), Browser(line)
+    """All that waits for this person on one page; keeping needs a reason; nothing of anybody else's."""
+    first, second = silent(line)[0], silent(line, "bob")[0]
+    other = silent(line, "odd")[0]
+    url, browser = address(line, "silence", line.person("mia"), "mia"), Browser(line)
     page = browser(url, page=decision)
-    assert "May Alice keep Otter.ai?" in page.body
+    for part in ("Decide for colleagues", "Alice", "Bob", "What do you use Otter.ai for?"):
+        assert part in page.body
+    assert other.id not in page.body
     check = browser.check(page)
-    assert browser(url, {"check": check, "decision": "keep", "reason": " "}, decision).status == 422
-    assert "is being removed" in browser(url, {"check": check, "decision": "revoke"}, decision).body
+    one, two = f"d-{first.id}", f"d-{second.id}"
+    assert browser(url, {"check": check, f"d-{other.id}": "revoke"}, decision).status == 404
+    assert browser(url, {"check": check, one: "later"}, decision).status == 422
+    without = browser(url, {"check": check, one: "revoke", two: "keep"}, decision)
+    assert (without.status, "what it is used for" in without.body) == (422, True)
+    assert question(line, first.id).job_id is None
+    sent = {"check": check, one: "revoke", two: "keep", "reason": "minutes"}
+    done = browser(url, sent, decision)
+    assert "Alice: its access is being removed" in done.body
+    assert "Bob may keep it until" in done.body
+    assert "Nothing is left to decide" in done.body
     line.bench.settle()
-    assert not holds(line)
-    assert question(line, nudge.id).job_id is not None
-    assert "is being removed" in browser(url, page=decision).body
-    assert replace(question(line, nudge.id), rev=0).answer is None
+    assert (holds(line), holds(line, "bob")) == (False, True)
+    assert "it was decided already" in browser(url, {**sent, two: "revoke"}, decision).body
+    line.bench.settle()
+    assert holds(line, "bob")
+
+
+def test_many_silent_people_are_few_messages(line: Company) -> None:
+    """The first at once with its facts; the others in one message a day later; all on one page."""
+    bench = line.bench
+    for number in range(6):
+        bench.world.add(f"team{number}", "otter", manager="mia")
+    bench.full()
+    for number in range(6):
+        nudge(line, f"team{number}", kind="what_for")
+    bench.settle()
+    bench.clock.forward(days=7)
+    bench.channels.email.sent.clear()
+    expire_due(bench.store, bench.clock.now())
+    bench.settle()
+    (first,) = bench.channels.email.sent
+    assert first.subject.startswith("No answer from team")
+    bench.clock.forward(days=1, minutes=1)
+    bench.do(Work(bench.store.tenant_id, "outreach.due"))
+    assert len(bench.channels.email.sent) == 2
+    assert bench.channels.email.sent[1].subject == "More colleagues have not answered about their tools"
+    page = Browser(line)(address(line, "silence", line.person("mia"), "mia"), page=decision)
+    assert page.body.count('value="revoke"') == 6
+
+
+def test_a_manager_approves_a_run_about_one_person(line: Company) -> None:
+    """Told with a page; what was read is what is approved; not for several people, nor one's own."""
+    bench = line.bench
+    shipped = bench.knowledge.books.get("departed-employee")
+    wide = replace(shipped, window=None, guards=replace(shipped.guards, max_percent=None, approve_above=0))
+
+    def begun(about: About) -> PlaybookRun:
+        now = bench.clock.now()
+        started = playbooks.start(
+            bench.store, wide, about=about, requested_by="key:a", now=now, random=RANDOM, reason="left us"
+        )
+        bench.settle()
+        found = bench.store.playbooks.get(started.run.id)
+        assert found is not None
+        return found
+
+    run = begun(About(person_id=line.person("alice")))
+    assert run.approval == "waiting"
+    (mail,) = [one for one in bench.channels.email.sent if "May we go on?" in one.subject]
+    assert (mail.to, "/decide/" in mail.text) == ("mia@example.com", True)
+    url, browser = address(line, "run", run.id, "mia"), Browser(line)
+    page = browser(url, page=decision)
+    for part in ("Alice", "left us", "Otter.ai", f'name="rev" value="{run.rev}"'):
+        assert part in page.body
+    sent = {"check": browser.check(page), "decision": "approve"}
+    assert browser(url, {**sent, "rev": "x"}, decision).status == 422
+    assert "changed meanwhile" in browser(url, {**sent, "rev": str(run.rev + 5)}, decision).body
+    own, second = address(line, "run", run.id, "alice"), Browser(line)
+    assert second(own, page=decision).status == 403
+    assert "Approved." in browser(url, {**sent, "rev": str(run.rev)}, decision).body
+    late = {**sent, "decision": "decline", "rev": str(run.rev)}
+    assert "Approved." in browser(url, late, decision).body
+    after = bench.store.playbooks.get(run.id)
+    assert after is not None
+    assert (after.approval, after.approved_by) == ("approved", line.person("mia"))
+    bench.channels.email.sent.clear()
+    several = begun_of(line)
+    assert not [one for one in bench.channels.email.sent if "May we go on?" in one.subject]
+    assert browser(address(line, "run", several.id, "mia"), page=decision).status == 410
+
+
+def begun_of(company: Company) -> PlaybookRun:
+    """A run about everybody who has Otter."""
+    bench = company.bench
+    shipped = bench.knowledge.books.get("stale-grant-clean-up")
+    wide = replace(shipped, window=None, guards=replace(shipped.guards, max_percent=None))
+    about = About(app_id=company.app("otter"))
+    now = bench.clock.now()
+    return playbooks.start(bench.store, wide, about=about, requested_by="key:a", now=now, random=RANDOM).run

@@ -241,7 +241,7 @@ def test_there_is_nothing_to_read_or_revoke_behind_a_file(
     connection = connection_of(bench)
     store, now = bench.store, bench.clock.now()
     with pytest.raises(ConflictError, match="POST /v1/imports"):
-        decisions_connections.sync(store, bench, connection.id, by="key:k")
+        decisions_connections.sync(store, bench, connection.id, by="key:k", now=bench.clock.now())
     with pytest.raises(ConflictError, match="connection_id"):
         decisions_connections.start(
             store, None, provider="google", connection_id=connection.id, by="k", now=now, random=bytes

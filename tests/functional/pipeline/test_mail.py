@@ -4,6 +4,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from lantern.domain.errors import ConflictError, ConnectorError
 from lantern.domain.inventory import Bundle, Grant, confidence
 from lantern.domain.mail_reading import MailReading
 from lantern.domain.work import Work
-from lantern.services import decisions_mail, queries_grants
+from lantern.services import connections, decisions_mail, queries_grants
 from lantern.services.discovery import mail as reading
 from lantern.services.routing import route
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
@@ -282,3 +283,19 @@ def raise_first(lab: Lab) -> None:
     assert found is not None
     lab.store.mail.put(replace(found, state="asked", due_at=lab.clock.now()))
     follow(lab)
+
+
+def test_disconnecting_ends_it_and_forgets_positions(lab: Lab) -> None:
+    delegate(lab, MAIL_HEADERS)
+    ask(lab)
+    assert any(lab.store.mail.positions(lab.connection_id, slot) for slot in range(32))
+    lab.store.connections.put(replace(lab.connection, status="disconnecting"))
+    gone = SimpleNamespace(
+        delete_schedule=lambda **_: None, close_channel=lambda _: None, disconnect=lambda: None
+    )
+    tools = connections.Teardown(lab.store, lab.platform, gone, "group", lambda _: gone)
+    connections.disconnect(tools, lab.connection_id, lab.clock.now())
+    found = lab.store.mail.get(lab.connection_id)
+    assert found is not None
+    assert (found.state, found.due_at, lab.connection.mail) == ("off", None, False)
+    assert not any(lab.store.mail.positions(lab.connection_id, slot) for slot in range(32))

@@ -141,6 +141,58 @@ def test_what_a_preview_says_is_what_happens(org: Bench) -> None:
     assert [f.status for f in org.findings(own.id)] == [FindingStatus.RESOLVED]
 
 
+def test_whatever_a_rule_looks_at_saving_does_what_the_preview_said(org: Bench) -> None:
+    """Grants, apps, assets, people and connections: opened, changed and resolved, finding by finding."""
+    keys = [key(org, number, owner=None) for number in range(3)]
+    org.store.assets.reconcile(org.connection_id, "api_key", keys, org.clock.now())
+    org.do(Work(org.store.tenant_id, "score.whole"))
+    org.do(Work(org.store.tenant_id, "score.policy"))
+    org.settle()
+    proposals: list[tuple[str, dict[str, Any]]] = [
+        (STALE, {"params": {"level": "critical"}, "severity": Severity.MEDIUM}),
+        (STALE, {"stage": Stage.OFF}),
+        (STALE, {"stage": Stage.ENFORCE}),
+        ("unsanctioned-ai-app", {"params": {"holders": 50}}),
+        ("unsanctioned-ai-app", {"stage": Stage.ENFORCE}),
+        ("api-key-old", {"params": {"days": 700}}),
+        ("api-key-old", {"params": {"days": 30}, "severity": Severity.CRITICAL}),
+        ("api-key-no-expiry", {"stage": Stage.OFF}),
+        ("many-ai-apps", {"params": {"apps": 3}}),
+        ("missing-permissions", {"severity": Severity.HIGH}),
+    ]
+    kinds = set()
+    for number, (rule_id, settings) in enumerate(proposals):
+        asked = previews.of_settings(
+            org.store, org.knowledge.rules, rule_id, RuleSettings(**settings), author(org),
+            lambda n, number=number: bytes([number + 16]) * n,
+        )  # fmt: skip
+        told = answer(org, asked).now
+        assert told is not None
+        before = {f.id: f for f in org.findings(rule_id)}
+        set_(org, rule_id, **settings)
+        org.settle()
+        after = {f.id: f for f in org.findings(rule_id)}
+        became = {name: kind for name, one in after.items() if (kind := _became(before.get(name), one))}
+        assert {one.finding_id: one.change for one in told.samples} == became, (rule_id, settings)
+        counts = [list(became.values()).count(kind) for kind in ("opens", "reopens", "changes", "resolves")]
+        assert counts == [told.opens, told.reopens, told.changes, told.resolves]
+        live = [f for f in after.values() if f.holds and f.status is not FindingStatus.RESOLVED]
+        listed = sum(len(f.affected and f.open_items) or (not f.affected) for f in live)
+        assert (told.items, sum(told.severities.values())) == (listed, len(live)), (rule_id, settings)
+        kinds |= set(became.values())
+    assert kinds >= {"reopens", "changes", "resolves"}
+
+
+def _became(before: Finding | None, after: Finding) -> str | None:
+    """What happened to a finding, told from what is stored."""
+    if before is None:
+        return "opens"
+    if before.rev == after.rev:
+        return None
+    was, is_ = before.status is FindingStatus.RESOLVED, after.status is FindingStatus.RESOLVED
+    return ("reopens" if was else "resolves") if was != is_ else "changes"
+
+
 def test_a_rule_is_replayed_over_what_happened(org: Bench) -> None:
     org.clock.forward(days=3)
     org.world.consent("u002", "mailer", MAIL)

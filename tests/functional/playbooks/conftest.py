@@ -46,8 +46,7 @@ def dynamo() -> MemoryDynamo:
     return MemoryDynamo()
 
 
-@pytest.fixture
-def company(knowledge: Knowledge, dynamo: MemoryDynamo) -> Company:
+def make_company(knowledge: Knowledge, dynamo: MemoryDynamo) -> Company:
     """Everybody holds everything; it has been read once."""
     bench = make_bench(dynamo.client, create_tables(dynamo.client()), knowledge)
     world = bench.world
@@ -59,3 +58,9 @@ def company(knowledge: Knowledge, dynamo: MemoryDynamo) -> Company:
     world.add("robot", "otter", kind="service")
     bench.full()
     return Company(bench)
+
+
+@pytest.fixture
+def company(knowledge: Knowledge, dynamo: MemoryDynamo) -> Company:
+    """Everybody holds everything; it has been read once."""
+    return make_company(knowledge, dynamo)

@@ -13,7 +13,7 @@ from lantern.domain.nudges import Nudge
 from lantern.domain.playbooks.machine import About, PlaybookRun
 from lantern.domain.work import Work
 from lantern.services import playbooks, remediation
-from lantern.services.people.nudges import answer_nudge, create_nudge
+from lantern.services.people.nudges import create_nudge
 from tests.functional.playbooks.conftest import Company
 from tests.functional.playbooks.test_runs import run_of, start, sweep
 from tests.support.memory_table import MemoryDynamo
@@ -257,23 +257,23 @@ def test_a_cancelled_run_leaves_the_questions_of_others_alone(company: Company) 
 
 
 def test_what_is_declined_is_never_done_and_the_run_ends(company: Company) -> None:
-    """No step of it waits for an approval; its size does, or that everybody feels it."""
+    """No step of it waits for an approval; its size does, and that everybody feels it."""
     bench = company.bench
-    book = bench.knowledge.books.get("unsanctioned-app")
-    strict = replace(book, guards=Guards(10, None, 0))
+    book = bench.knowledge.books.get("abused-app")
     run = playbooks.start(
-        bench.store, strict, about=About(app_id=company.app("otter")), requested_by="key:a",
-        now=bench.clock.now(), random=NOISE,
+        bench.store, replace(book, steps=book.steps[1:]), about=About(app_id=company.app("otter")),
+        requested_by="key:a", now=bench.clock.now(), random=NOISE,
     ).run  # fmt: skip
-    bench.settle()
-    for nudge in bench.store.nudges.page("open", 9).items:
-        answer_nudge(bench.store, nudge.id, "revoke", via="api", by="per_x", now=bench.clock.now())
     bench.settle()
     assert run_of(company, run).state == "running"
     playbooks.decline(bench.store, run.id, "key:b", bench.clock.now())
-    bench.settle()
+    for _ in range(6):
+        bench.settle()
+        bench.clock.forward(days=1)
+        sweep(company)
     assert run_of(company, run).state == "done"
     assert not bench.world.revoked
+    assert not bench.store.jobs.page(9).items
     with pytest.raises(ConflictError):
         playbooks.cancel(bench.store, run.id, "key:c", bench.clock.now())
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lantern.domain import ids
+from lantern.domain.access import ApiKeyInfo
 from lantern.domain.assets import Asset
 from lantern.domain.audit import AuditEntry, digest
 from lantern.domain.errors import InvalidInputError, NotFoundError
@@ -19,6 +20,7 @@ from lantern.domain.playbooks.machine import About
 from lantern.domain.work import Work
 from lantern.services import evidence, incidents, playbooks
 from lantern.services.evidence import page
+from lantern.services.evidence.naming import who
 from tests.functional.playbooks.conftest import Company
 
 
@@ -88,6 +90,7 @@ def test_offboarding_takes_everything_everywhere_and_proves_it(company: Company)
 
     found = evidence.collect(bench.store, "offboarding", run.id, bench.clock.now())
     assert {one.account for one in found.lines if one.kind == "grant"} == {"alice@example.com"}
+    assert f"alice@example.com ({run.about.person_id})" == dict(found.facts)["About"]
     assert found.proof.first_bad is None
     assert {one.action for one in found.proof.entries} >= {
         "playbook.started", "playbook.approved", "job.requested", "grant.verified", "job.finished",
@@ -142,6 +145,9 @@ def test_an_incident_answers_with_all_of_it_and_runs_after_approval(company: Com
     asked = {(n.kind, n.principal_id) for n in bench.store.nudges.page("open", 10).items}
     assert asked == {("rotate", company.principal(one)) for one in ("alice", "bob")}
     bundle = evidence.collect(bench.store, "incident", found.id, bench.clock.now())
+    rotate = "Ask the holder to rotate what the vendor may have seen"
+    assert (rotate, "nobody to ask: 3, no answer yet: 2") in bundle.facts
+    assert "Of 5 targets: 5 verified by reading again at the provider." in page.render(bundle)
     assert ("Exposed until", f"{over:%Y-%m-%d %H:%M} UTC") in bundle.facts
     assert "incident.raised" in {one.action for one in bundle.proof.entries}
     with pytest.raises(InvalidInputError):
@@ -168,6 +174,32 @@ def test_what_operators_raise_reaches_every_tenant_once(company: Company) -> Non
     assert run is not None
     assert (run.requested_by, run.approval, run.incident_id) == ("operator", "waiting", "inc_ops1")
     assert [e.action for e in bench.store.audit.entries()].count("incident.raised") == 1
+
+
+def test_the_page_says_in_words_who_and_how_much(company: Company) -> None:
+    store, at = company.bench.store, company.bench.clock.now()
+    store.keys.put(ApiKeyInfo("key_7", "Security desk", frozenset({"remediate"}), at, "key:a", "last"))
+    assert who(store, "key:key_7") == "Security desk (key:key_7)"
+    assert [who(store, one) for one in ("key:gone", "rule:x@1", None)] == ["key:gone", "rule:x@1", ""]
+    outcomes = [
+        ("verified", 2),
+        ("already_gone", 1),
+        ("applied", 1),
+        ("manual", 1),
+        ("failed", 1),
+        ("keep", 2),
+    ]
+    assert page.headline(outcomes) == (
+        "Of 8 targets: 3 verified by reading again at the provider; 1 done, where nothing can be read again; "
+        "1 left to an administrator, with the steps below; 1 failed; 2 not acted on, or not yet."
+    )
+    assert (page.headline([("failed", 1)]), page.headline([])) == ("Of 1 target: 1 failed.", "")
+    assert [page.span(one) for one in (3600, 5400, 60, 59)] == [
+        "1 hour",
+        "90 minutes",
+        "1 minute",
+        "59 seconds",
+    ]
 
 
 def test_evidence_of_a_job_is_json_too(company: Company) -> None:

@@ -16,6 +16,8 @@ from lantern.domain.webhooks import Endpoint
 from lantern.domain.work import Work
 from lantern.services import playbooks
 from lantern.services.people.nudges import answer_nudge
+from lantern.services.remediation.plan import summarise
+from lantern.services.remediation.select import Target
 from lantern.services.remediation.watching import RETURNED
 from tests.functional.playbooks.conftest import Company
 
@@ -318,6 +320,32 @@ def test_a_brake_at_its_edge(company: Company) -> None:
     run = playbooks.start(bench.store, exactly, **tools).run
     assert run.plan is not None
     assert run.plan.targets == 3
+
+
+@pytest.mark.parametrize(
+    ("listed", "targets", "limit", "refused"),
+    [
+        (10_000, 2_500, 25.0, None),
+        (10_000, 2_501, 25.0, "max_percent"),  # 25.01 % reads as 25.0 %
+        (10_000, 2_504, 25.0, "max_percent"),
+        (3, 1, 25.0, None),  # one person of three
+        (3, 2, 66.7, None),
+        (3, 2, 66.6, "max_percent"),
+        (28, 7, 25.0, None),
+        (1_000, 11, 1.1, None),
+        (100, 3, 0.0, "max_percent"),
+    ],
+)
+def test_a_share_is_held_as_it_is(
+    company: Company, listed: int, targets: int, limit: float, refused: str | None
+) -> None:
+    store, connection = company.bench.store, company.bench.connection
+    run = store.runs.get(connection.id, connection.last_full_run or "")
+    assert run is not None
+    store.runs.put(replace(run, coverage=replace(run.coverage, listed=listed)))
+    chosen = [Target(f"gr_{n}", connection.id, f"pri_{n}", "app_1") for n in range(targets)]
+    plan = summarise(store, chosen, Guards(max_percent=limit, approve_above=5_000))
+    assert plan.refused_by == refused
 
 
 def test_what_is_left_is_told_once_to_channels_and_systems(company: Company) -> None:

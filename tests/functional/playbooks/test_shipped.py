@@ -18,6 +18,7 @@ from lantern.services import evidence, playbooks, remediation
 from lantern.services.evidence import page
 from tests.functional.playbooks.conftest import Company
 from tests.functional.playbooks.test_runs import Handing, run_of, sweep
+from tests.support.audited import audited
 
 NOISE = Random(5).randbytes
 
@@ -68,6 +69,8 @@ ABOUT: dict[str, Callable[[Scene], About]] = {
     "extension-removal": lambda s: About(app_id=s.company.app("block")),
     "departed-employee": lambda s: About(person_id=s.company.bench.bundle("alice").principal.person_id),
     "vendor-incident": lambda s: About(vendor_id=_vendor(s)),
+    "assign-owner": lambda s: About(asset_ids=(ids.asset_id(s.other, "agent", "agt2"),)),
+    "rotate-credential": lambda s: About(asset_ids=(ids.asset_id(s.other, "api_key", "tok1"),)),
 }
 
 
@@ -131,6 +134,7 @@ def test_what_was_foreseen_is_what_came(scene: Scene, name: str) -> None:
     over = to_the_end(scene, run)
     assert (over.state, ways(scene, run)) == ("done", foreseen)
     assert bench.store.audit.verify() is None
+    assert audited(bench.store.audit.entries())
     told = evidence.collect(bench.store, "playbook-run", run.id, bench.clock.now())
     assert {one.target_id for one in told.lines} == set(foreseen)
     assert told.proof.first_bad is None
@@ -195,6 +199,10 @@ def _abused(scene: Scene, run: PlaybookRun) -> None:
     assert any("Access tokens may work for 3600 s" in one for one in details)
 
 
+def _still(scene: Scene, names: set[str]) -> None:
+    assert set(scene.elsewhere.assets) == names
+
+
 SEEN: dict[str, Callable[[Scene, PlaybookRun], None]] = {
     "stale-grant-clean-up": _stale,
     "unsanctioned-app": _kept,
@@ -205,6 +213,8 @@ SEEN: dict[str, Callable[[Scene, PlaybookRun], None]] = {
     "extension-removal": _extension,
     "departed-employee": _departed,
     "vendor-incident": _nobody_has("otter"),
+    "assign-owner": lambda scene, _run: _still(scene, {"tok1", "agt1", "agt2"}),
+    "rotate-credential": lambda scene, _run: _still(scene, {"agt1", "agt2"}),
 }
 
 

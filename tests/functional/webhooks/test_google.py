@@ -120,6 +120,20 @@ def _event(
     }
 
 
+@pytest.mark.parametrize(
+    ("opened_for", "status", "sent"), [("google", 200, 1), ("", 200, 1), ("okta", 404, 0)]
+)
+def test_a_channel_takes_the_messages_of_its_own_provider(
+    world: World, opened_for: str, status: int, sent: int
+) -> None:
+    """The right secret at another provider's address opens nothing; routes kept before do not say whose."""
+    known = world.platform.get_channel("chan-1")
+    assert known is not None
+    world.platform.put_channel(replace(known, source=opened_for))
+    assert world.post(_event(json.dumps(_activity()).encode())) == status
+    assert len(world.sent) == sent
+
+
 def test_a_good_message_names_the_account_to_read_again(world: World):
     assert world.post(_event()) == 200
     (work,) = world.sent

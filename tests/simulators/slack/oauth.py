@@ -17,7 +17,7 @@ CODE_S = 600
 ENTERPRISE_ONLY = ("admin.", "auditlogs:")
 KNOWN = frozenset(
     {
-        "users:read", "users:read.email", "chat:write", "team:read", "admin", "admin.apps:read",
+        "users:read", "users:read.email", "chat:write", "commands", "team:read", "admin", "admin.apps:read",
         "admin.apps:write", "auditlogs:read", "admin.workflows:read",
     }
 )  # fmt: skip

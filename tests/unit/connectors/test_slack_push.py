@@ -13,16 +13,18 @@ SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
+EXAMPLE = (
+    b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V"
+    b"&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text="
+    b"&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskX"
+    b"aIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
+)
+
+
 def test_the_signature_of_slacks_own_example() -> None:
     """docs.slack.dev, "Verifying requests from Slack"."""
-    body = (
-        b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V"
-        b"&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text="
-        b"&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskX"
-        b"aIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
-    )
     wanted = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
-    assert push.signature(SECRET, "1531420618", body) == wanted
+    assert push.signature(SECRET, "1531420618", EXAMPLE) == wanted
 
 
 def receive(body: Any) -> Receipt:
@@ -31,6 +33,30 @@ def receive(body: Any) -> Receipt:
     headers = {"x-slack-request-timestamp": stamp, "x-slack-signature": push.signature(SECRET, stamp, raw)}
     known = Known(lambda _: pytest.fail("no channel"), lambda: SECRET)
     return push.receive(PushRequest("POST", headers, {}, raw), known, NOW)
+
+
+def test_a_command_is_read_and_acknowledged() -> None:
+    """The same example: whose workspace, who, and where to answer; a repetition is known as one."""
+    stamp = str(int(NOW.timestamp()))
+    answers = []
+    for _ in range(2):
+        headers = {
+            "x-slack-request-timestamp": stamp,
+            "x-slack-signature": push.signature(SECRET, stamp, EXAMPLE),
+        }
+        known = Known(lambda _: pytest.fail("no channel"), lambda: SECRET, "commands")
+        answers.append(push.receive(PushRequest("POST", headers, {}, EXAMPLE), known, NOW))
+    first, second = answers
+    assert (first.status, first.content_type) == (200, "application/json")
+    assert json.loads(first.body)["response_type"] == "ephemeral"
+    (reply,) = first.replies
+    assert (reply.organisation_id, reply.command, dict(reply.said)["user"]) == (
+        "T1DC2JH3J",
+        True,
+        "U2CERLKJA",
+    )
+    assert dict(reply.said)["back"].startswith("https://hooks.slack.com/commands/T1DC2JH3J/")
+    assert reply.message_id == second.replies[0].message_id
 
 
 def event(kind: str, **more: Any) -> dict[str, Any]:

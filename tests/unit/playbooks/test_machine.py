@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -161,3 +162,60 @@ def test_a_window_opens_by_the_clocks_of_its_zone() -> None:
     assert window.opens(datetime(2026, 3, 29, 2, 0, tzinfo=UTC)) == datetime(2026, 3, 30, 0, 30, tzinfo=UTC)
     # On the autumn Sunday 02:30 came twice: the window is open from the first.
     assert window.opens(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) is None
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC", "Asia/Kathmandu"]
+)
+@pytest.mark.parametrize(
+    ("start", "end"), [(time(1, 30), time(2, 30)), (time(2), time(3)), (time(0), time(23, 59))]
+)
+def test_a_window_is_open_when_the_clock_on_the_wall_says_so(zone: str, start: time, end: time) -> None:
+    """Minute by minute over both changes of the clock; and what it says of the next opening is the first."""
+    window = Window(("sun", "mon"), start, end, zone)
+    for begin in (
+        datetime(2026, 3, 7, 22, tzinfo=UTC),
+        datetime(2026, 3, 28, 22, tzinfo=UTC),
+        datetime(2026, 4, 4, 10, tzinfo=UTC),
+        datetime(2026, 10, 24, 20, tzinfo=UTC),
+    ):
+        promised: datetime | None = None
+        for minute in range(0, 60 * 30, 5):
+            now = begin + timedelta(minutes=minute)
+            here = now.astimezone(ZoneInfo(zone))
+            opens = window.opens(now)
+            held = here.weekday() in (6, 0) and start <= here.time() < end
+            assert (opens is None) == held, (zone, here)
+            if opens is not None:
+                assert opens > now
+                assert window.opens(opens) is None
+                assert promised is None or now < promised, "it was to be open by now"
+            promised = opens
+
+
+def test_boundaries_of_a_window() -> None:
+    window = Window(("mon",), time(8), time(18))
+    monday = datetime(2026, 3, 2, tzinfo=UTC)
+    for hour, minute, second, is_open in (
+        (7, 59, 59, False),
+        (8, 0, 0, True),
+        (17, 59, 59, True),
+        (18, 0, 0, False),
+    ):
+        now = monday.replace(hour=hour, minute=minute, second=second)
+        assert (window.opens(now) is None) == is_open
+    assert window.opens(monday.replace(hour=18)) == datetime(2026, 3, 9, 8, tzinfo=UTC)
+
+
+def test_a_second_act_on_the_same_targets_is_not_counted_twice() -> None:
+    """Three targets within a limit of three: the act that follows the first one begins for all of them."""
+    step = Step("act", "act", "about", END, act="revoke_grants")
+    book = Playbook("b", "v", "B", "a", ("grants",), (step,), Guards(3, None, 3))
+    run = machine.begin(
+        PlaybookRun("r", book, "proposed", "not_needed", "key:a", NOW, About(app_id="app")),
+        PlanSummary(3, 3, 1),
+        NOW,
+    )
+    assert machine.gate(run, step, NOW, 2).open
+    shut = machine.gate(run, step, NOW, 3)
+    assert (shut.open, shut.never) == (False, True)

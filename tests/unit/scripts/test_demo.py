@@ -286,9 +286,13 @@ def test_the_vendor_that_is_struck_is_at_most_places_and_small() -> None:
         row(5, vendor="Tiny", connections=["g", "s", "o"], holders=2),
         row(6, vendor="Evil", connections=["g", "s", "o"], holders=9, lookalike_of="ChatGPT"),
     ]
-    assert incident.choose(apps)["vendor"] == "Small"
-    with pytest.raises(DemoFailedError, match="as many holders"):
-        incident.choose(apps[4:])
+    answers: dict[str, Any] = {f"/v1/apps/app_{n}": {"vendor_id": apps[n - 1]["vendor"]} for n in range(1, 7)}
+    for name, reached in (("Wide", 40), ("Small", 9), ("Tiny", 2)):
+        answers[f"/v1/vendors/{name}/blast-radius"] = {"vendor": name, "people": reached}
+    api: Any = Reads(answers)
+    assert incident.choose(api, apps)["vendor"] == "Small"
+    with pytest.raises(DemoFailedError, match="as many people"):
+        incident.choose(api, apps[4:])
 
 
 def test_a_part_is_played_by_somebody_free_who_fits() -> None:

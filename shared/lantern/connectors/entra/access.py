@@ -123,15 +123,19 @@ class Reader:
         def work(chunk: list[Principal], admission: Admission) -> list[Outcome | None]:
             begun = self.now()
             found = self._chunk([_Visit(one, stale=False) for one in chunk], roster, halt, admission)
-            return [
-                replace(one, as_of=begun) if isinstance(one, Observation) and one.as_of is None else one
-                for one in found
-            ]
+            return [one and self._finished(one, begun, halt) for one in found]
 
         quotas = ("units",) * BATCH
         found = fan_out(chunks, lambda: self.api.admit(quotas, halt), work, halt=halt, cap=self.max_in_flight)
         for outcomes in found:
             yield from outcomes
+
+    def _finished(self, outcome: Outcome, begun: datetime, halt: Halt) -> Outcome:
+        """What was read ahead, with what the listing left out of the account."""
+        account = self.accounts.flag(outcome.principal, halt)
+        if isinstance(outcome, Unread):
+            return replace(outcome, principal=account)
+        return replace(outcome, principal=account, as_of=outcome.as_of or begun)
 
     def _visited(self, living: list[_Visit], roster: Roster, halt: Halt) -> Iterator[Outcome | None]:
         width = 3 if any(visit.stale for visit in living) else 2

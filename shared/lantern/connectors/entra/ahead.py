@@ -28,6 +28,7 @@ _LOOK_S: Final = 0.2
 
 Outcome = Observation | Unread
 Turn = Callable[[str | None, Halt], PrincipalPage]
+Finish = Callable[[PrincipalPage, Halt], PrincipalPage]
 ReadChunks = Callable[[Iterable[list[Principal]], Halt], Iterator[Outcome | None]]
 
 
@@ -35,7 +36,8 @@ class Ahead:
     """The listing of a tenant's accounts, turned over and read ahead of whoever walks through it.
 
     Args:
-        turn: lists one page.
+        turn: lists one page, as far as it takes to read its accounts.
+        finish: says the rest of a page, before it is handed out.
         read: reads chunks of accounts as they come, as fast as the quota allows.
         clock: time.
         size: accounts of a chunk.
@@ -45,12 +47,14 @@ class Ahead:
     def __init__(
         self,
         turn: Turn,
+        finish: Finish,
         read: ReadChunks,
         clock: Clock,
         size: int,
         warm: Sequence[Callable[[Halt], object]] = (),
     ) -> None:
         self._turn = turn
+        self._finish = finish
         self._read = read
         self._clock = clock
         self._size = size
@@ -68,6 +72,9 @@ class Ahead:
 
     def page(self, cursor: str | None, halt: Halt) -> PrincipalPage:
         """One page; what was turned over ahead is not asked for again."""
+        return self._finish(self._next(cursor, halt), halt)
+
+    def _next(self, cursor: str | None, halt: Halt) -> PrincipalPage:
         with self._turning:
             page = self._pages.pop(cursor, None) if cursor else None
             if page is not None:

@@ -88,9 +88,8 @@ class EntraConnector:
         self._turn = self._accounts.page
         if io.max_in_flight > 1:  # else one thing is done after the other
             warm = (self._accounts.admins, services.all)
-            self._reader.ahead = Ahead(
-                self._accounts.page, self._reader.read_ahead, io.clock, BATCH // 2, warm
-            )
+            listed, flagged = self._accounts.listed, self._accounts.flagged
+            self._reader.ahead = Ahead(listed, flagged, self._reader.read_ahead, io.clock, BATCH // 2, warm)
             self._turn = self._reader.ahead.page
         self._subscriptions = Subscriptions(
             self._api, credentials.registration.client_id, io.clock.now, allowed=USERS in granted

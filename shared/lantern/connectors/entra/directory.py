@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from lantern.connectors.entra import grants, normalize
@@ -127,16 +127,35 @@ class Accounts:
         self._admins: frozenset[str] | None = None
 
     def page(self, cursor: str | None, halt: Halt) -> PrincipalPage:
+        """A page of all accounts, with who of them administers something; see `listed`."""
+        return self.flagged(self.listed(cursor, halt), halt)
+
+    def flagged(self, page: PrincipalPage, halt: Halt) -> PrincipalPage:
+        """A page of `listed` with who administers something."""
+        return replace(page, principals=tuple(self.flag(one, halt) for one in page.principals))
+
+    def flag(self, account: Principal, halt: Halt) -> Principal:
+        """An account of `listed` with whether it administers something."""
+        if account.native_id in normalize.PSEUDO or account.status == "deleted":
+            return account
+        return replace(account, admin=account.native_id in self.admins(halt))
+
+    def listed(self, cursor: str | None, halt: Halt) -> PrincipalPage:
         """A page of all accounts: the tenant as a whole first, then who was deleted lately, then the living.
 
         In this order an account that is restored meanwhile is listed twice, and one that is in neither list
         was deleted; the other way round a restored account could be missed.
+
+        Of the living it is not said who administers anything: that takes lists which need one another, and
+        nobody's grants have to wait for them.
         """
         part, _, link = (cursor or "deleted:").partition(":")
         if part not in ("deleted", "living"):
             raise ValueError("not a cursor of this listing")
         items, following = self._listed(part, link or None, halt)
-        rows = [self.principal(item, halt, deleted=part == "deleted") for item in items]
+        # No role has a deleted account as its member.
+        admins = frozenset[str]() if part == "deleted" else None
+        rows = [self._made(item, admins, deleted=part == "deleted") for item in items]
         if cursor is None:
             rows = [self.pseudo(native_id) for native_id in normalize.PSEUDO] + rows
         if following:
@@ -173,14 +192,17 @@ class Accounts:
             native_id, connection_id=self._owner.connection_id, organisation_id=self._owner.organisation_id
         )
 
-    def principal(self, item: Item, halt: Halt, *, deleted: bool = False) -> Principal:
+    def principal(self, item: Item, halt: Halt) -> Principal:
         """A user as a principal."""
+        return self._made(item, self.admins(halt))
+
+    def _made(self, item: Item, admins: frozenset[str] | None, *, deleted: bool = False) -> Principal:
         try:
             return normalize.principal(
                 item,
                 connection_id=self._owner.connection_id,
                 organisation_id=self._owner.organisation_id,
-                admins=self.admins(halt),
+                admins=admins,
                 deleted=deleted,
             )
         except MalformedError as error:

@@ -63,6 +63,7 @@ class Apps:
         self._apps: tuple[CataloguedApp, ...] | None = None
         self._lists: _Lists | None = None
         self._too_long = False
+        self._warm = False
         self._expected = 0
         self._asked: set[str] = set()
 
@@ -137,10 +138,24 @@ class Apps:
             self.forget()
             self._lists = self._list_assignments(part, allowed)
 
+    def warm(self, halt: Halt) -> None:
+        """List the apps for a reading that begins now: its first look at them is spared another list."""
+        with self._lock:
+            if self._apps is None:
+                self._apps = tuple(self._list(halt))
+                self._warm = True
+
+    def renew(self) -> None:
+        """List the apps anew when next asked, unless they were listed for just this look at them."""
+        with self._lock:
+            if not self._warm:
+                self._apps = None
+            self._warm = False
+
     def forget(self) -> None:
         """List the apps anew when next asked."""
         with self._lock:
-            self._apps = None
+            self._apps, self._warm = None, False
 
     def assigned(self, account: str, halt: Halt) -> Lookup:
         """The apps an account may sign in to: from the lists the first time, asked for anew after that."""

@@ -205,7 +205,7 @@ class Bundles:
 
     def _app_grants(self, halt: Halt) -> tuple[ObservedGrant, ...]:
         """The Okta API scopes of every app that has a client of its own."""
-        self.apps.forget()  # one that was deleted since would make the whole bundle unreadable
+        self.apps.renew()  # one that was deleted since would make the whole bundle unreadable
         apps = self.apps.all(halt)
         known = {one.app.client_id: one.app for one in apps}
         clients = [one.native_id for one in apps if one.usable and one.has_client]

@@ -1,11 +1,14 @@
 """Okta behind the connector protocol."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Final
 
 from lantern.connectors.halt import Halt, within
+from lantern.connectors.http import HaltedError
 from lantern.connectors.okta import assets, hooks, logs, normalize, oauth, people, secret
 from lantern.connectors.okta.acts import Acts
 from lantern.connectors.okta.ahead import Ahead, Roll
@@ -31,8 +34,11 @@ from lantern.connectors.protocol import (
     Unread,
 )
 from lantern.connectors.registry import Credentials, Io
+from lantern.connectors.resolution import CallError
 from lantern.domain.assets import AssetListing
 from lantern.domain.inventory import Observation, Principal
+
+log = logging.getLogger(__name__)
 
 _PATIENCE_S: Final = (
     180.0  # for calls that come without a deadline; a minute of it may pass waiting for quota
@@ -78,6 +84,8 @@ class OktaConnector:
 
     def principals(self, cursor: str | None) -> PrincipalPage:
         """One page of all accounts: the organisation itself first, then living, then deactivated ones."""
+        if cursor is None and self._io.max_in_flight > 1:  # else one thing is done after the other
+            self._warm(self._halt())
         page = self._roll.page(cursor, self._halt())
         self._apps.expect(len(page.principals), begin=cursor is None)
         if cursor is None and self._bundles.application_sources:
@@ -133,6 +141,19 @@ class OktaConnector:
     def disconnect(self) -> None:
         """Delete our API token, or revoke the client's; the client is the administrator's to delete."""
         oauth.give_back(self._secret, self._io, self._tokens, self._halt())
+
+    def _warm(self, halt: Halt) -> None:
+        """List administrators and apps beside the first page: whoever reads needs all three."""
+
+        def run(work: Callable[[Halt], object]) -> None:
+            try:
+                work(halt)
+            except (CallError, HaltedError) as error:
+                # Whoever needs it asks again, and meets it too.
+                log.warning("okta: a list is not read ahead: %s", type(error).__name__)
+
+        for work in (self._people.administrators, self._apps.warm):
+            threading.Thread(target=run, args=(work,), name="warm", daemon=True).start()
 
     def _halt(self) -> Halt:
         return within(self._io.clock, _PATIENCE_S)

@@ -86,7 +86,7 @@ class People:
         return not self._api.page(_USERS, halt, params=params).rows
 
     def _principal(self, row: Mapping[str, Any], halt: Halt) -> Principal:
-        admins = self._administrators(halt)
+        admins = self.administrators(halt)
         try:
             return normalize.principal(
                 row,
@@ -97,7 +97,7 @@ class People:
         except MalformedError as error:
             raise CallError(GARBLED, detail=f"users: {error}") from None
 
-    def _administrators(self, halt: Halt) -> frozenset[str] | None:
+    def administrators(self, halt: Halt) -> frozenset[str] | None:
         """Ids of all who have an administrator role; None where we may not read that (any more)."""
         with self._lock:
             if self._marks_admins and self._admins is None:

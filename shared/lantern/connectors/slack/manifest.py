@@ -14,13 +14,14 @@ from lantern.connectors.resolution import ErrorResolution, Row, StatusTable
 USERS: Final = "users:read"
 EMAIL: Final = "users:read.email"
 CHAT: Final = "chat:write"
+COMMANDS: Final = "commands"
 ADMIN: Final = "admin"
 APPS: Final = "admin.apps:read"
 APPS_WRITE: Final = "admin.apps:write"
 AUDIT: Final = "auditlogs:read"
 WORKFLOWS: Final = "admin.workflows:read"
 
-BOT_SCOPES: Final = (USERS, EMAIL, CHAT)
+BOT_SCOPES: Final = (USERS, EMAIL, CHAT, COMMANDS)
 WORKSPACE_SCOPES: Final = (ADMIN,)
 """User permissions asked of a workspace. `admin`, of the classic kind, alone opens the integration log."""
 ENTERPRISE_SCOPES: Final = (APPS, APPS_WRITE, AUDIT, WORKFLOWS)
@@ -79,6 +80,12 @@ MANIFEST: Final = Manifest(
             CHAT,
             "messages",
             "alerts and questions to people cannot be sent by Slack",
+            required=False,
+        ),
+        ScopeNeed(
+            COMMANDS,
+            "messages",
+            "people cannot ask for a tool by typing /lantern",
             required=False,
         ),
         ScopeNeed(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lantern.domain.alerts import AlertChannel, AlertSettings, QuietHours
+from lantern.domain.channel_health import ChannelHealth
 from lantern.domain.errors import InvalidInputError
 from lantern.domain.rules.vocabulary import Severity
 from lantern.runtime.api.findings import SeverityName
@@ -16,7 +17,6 @@ from lantern.runtime.api.validation import Answer, Strict
 from lantern.runtime.preconditions import revision_etag
 from lantern.services.outreach import settings as setting
 from lantern.services.outreach.wording import remedy
-from lantern.store.tenant import TenantStore
 
 Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time, HH:MM.")]
 Kind = Literal["slack", "teams", "email"]
@@ -181,8 +181,7 @@ def set_settings(call: Call[Any, AlertSettingsBody]) -> Reply:
     return _settings(setting.save_settings(use_of(call), wanted))
 
 
-def _health(store: TenantStore, channel: AlertChannel, language: str) -> HealthAnswer:
-    health = store.alerts.health(channel.id)
+def _health(health: ChannelHealth, channel: AlertChannel, language: str) -> HealthAnswer:
     empty = not channel.addresses()
     detail = "nobody_left" if empty else health.detail
     return HealthAnswer(
@@ -195,7 +194,7 @@ def _health(store: TenantStore, channel: AlertChannel, language: str) -> HealthA
     )
 
 
-def _answer(store: TenantStore, channel: AlertChannel, language: str) -> ChannelAnswer:
+def _answer(channel: AlertChannel, health: ChannelHealth, language: str) -> ChannelAnswer:
     return ChannelAnswer(
         id=channel.id,
         kind=channel.kind,
@@ -210,7 +209,7 @@ def _answer(store: TenantStore, channel: AlertChannel, language: str) -> Channel
         daily_cap=channel.daily_cap,
         enabled=channel.enabled,
         unsubscribed=list(channel.unsubscribed),
-        health=_health(store, channel, language),
+        health=_health(health, channel, language),
     )
 
 
@@ -232,16 +231,17 @@ def _asked(body: ChannelBody) -> AlertChannel:
 
 
 def _reply(call: Call[Any, Any], channel: AlertChannel, status: int = 200) -> Reply:
-    language = call.store.alerts.settings().language
-    answer = _answer(call.store, channel, language)
+    settings, health = call.store.alerts.standing((channel.id,))
+    answer = _answer(channel, health[channel.id], settings.language)
     return Reply(answer, status=status, etag=revision_etag(channel.rev))
 
 
 def list_channels(call: Call[Any, None]) -> Reply:
     """All channels."""
-    store = call.store
-    language = store.alerts.settings().language
-    return Reply(ChannelList(data=[_answer(store, channel, language) for channel in store.alerts.channels()]))
+    channels = call.store.alerts.channels()
+    settings, health = call.store.alerts.standing([channel.id for channel in channels])
+    answers = [_answer(channel, health[channel.id], settings.language) for channel in channels]
+    return Reply(ChannelList(data=answers))
 
 
 def get_channel(call: Call[Any, None]) -> Reply:

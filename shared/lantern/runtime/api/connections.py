@@ -107,7 +107,7 @@ def start_connection(call: Call[Any, ConnectionStart]) -> Reply:
 def sync_connection(call: Call[Any, None]) -> Reply:
     """Ask for a full reading."""
     connection_id = call.path["connection_id"]
-    use_cases.sync(call.store, call.tools.queue(), connection_id, by=call.caller.actor)
+    use_cases.sync(call.store, call.tools.queue(), connection_id, by=call.caller.actor, now=call.tools.now())
     runs = f"/v1/connections/{connection_id}/runs"
     return Reply(SyncAnswer(connection_id=connection_id, runs=runs), status=202, location=runs)
 

@@ -77,7 +77,9 @@ def _open(
     secret = ids.new_id("whk", lambda _size: task.random(_SECRET_BYTES))
     hashed = hashlib.sha256(secret.encode()).hexdigest()
     platform.put_channel(
-        ChannelRoute(channel_id, task.store.tenant_id, connection.id, hashed, now + life + ahead)
+        ChannelRoute(
+            channel_id, task.store.tenant_id, connection.id, hashed, now + life + ahead, connection.provider
+        )
     )
     waiting = StoredChannel(channel_id, "", "grants", event, now + life, hashed)
     task.store.channels.put(connection.id, waiting)

@@ -19,7 +19,7 @@ import msgspec
 from lantern.connectors.mail import MailboxWanted, MailReader, NewMail
 from lantern.connectors.protocol import Clock, Deadline, Unread
 from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import ConnectorError, LeaseLostError
 from lantern.domain.inventory import App, Bundle, Observation, ObservedGrant, Principal
 from lantern.domain.mail_reading import EVERY, PREFIX, MailPass, MailReading
@@ -129,6 +129,7 @@ def _say(task: MailTask, reading: MailReading) -> MailReading:
     unit = store.transact(now).put(store.mail.op(reading))
     if before is None or before.state != reading.state:
         detail = {"connection": reading.connection_id, "state": reading.state}
+        detail |= change(before.state if before else NOTHING, reading.state)
         unit = unit.audit(AuditEvent(_SYSTEM, "mail.state", reading.connection_id, detail))
     unit.commit()
     return replace(reading, rev=reading.rev + 1)

@@ -16,7 +16,7 @@ import msgspec
 
 from lantern.connectors.protocol import Hint
 from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConnectorError, LeaseLostError, RevisionConflictError, StorageError
 from lantern.domain.inventory import Bundle
 from lantern.domain.tenancy import Connection, Coverage, Lease, Run, RunCounts
@@ -250,6 +250,7 @@ class _Chain:
                     detail={
                         "connection": run.connection_id,
                         "state": finished.state,
+                        **change(run.state, finished.state),
                         "read": str(coverage.read),
                         "unread": str(len(coverage.unread)),
                         "added": str(run.counts.added),

@@ -1,7 +1,7 @@
 """From records and audit entries to one bundle of evidence. Nothing in it is computed from anything else."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, get_args
@@ -11,12 +11,14 @@ from lantern.domain.errors import NotFoundError
 from lantern.domain.jobs import ActionRecord, Job
 from lantern.domain.playbooks.machine import Mark, PlaybookRun, RunTarget
 from lantern.services import incidents
-from lantern.services.evidence.naming import names_of
+from lantern.services.evidence.naming import names_of, subject, who
 from lantern.store.tenant import TenantStore
 
 Kind = Literal["job", "playbook-run", "offboarding", "incident"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 OFFBOARDING: Final = "departed-employee"
+_ANSWERED: Final = {"revoke": "to be removed", "silence": "no answer in time", "nobody": "nobody to ask"}
+"""Answers in words where their own are not clear to a reader."""
 _PAGE: Final = 1_000
 MAX_SCANNED: Final = 50_000
 """Audit entries that are read at most; a bundle that needs more says that it is cut off."""
@@ -55,11 +57,15 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A bundle. `facts` are label and value in the order in which they are told."""
+    """A bundle. `facts` are label and value in the order in which they are told.
+
+    `organisation` is whose it is, by the name it has here.
+    """
 
     kind: Kind
     id: str
     title: str
+    organisation: str
     made_at: datetime
     facts: tuple[tuple[str, str], ...]
     story: tuple[tuple[datetime, str], ...]
@@ -108,18 +114,19 @@ def _of_job(store: TenantStore, job_id: str, now: datetime) -> Evidence:
         kind="job",
         id=job.id,
         title=f"{_words(job.kind)}: {job.reason}" if job.reason else _words(job.kind),
+        organisation=_organisation(store),
         made_at=now,
         facts=_facts(
             ("State", job.state),
-            ("Requested by", job.requested_by),
-            ("Approved by", job.approved_by),
-            ("Cancelled by", job.cancelled_by),
+            ("Requested by", who(store, job.requested_by)),
+            ("Approved by", who(store, job.approved_by)),
+            ("Cancelled by", who(store, job.cancelled_by)),
             ("Reason", job.reason),
             ("Targets", str(len(lines))),
         ),
         story=_story(
-            (job.created_at, f"Requested by {job.requested_by}"),
-            (job.approved_at, f"Approved by {job.approved_by or 'its brakes'}"),
+            (job.created_at, f"Requested by {who(store, job.requested_by)}"),
+            (job.approved_at, f"Approved by {who(store, job.approved_by) or 'its brakes'}"),
             (job.started_at, "Started"),
             (job.finished_at, f"Ended: {job.state}"),
         ),
@@ -150,24 +157,26 @@ def _of_run(
         kind=kind,
         id=subject_id or run.id,
         title=title or run.book.title,
+        organisation=_organisation(store),
         made_at=now,
         facts=_facts(
             *more,
             ("Playbook", f"{run.book.title} ({run.book.id}, version {run.book.version})"),
-            ("About", run.about.words()),
+            ("About", subject(store, run)),
             ("State", run.state),
-            ("Asked for by", run.requested_by),
-            ("Approval", run.approval),
-            ("Decided by", run.approved_by),
-            ("Cancelled by", run.cancelled_by),
+            ("Asked for by", who(store, run.requested_by)),
+            ("Approval", run.approval.replace("_", " ")),
+            ("Decided by", who(store, run.approved_by)),
+            ("Cancelled by", who(store, run.cancelled_by)),
             ("Reason", run.reason),
             ("Targets", str(plan.targets) if plan else None),
             ("Accounts", str(plan.principals) if plan else None),
             ("Brakes", _brakes(run)),
+            *_questions(run, targets),
         ),
         story=_story(
-            (run.created_at, f"Asked for by {run.requested_by}"),
-            (run.approved_at, f"{run.approval.capitalize()} by {run.approved_by}"),
+            (run.created_at, f"Asked for by {who(store, run.requested_by)}"),
+            (run.approved_at, f"{run.approval.capitalize()} by {who(store, run.approved_by)}"),
             *((mark.at, f"{run.book.step(mark.step).about}: {mark.answer}") for mark in _firsts(targets)),
             (run.finished_at, f"Ended: {run.state}"),
         ),
@@ -184,7 +193,7 @@ def _of_incident(store: TenantStore, incident_id: str, now: datetime) -> Evidenc
     facts = _facts(
         ("Vendor", found.vendor),
         ("Occurred", f"{found.occurred_at:%Y-%m-%d %H:%M} UTC"),
-        ("Raised by", found.raised_by),
+        ("Raised by", who(store, found.raised_by)),
         ("Summary", found.summary),
         ("People exposed", str(found.people)),
         ("Grants", str(found.grants)),
@@ -208,9 +217,12 @@ def _of_incident(store: TenantStore, incident_id: str, now: datetime) -> Evidenc
         kind="incident",
         id=found.id,
         title=title,
+        organisation=_organisation(store),
         made_at=now,
         facts=facts,
-        story=_story((found.occurred_at, "It happened"), (found.raised_at, f"Raised by {found.raised_by}")),
+        story=_story(
+            (found.occurred_at, "It happened"), (found.raised_at, f"Raised by {who(store, found.raised_by)}")
+        ),
         outcomes=(),
         lines=(),
         proof=_proof(store, {found.id}, {found.id}, found.raised_at),
@@ -280,6 +292,21 @@ def _firsts(targets: Iterable[RunTarget]) -> Iterable[Mark]:
 
 def _outcomes(lines: Iterable[Line]) -> tuple[tuple[str, int], ...]:
     return tuple(Counter(one.outcome for one in lines).most_common())
+
+
+def _questions(run: PlaybookRun, targets: Sequence[RunTarget]) -> Iterator[tuple[str, str]]:
+    """How many were asked by each step that asks people, and what came back so far."""
+    for step in (one for one in run.book.steps if one.kind == "nudge"):
+        came = Counter(mark.answer for one in targets for mark in one.trail if mark.step == step.id)
+        waits = sum(1 for one in targets if (one.step, one.phase) == (step.id, "waiting"))
+        counts = [*came.most_common(), *([("no answer yet", waits)] if waits else [])]
+        if counts:
+            yield step.about, ", ".join(f"{_ANSWERED.get(word, word)}: {count}" for word, count in counts)
+
+
+def _organisation(store: TenantStore) -> str:
+    tenant = store.tenants.get()
+    return tenant.name if tenant is not None else store.tenant_id
 
 
 def _brakes(run: PlaybookRun) -> str:

@@ -1,8 +1,12 @@
 """Names for the targets of evidence: whose account, which app, which connection."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from lantern.domain import ids
+from lantern.domain.errors import NotFoundError
+from lantern.domain.playbooks.machine import PlaybookRun
+from lantern.services import queries_people
 from lantern.store.tenant import TenantStore
 
 _BATCH = 100
@@ -34,6 +38,28 @@ def names_of(
         if where:
             at[target_id] = f"{where.name} ({where.provider})"
     return accounts, named, at
+
+
+def who(store: TenantStore, actor: str | None) -> str:
+    """An actor as people call it: keys with the name somebody gave them, beside the id that the log has."""
+    kind, _, key_id = (actor or "").partition(":")
+    info = store.keys.get(key_id) if kind == "key" else None
+    return f"{info.name} ({actor})" if info is not None else actor or ""
+
+
+def subject(store: TenantStore, run: PlaybookRun) -> str:
+    """What a run is about, with the name of the person or the app beside its id."""
+    named, given = run.about.words(), ""
+    if run.about.person_id:
+        with suppress(NotFoundError):
+            accounts = queries_people.accounts(store, run.about.person_id)
+            given = next((one.principal.email for one in accounts if one.principal.email), None) or ""
+    elif run.about.app_id:
+        given = next((row.name for row in store.apps.summary() if row.app_id == run.about.app_id), "")
+    elif run.about.finding_id:
+        finding = store.findings.get(run.about.finding_id)
+        given = finding.title if finding is not None else ""
+    return f"{given} ({named})" if given else named
 
 
 def _parts(store: TenantStore, target_id: str) -> tuple[str, str, str]:

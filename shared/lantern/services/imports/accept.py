@@ -11,7 +11,7 @@ from typing import Final
 from lantern.connectors.imports.formats import Options, Subject, read
 from lantern.connectors.imports.text import UnreadableError
 from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import InvalidInputError, NotFoundError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.imports import SOURCE, ImportKind, ImportRecord
@@ -93,7 +93,10 @@ def take(store: TenantStore, content: bytes, intake: Intake) -> ImportRecord:
     store.imports.put_content(record.id, content, intake.now)
     work = Work(store.tenant_id, "import.read", body={"import_id": record.id}, cause=intake.by)
     event = AuditEvent(
-        intake.by, "import.requested", record.id, {"format": form.id, "bytes": str(record.size)}
+        intake.by,
+        "import.requested",
+        record.id,
+        {"format": form.id, "bytes": str(record.size), **change(NOTHING, record.state)},
     )
     store.transact(intake.now).put(store.imports.op(record)).audit(event).outbox(work).commit()
     return record
@@ -123,7 +126,10 @@ def open_upload(
     record = _record(intake, size, sha256)
     upload = drops.address(record.id, size=size, sha256=sha256, media_type=intake.media_type, now=intake.now)
     event = AuditEvent(
-        intake.by, "import.opened", record.id, {"kind": intake.kind, "bytes": str(record.size)}
+        intake.by,
+        "import.opened",
+        record.id,
+        {"kind": intake.kind, "bytes": str(record.size), **change(NOTHING, record.state)},
     )
     store.transact(intake.now).put(store.imports.op(record)).audit(event).commit()
     return record, upload
@@ -140,7 +146,8 @@ def complete(store: TenantStore, import_id: str, *, by: str, now: datetime) -> I
         raise NotFoundError("upload", import_id)
     if record.open:
         work = Work(store.tenant_id, "import.read", body={"import_id": record.id}, cause=by)
-        store.transact(now).outbox(work).commit()
+        event = AuditEvent(by, "import.completed", record.id, change(record.state, "sent"))
+        store.transact(now).audit(event).outbox(work).commit()
     return record
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.imports import ImportRecord
 from lantern.domain.inventory import Provider
@@ -38,7 +38,8 @@ def finish(
         "import.finished",
         record.id,
         {"rows": str(record.counts.rows), "bad": str(record.counts.bad_rows),
-         "added": str(record.counts.added), "removed": str(record.counts.removed)},
+         "added": str(record.counts.added), "removed": str(record.counts.removed),
+         **change("reading", record.state)},
     )  # fmt: skip
     unit = store.transact(now).put(store.imports.op(record)).audit(event)
     for one in connections:
@@ -53,7 +54,7 @@ def fail(task: Imports, record: ImportRecord, error: str) -> ImportRecord:
     """End an import that cannot be read; `error` is a sentence for people."""
     store, now = task.store, task.clock.now()
     failed = replace(record, state="failed", error=error, finished_at=now)
-    event = AuditEvent(SYSTEM, "import.failed", record.id)
+    event = AuditEvent(SYSTEM, "import.failed", record.id, change(record.state, failed.state))
     store.transact(now).put(store.imports.op(failed)).audit(event).commit()
     forget(task, record)
     return replace(failed, rev=record.rev + 1)

@@ -13,7 +13,7 @@ from typing import Final
 
 from lantern.domain import findings as lifecycle
 from lantern.domain.alerts import AlertChannel, AlertSettings, Ledger
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change, differences
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.findings import QUIET, Finding, FindingStatus
 from lantern.domain.messages import Delivery, Message, delivery
@@ -73,8 +73,9 @@ def _end_what_is_over(task: Outreach, now: datetime) -> list[Finding]:
             if not events:
                 still.append(found)
                 continue
+            turned = change(found.status, changed.status)
             said = [
-                AuditEvent("system", f"finding.{one.kind}", found.id, {"rule": found.rule_id})
+                AuditEvent("system", f"finding.{one.kind}", found.id, {"rule": found.rule_id, **turned})
                 for one in events
             ]
             write = task.store.findings.op(replace(changed, rev=found.rev))
@@ -197,7 +198,9 @@ def unsubscribe(task: Outreach, channel_id: str, link: str) -> None:
     if address is None or address in channel.unsubscribed:
         return
     changed = replace(channel, unsubscribed=(*channel.unsubscribed, address))
-    event = AuditEvent("link", "channel.unsubscribed", channel_id)
+    event = AuditEvent(
+        "link", "channel.unsubscribed", channel_id, differences(channel, changed, "unsubscribed")
+    )
     task.store.transact(task.clock.now()).put(task.store.alerts.channel_op(changed)).audit(event).commit()
 
 

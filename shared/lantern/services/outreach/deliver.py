@@ -8,7 +8,7 @@ from typing import Final
 from lantern.channels.protocol import Sent
 from lantern.domain import deliveries
 from lantern.domain.alerts import CHANNEL
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConnectorError, NotFoundError, RevisionConflictError
 from lantern.domain.messages import Attempt, Delivery, Outgoing
 from lantern.domain.webhooks import Endpoint, after_attempt
@@ -43,7 +43,7 @@ def deliver_due(task: Outreach) -> int:
     while True:
         before_batch = made
         batch = list(task.store.deliveries.due(task.clock.now(), BATCH))
-        for stale in batch:
+        for stale in sorted(batch, key=people_first):
             if task.deadline.passed():
                 task.send(Work(task.store.tenant_id, "outreach.due", cause="rest"), 0)
                 return made
@@ -53,6 +53,11 @@ def deliver_due(task: Outreach) -> int:
                 made += attempt(task, before) is not None
         if len(batch) < BATCH or made == before_batch:
             return made
+
+
+def people_first(found: Delivery) -> bool:
+    """Sorts what people get before what systems get, whose servers may keep us waiting."""
+    return found.address.kind == "webhook"
 
 
 def attempt(task: Outreach, found: Delivery) -> Delivery | None:
@@ -67,7 +72,9 @@ def attempt(task: Outreach, found: Delivery) -> Delivery | None:
     except RevisionConflictError:
         log.info("another worker has the delivery", extra={"delivery": found.id})
         return None
-    sent = carry(task, held, endpoint)
+    # One that did not answer a moment ago is not waited for again: people's messages come after it.
+    silent = endpoint is not None and endpoint.is_silent(task.clock.now())
+    sent = Sent("retry", detail="endpoint_silent") if silent else carry(task, held, endpoint)
     now = task.clock.now()
     told = Attempt(now, sent.outcome, sent.status, sent.detail)
     after = deliveries.attempted(
@@ -79,7 +86,7 @@ def attempt(task: Outreach, found: Delivery) -> Delivery | None:
     if after.state == "failed" and after.instead is not None:
         return _turned(task, deliveries.turned(after, now), sent.detail)
     stored = _written(task, after, sent.detail)
-    if endpoint is not None:
+    if endpoint is not None and not silent:
         _remember(task, endpoint.id, sent)
     if stored.next_at is not None:
         _again(task, stored, (stored.next_at - now).total_seconds())
@@ -153,7 +160,8 @@ def _remember(task: Outreach, endpoint_id: str, sent: Sent) -> None:
             return
         unit = task.store.transact(now).put(task.store.alerts.endpoint_op(changed))
         if changed.status == "disabled":
-            unit.audit(AuditEvent("system", "webhook.disabled", endpoint_id, {"why": changed.why}))
+            told = {"why": changed.why, **change(endpoint.status, changed.status)}
+            unit.audit(AuditEvent("system", "webhook.disabled", endpoint_id, told))
         try:
             unit.commit()
         except RevisionConflictError:

@@ -40,7 +40,7 @@ def sweep(task: Outreach, finding_ids: list[str] | None = None) -> None:
     """Everything that is due in the tenant: quiet that ends, news, messages; then say when to look again."""
     state = task.store.alerts.state()
     passed = alerting.look(task, finding_ids or ())
-    for made in passed.deliveries:
+    for made in sorted(passed.deliveries, key=deliver.people_first):
         # What is left at the deadline is on the worklist of what is due.
         if task.deadline.passed():
             break

@@ -14,7 +14,7 @@ from typing import Any, Final
 from lantern.channels.vetting import target
 from lantern.domain import ids
 from lantern.domain.alerts import CHANNEL, MAX_CHANNELS, MAX_RECIPIENTS, AlertChannel, AlertSettings
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import GONE, NOTHING, AuditEvent, change, differences
 from lantern.domain.channel_health import ChannelHealth
 from lantern.domain.deliveries import replayed
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
@@ -57,6 +57,13 @@ class Setting:
     platform: PlatformStore | None = None
 
 
+_TOLD: Final = (
+    *("enabled", "minimum", "instant", "digest", "digest_at", "digest_day", "daily_cap", "to"),
+    "connection_id",
+)
+"""What the audit log tells of a changed channel; its name is not among it."""
+
+
 def save_settings(use: Setting, settings: AlertSettings) -> AlertSettings:
     """Write the settings on their revision.
 
@@ -70,7 +77,9 @@ def save_settings(use: Setting, settings: AlertSettings) -> AlertSettings:
     quiet = settings.quiet_hours
     if quiet is not None and quiet.start == quiet.end:
         raise InvalidInputError("quiet_hours", "Begin and end must differ; send null for no quiet hours.")
-    event = AuditEvent(use.by, "alerts.set", "alerts", {"time_zone": str(zone)})
+    known = use.store.alerts.settings()
+    detail = differences(known, settings, "time_zone", "quiet_hours", "language", "console_url")
+    event = AuditEvent(use.by, "alerts.set", "alerts", {"time_zone": str(zone), **detail})
     unit = use.store.transact(use.now).put(use.store.alerts.settings_op(settings)).audit(event)
     unit.outbox(_look(use)).commit()
     return replace(settings, rev=settings.rev + 1)
@@ -100,7 +109,8 @@ def _save_channel(use: Setting, channel: AlertChannel, url: str | None, verb: st
     _check(use.store, channel, url)
     if channel.kind == "email":
         channel = _linked(use, channel)
-    event = AuditEvent(use.by, verb, channel.id, {"kind": channel.kind})
+    detail = differences(use.store.alerts.channel(channel.id), channel, *_TOLD)
+    event = AuditEvent(use.by, verb, channel.id, {"kind": channel.kind, **detail})
     unit = use.store.transact(use.now).put(use.store.alerts.channel_op(channel)).audit(event)
     if url is not None:
         unit.put(_sealed(use, channel.id, url))
@@ -173,7 +183,10 @@ def remove_channel(use: Setting, channel: AlertChannel) -> None:
     unit = store.transact(use.now).put(store.alerts.channel_gone(channel))
     if channel.kind == "teams":
         unit.put(store.secrets.gone_op(channel.id))
-    unit.audit(AuditEvent(use.by, "channel.removed", channel.id, {"kind": channel.kind})).commit()
+    unit.audit(
+        AuditEvent(use.by, "channel.removed", channel.id, {"kind": channel.kind, **change("enabled", GONE)})
+    )
+    unit.commit()
 
 
 def try_channel(use: Setting, channel: AlertChannel) -> tuple[Delivery, ...]:
@@ -223,7 +236,10 @@ def add_endpoint(
         _sealed(use, made.address_id, url),
         _sealed(use, made.secret_id(1), secret),
     )
-    unit.audit(AuditEvent(use.by, "webhook.added", made.id, {"payload": payload})).commit()
+    unit.audit(
+        AuditEvent(use.by, "webhook.added", made.id, {"payload": payload, **change(NOTHING, made.status)})
+    )
+    unit.commit()
     return replace(made, rev=1), secret
 
 
@@ -235,7 +251,9 @@ def change_endpoint(use: Setting, endpoint: Endpoint, url: str | None) -> Endpoi
         RevisionConflictError: it changed since it was read.
     """
     changed = replace(endpoint, host=target(url).host) if url is not None else endpoint
-    event = AuditEvent(use.by, "webhook.changed", changed.id, {"status": changed.status})
+    before = use.store.alerts.endpoint(endpoint.id)
+    detail = differences(before, changed, "host", "events", "payload", "status")
+    event = AuditEvent(use.by, "webhook.changed", changed.id, {"status": changed.status, **detail})
     unit = use.store.transact(use.now).put(use.store.alerts.endpoint_op(changed)).audit(event)
     if url is not None:
         unit.put(_sealed(use, changed.address_id, url))
@@ -250,12 +268,13 @@ def rotate(use: Setting, endpoint: Endpoint) -> tuple[Endpoint, str]:
         RevisionConflictError: the endpoint changed since it was read.
     """
     changed, secret = rotated(endpoint, use.now), new_secret(use.random)
+    turned = change(f"secret {endpoint.generation}", f"secret {changed.generation}")
     unit = use.store.transact(use.now).put(
         use.store.alerts.endpoint_op(changed), _sealed(use, changed.secret_id(changed.generation), secret)
     )
     if changed.generation > 2:
         unit.put(use.store.secrets.gone_op(changed.secret_id(changed.generation - 2)))
-    unit.audit(AuditEvent(use.by, "webhook.rotated", changed.id)).commit()
+    unit.audit(AuditEvent(use.by, "webhook.rotated", changed.id, turned)).commit()
     return replace(changed, rev=endpoint.rev + 1), secret
 
 
@@ -272,7 +291,7 @@ def remove_endpoint(use: Setting, endpoint: Endpoint) -> None:
     ]
     unit = store.transact(use.now).put(store.alerts.endpoint_gone(endpoint))
     unit.put(*(store.secrets.gone_op(secret_id) for secret_id in held))
-    unit.audit(AuditEvent(use.by, "webhook.removed", endpoint.id)).commit()
+    unit.audit(AuditEvent(use.by, "webhook.removed", endpoint.id, change(endpoint.status, GONE))).commit()
 
 
 def try_endpoint(use: Setting, endpoint: Endpoint) -> Delivery:
@@ -302,7 +321,9 @@ def replay(use: Setting, endpoint: Endpoint, found: Delivery) -> Delivery:
     if found.state == "pending":
         raise ConflictError("it is still being sent")
     again = replayed(found, use.now)
-    event = AuditEvent(use.by, "webhook.replayed", endpoint.id, {"delivery": found.id})
+    event = AuditEvent(
+        use.by, "webhook.replayed", endpoint.id, {"delivery": found.id, **change(found.state, again.state)}
+    )
     unit = use.store.transact(use.now).put(use.store.deliveries.op(again)).audit(event)
     unit.outbox(_deliver(use, again)).commit()
     return replace(again, rev=found.rev + 1)

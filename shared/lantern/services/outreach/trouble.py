@@ -11,7 +11,7 @@ from typing import Final
 
 from lantern.domain import channel_health
 from lantern.domain.alerts import AlertChannel
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.channel_health import ChannelHealth
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.messages import Button, Delivery, Message, delivery
@@ -70,7 +70,7 @@ def _once(task: Outreach, after: Delivery, detail: str) -> Delivery:
         unit.put(_again_news(task, after))
         if after.state == "failed":
             health, warnings = _broken(task, channel, before, after, detail)
-            audit = {"detail": detail} if before.state != "broken" else {}
+            audit = {"detail": detail, **change(before.state, "broken")} if before.state != "broken" else {}
             unit.audit(*([AuditEvent("system", "channel.broken", channel.id, audit)] if audit else []))
     if health != before and not _merely_fresh(before, health):
         unit.put(store.alerts.health_op(health))

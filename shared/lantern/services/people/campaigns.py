@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from lantern.domain import campaigns, ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.campaigns import MOST_ITEMS, SILENCE, Campaign, CampaignItem, Decision
 from lantern.domain.errors import ConflictError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
@@ -62,7 +62,9 @@ def create(store: TenantStore, campaign: Campaign, now: datetime) -> Campaign:
     """
     fresh = campaigns.checked(campaign)
     detail = {"silence": fresh.silence, "due": fresh.due.isoformat(), "review_by": fresh.review_by}
-    event = AuditEvent(fresh.created_by, "campaign.created", fresh.id, detail)
+    event = AuditEvent(
+        fresh.created_by, "campaign.created", fresh.id, {**detail, **change(NOTHING, fresh.state)}
+    )
     work = Work(store.tenant_id, "campaign.build", body={"campaign_id": fresh.id}, cause=fresh.id)
     store.transact(now).put(store.campaigns.op(fresh)).audit(event).outbox(work).commit()
     return replace(fresh, rev=1)
@@ -81,12 +83,18 @@ def build(store: TenantStore, scopes: Classes, campaign_id: str, now: datetime) 
     if not items or len(items) > MOST_ITEMS:
         problem = f"More than {MOST_ITEMS} grants: narrow the scope." if items else "No such grant is there."
         ended = replace(campaigns.cancelled(campaign, "system", now), problem=problem)
-        event = AuditEvent("system", "campaign.cancelled", campaign.id, {"items": str(len(items))})
+        event = AuditEvent(
+            "system",
+            "campaign.cancelled",
+            campaign.id,
+            {"items": str(len(items)), **change(campaign.state, ended.state)},
+        )
         store.transact(now).put(store.campaigns.op(ended)).audit(event).commit()
         return replace(ended, rev=campaign.rev + 1)
     store.campaigns.plan_items(items, campaign)
     opened = campaigns.opened(campaign, len(items), now)
-    event = AuditEvent("system", "campaign.opened", campaign.id, {"items": str(len(items))})
+    detail = {"items": str(len(items)), **change(campaign.state, opened.state)}
+    event = AuditEvent("system", "campaign.opened", campaign.id, detail)
     unit = store.transact(now).put(store.campaigns.op(opened)).audit(event)
     unit.outbox(telling(store, campaign.id)).commit()
     return replace(opened, rev=campaign.rev + 1)
@@ -162,6 +170,7 @@ def close(store: TenantStore, campaign: Campaign, *, by: str, now: datetime) -> 
     """
     after = campaigns.closing(campaign, by, now)
     detail = {"undecided": str(campaign.counts.undecided), "silence": campaign.silence}
+    detail |= change(campaign.state, after.state)
     event = AuditEvent(by, "campaign.closing", campaign.id, detail)
     work = Work(store.tenant_id, "campaign.close", body={"campaign_id": campaign.id}, cause=campaign.id)
     store.transact(now).put(store.campaigns.op(after)).audit(event).outbox(work).commit()
@@ -175,7 +184,8 @@ def cancel(store: TenantStore, campaign: Campaign, *, by: str, now: datetime) ->
         ConflictError: it is over, or changed just now.
     """
     after = campaigns.cancelled(campaign, by, now)
-    event = AuditEvent(by, "campaign.cancelled", campaign.id, {"items": str(campaign.counts.items)})
+    detail = {"items": str(campaign.counts.items), **change(campaign.state, after.state)}
+    event = AuditEvent(by, "campaign.cancelled", campaign.id, detail)
     store.transact(now).put(store.campaigns.op(after)).audit(event).commit()
     return replace(after, rev=campaign.rev + 1)
 
@@ -204,6 +214,7 @@ def finish(store: TenantStore, campaign_id: str, now: datetime) -> Campaign | No
         "revoke": str(done.counts.revoke),
         "silent": str(done.counts.silent),
         "jobs": ",".join(jobs),
+        **change(campaign.state, done.state),
     }
     event = AuditEvent("system", "campaign.closed", campaign.id, detail)
     store.transact(now).put(store.campaigns.op(done)).audit(event).commit()
@@ -289,9 +300,8 @@ def _passed(store: TenantStore, campaign: Campaign, now: datetime) -> Campaign:
         return close(store, campaign, by="system", now=now)
     if campaign.state == "open":
         after = replace(campaign, reminded_at=now, next_at=campaign.due)
-        event = AuditEvent(
-            "system", "campaign.reminded", campaign.id, {"undecided": str(campaign.counts.undecided)}
-        )
+        detail = {"undecided": str(campaign.counts.undecided), **change(campaign.reminded_at or "never", now)}
+        event = AuditEvent("system", "campaign.reminded", campaign.id, detail)
         unit = store.transact(now).put(store.campaigns.op(after)).audit(event)
         unit.outbox(telling(store, campaign.id)).commit()
         return replace(after, rev=campaign.rev + 1)

@@ -9,14 +9,11 @@ from typing import Final
 
 from lantern.domain import consent, requests
 from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError
-from lantern.domain.nudges import LONGEST_REASON, Nudge
 from lantern.domain.requests import AccessRequest, Ruling
 from lantern.services import pages
 from lantern.services.pages import Page
-from lantern.services.people import directory, wording
+from lantern.services.people import directory
 from lantern.services.people.days import day
-from lantern.services.people.deciding import decide_for, waits
-from lantern.services.people.explain import Explained, explain
 from lantern.services.people.page import (
     NoPageError,
     PeoplePages,
@@ -25,14 +22,14 @@ from lantern.services.people.page import (
     entered,
     fresh,
     guarded,
-    names_of,
     thanks,
 )
 from lantern.services.people.reaching import living, name_of
 from lantern.services.people.requests import decide, look
+from lantern.services.people.run_page import approval
+from lantern.services.people.silence_page import MOST_FIELDS, silences
 from lantern.services.web import WebRequest
 
-_MOST_FIELDS: Final = 8
 _FIRST: Final[Mapping[str, str]] = {
     "approved": "Approved",
     "declined": "Declined",
@@ -48,15 +45,12 @@ def decision(tools: PeoplePages, request: WebRequest, method: str) -> Page:
     again = f"{tools.site.base_url}/decide/{token}" if consent.read_link_token(token) else ""
 
     def answer() -> Page:
-        visit = enter(tools, request, "request", "silence")
-        shown = _request if visit.link.purpose == "request" else _silence
-        fields = entered(tools, request, visit.token, _MOST_FIELDS) if method == "POST" else None
+        visit = enter(tools, request, "request", "silence", "run")
+        shown = {"request": _request, "silence": silences, "run": approval}[visit.link.purpose]
+        fields = entered(tools, request, visit.token, MOST_FIELDS) if method == "POST" else None
         return shown(tools, request, visit, fields)
 
     return guarded(answer, request, again)
-
-
-# -- requests --------------------------------------------------------------------------------------
 
 
 def _request(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapping[str, str] | None) -> Page:
@@ -163,85 +157,3 @@ def _decided(visit: Visit, wanted: AccessRequest, before: str = "") -> Page:
         lines.append("They have been told.")
     shown = tuple(line for line in lines if line)
     return thanks(visit, shown)
-
-
-# -- somebody did not answer -------------------------------------------------------------------------
-
-
-def _silence(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapping[str, str] | None) -> Page:
-    nudge = visit.store.nudges.get(visit.link.subject_id or "")
-    if nudge is None:
-        raise NoPageError("over")
-    if not waits(nudge):
-        return _done(visit, nudge)
-    if fields is None:
-        return _ask_for(tools, request, visit, nudge)
-    given, reason = fields.get("decision", ""), fields.get("reason", "")
-    if given not in ("keep", "revoke"):
-        return _ask_for(tools, request, visit, nudge, "Please choose one of the two.", reason)
-    try:
-        after = decide_for(
-            visit.store,
-            nudge,
-            keep=given == "keep",
-            reason=reason,
-            by=visit.link.person_id,
-            now=tools.now(),
-        )
-    except InvalidInputError as error:
-        return _ask_for(tools, request, visit, nudge, error.remedy, reason)
-    except ForbiddenError:
-        raise NoPageError("own") from None
-    except ConflictError:
-        now_is = visit.store.nudges.get(nudge.id)
-        if now_is is None or waits(now_is):
-            raise NoPageError("failed") from None
-        return _done(visit, now_is, "It was decided already; that decision stands.")
-    return _done(visit, after)
-
-
-def _ask_for(
-    tools: PeoplePages, request: WebRequest, visit: Visit, nudge: Nudge, problem: str = "", reason: str = ""
-) -> Page:
-    store = visit.store
-    bundle = store.bundles.get(nudge.connection_id, nudge.principal_id)
-    known: Explained = explain(store, tools.scopes, bundle, nudge.app_id, to_others=True)
-    who = name_of(store, nudge.person_id)
-    cookie, form_check = fresh(tools, request, visit.token)
-    asked = wording.QUESTIONS[nudge.kind].title
-    return pages.shown(
-        "decide_silence.html",
-        422 if problem else 200,
-        form=True,
-        cookie=cookie,
-        title=f"May {who} keep {known.name}?",
-        organisation=visit.organisation,
-        who=who,
-        app=known.name,
-        publisher=known.publisher,
-        asked=asked.format(**names_of(store, tools.scopes, nudge, known)),
-        sent=day(nudge.sent_at) if nudge.sent_at else "",
-        note=pages.inert(nudge.note, LONGEST_REASON),
-        sentences=known.sentences,
-        more=known.more,
-        problem=problem,
-        reason=reason[:LONGEST_REASON],
-        longest=LONGEST_REASON,
-        action=f"{tools.site.base_url}/decide/{visit.token}",
-        check=form_check,
-        review=day(tools.now() + store.guidance.get().review),
-    )
-
-
-def _done(visit: Visit, nudge: Nudge, before: str = "") -> Page:
-    kept = visit.store.exceptions.get(nudge.person_id, nudge.app_id) if nudge.exception_id else None
-    if kept is not None:
-        said = f"They may keep it until {day(kept.until)}."
-    elif nudge.job_id:
-        said = "Its access is being removed. Where that takes an approval, your administrator gives it."
-    elif nudge.answer:
-        raise NoPageError("over")
-    else:
-        said = "It could not be removed from here, so nothing was changed. Please tell your administrator."
-    lines = tuple(line for line in (before, said) if line)
-    return thanks(visit, lines)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from lantern.domain import nudges
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.nudges import Nudge
@@ -49,6 +49,7 @@ def decide_for(store: TenantStore, nudge: Nudge, *, keep: bool, reason: str, by:
         rev=before.rev if before else 0,
     )
     decided = replace(nudge, exception_id=allowed.id, followed_at=nudge.followed_at or now)
-    event = AuditEvent(by, "nudge.decided", nudge.id, {"person": nudge.person_id, "after": "keep"})
+    detail = {"person": nudge.person_id, **change(nudge.answer or nudge.state, "keep")}
+    event = AuditEvent(by, "nudge.decided", nudge.id, detail)
     store.transact(now).put(store.nudges.op(decided), store.exceptions.op(allowed)).audit(event).commit()
     return replace(decided, rev=nudge.rev + 1)

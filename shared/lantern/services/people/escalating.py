@@ -1,11 +1,11 @@
 """Who is told when somebody does not answer or decide: manager, else owner of the tool, else named people."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from lantern.domain import requests
+from lantern.domain import nudges, requests
 from lantern.domain.errors import NotFoundError
 from lantern.domain.guidance import GuidancePolicy
 from lantern.domain.messages import Button, Message, Section
@@ -13,9 +13,10 @@ from lantern.domain.nudges import Nudge
 from lantern.domain.person_links import marker
 from lantern.services.people import wording
 from lantern.services.people.days import day
-from lantern.services.people.explain import Classes, explain
+from lantern.services.people.explain import Classes, explain, other_of
 from lantern.services.people.managers import manager_of
 from lantern.services.people.reaching import Told, Way, name_of, tell, way_to
+from lantern.store.documents import Put
 from lantern.store.tenant import TenantStore
 
 Role = Literal["manager", "owner", "escalate_to", "nobody"]
@@ -83,14 +84,40 @@ def _owner(
     )
 
 
-def of_silence(
-    store: TenantStore, scopes: Classes, nudge: Nudge, now: datetime
-) -> tuple[Contacts, tuple[Told, ...]]:
-    """What whoever is turned to reads about a question that nobody answered; they decide on its page."""
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """Who is turned to, and what that writes: messages, and what waits for each."""
+
+    contacts: Contacts
+    told: tuple[Told, ...]
+    ledgers: tuple[Put, ...]
+
+
+def of_silence(store: TenantStore, scopes: Classes, nudge: Nudge, now: datetime) -> Escalated:
+    """What whoever is turned to reads about a question that nobody answered; they decide on their page."""
     found = contacts(store, store.guidance.get(), nudge.person_id, nudge.app_id or None)
+    told, ledgers = [], []
+    for person, way in found.people:
+        ledger, at = nudges.turned_to(store.nudges.ledger(person), nudge.id, now)
+        ledgers.append(store.nudges.ledger_op(ledger, now))
+        if at is None:
+            continue
+        facts = _facts(store, scopes, nudge) if at == now else _several()
+        decide = Button(wording.DECIDE, url=marker("silence", person, person), style="primary")
+        message = replace(facts, buttons=(decide,), footer=wording.BECAUSE[found.role])
+        told.append(tell(store, way, message, at, person))
+    return Escalated(found, tuple(told), tuple(ledgers))
+
+
+def _several() -> Message:
+    return Message(purpose="nudge", title=wording.MORE_SILENT, text=wording.ESCALATED)
+
+
+def _facts(store: TenantStore, scopes: Classes, nudge: Nudge) -> Message:
+    """Who did not answer what, and what the tool can do meanwhile."""
     bundle = store.bundles.get(nudge.connection_id, nudge.principal_id)
     known = explain(store, scopes, bundle, nudge.app_id, to_others=True)
-    other = explain(store, scopes, None, nudge.alternative).name if nudge.alternative else "an approved tool"
+    other = other_of(store, nudge)
     who = name_of(store, nudge.person_id)
     asked = wording.QUESTIONS[nudge.kind].title.format(app=known.name, alternative=other)
     facts = [("Asked", asked), ("Who", who)]
@@ -101,20 +128,9 @@ def of_silence(
     if nudge.app_id:
         title = wording.CAN_OF.format(app=known.name, who=who)
         sections.append(Section(title, items=known.sentences, more=known.more))
-
-    def message(to: str) -> Message:
-        decide = Button(wording.DECIDE, url=marker("silence", nudge.id, to), style="primary")
-        return Message(
-            purpose="nudge",
-            title=wording.NO_ANSWER.format(who=who, app=known.name if nudge.app_id else "our AI policy"),
-            text=wording.ESCALATED,
-            sections=tuple(sections),
-            buttons=(decide,) if nudge.app_id else (),
-            footer=wording.BECAUSE[found.role],
-        )
-
-    told = tuple(
-        tell(store, way, message(one), now, nudge.id, number=number)
-        for number, (one, way) in enumerate(found.people, 1)
+    return Message(
+        purpose="nudge",
+        title=wording.NO_ANSWER.format(who=who, app=known.name if nudge.app_id else "our AI policy"),
+        text=wording.ESCALATED,
+        sections=tuple(sections),
     )
-    return found, told

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from lantern.domain.inventory import App, Bundle, Grant
+from lantern.domain.nudges import Nudge
 from lantern.domain.rules.titles import clean
 from lantern.domain.scopes import ScopeClass, severity_rank
 from lantern.services.people import wording
@@ -45,6 +46,12 @@ def explain(
     sets = store.apps.scope_sets([grant.scope_set]) if grant else {}
     held = sets.get(grant.scope_set) if grant else None
     return explained(scopes, app, grant, held, to_others=to_others)
+
+
+def other_of(store: TenantStore, nudge: Nudge) -> str:
+    """The name of the tool that somebody is asked to use instead."""
+    app = store.apps.get_facts(nudge.alternative) if nudge.alternative else None
+    return (clean(app.name, NAME) if app else "") or "an approved tool"
 
 
 def explained(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import ids, nudges
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.jobs import Job, Selector
@@ -50,11 +50,12 @@ def follow(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime) ->
 
 def _escalated(store: TenantStore, scopes: Classes, nudge: Nudge, now: datetime) -> Nudge:
     """Tell whoever decides now, in one transaction with the note that it was told, and to whom."""
-    found, told = of_silence(store, scopes, nudge, now)
+    turned = of_silence(store, scopes, nudge, now)
+    found, told = turned.contacts, turned.told
     noted = replace(nudge, followed_at=now, looks=0)
     detail = {"person": nudge.person_id, "told": found.role}
     detail |= {"to": ",".join(one for one, _ in found.people)} if found.people else {}
-    unit = store.transact(now).put(store.nudges.op(noted), *(one.put for one in told))
+    unit = store.transact(now).put(store.nudges.op(noted), *turned.ledgers, *(one.put for one in told))
     unit.audit(AuditEvent("system", "nudge.escalated", nudge.id, detail))
     unit.outbox(*(one.work for one in told)).commit()
     log.info("nudge.escalated", extra={"nudge": nudge.id, "told": found.role})
@@ -145,7 +146,8 @@ def _reading(store: TenantStore, nudge: Nudge) -> tuple[Work, ...]:
 def _note(store: TenantStore, nudge: Nudge, action: str, now: datetime, **detail: str) -> Nudge:
     """Write down what became of it, with its audit entry."""
     noted = replace(nudge, followed_at=nudge.followed_at or now, looks=0)
-    event = AuditEvent("system", action, nudge.id, {"person": nudge.person_id, **detail})
+    told = change(nudge.answer or nudge.state, action.partition(".")[2])
+    event = AuditEvent("system", action, nudge.id, {"person": nudge.person_id, **detail, **told})
     store.transact(now).put(store.nudges.op(noted)).audit(event).commit()
     log.info("%s", action, extra={"nudge": nudge.id})
     return replace(noted, rev=nudge.rev + 1)

@@ -15,6 +15,7 @@ PATHS: Final[dict[LinkPurpose, str]] = {
     "review": "review",
     "request": "decide",
     "silence": "decide",
+    "run": "decide",
 }
 
 

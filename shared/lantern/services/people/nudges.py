@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import ids, nudges
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import NotFoundError, RevisionConflictError
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.ids import RandomBytes
@@ -166,6 +166,7 @@ def _ask(store: TenantStore, draft: Nudge, cap: int, by: str, now: datetime, *, 
             "kind": draft.kind,
             "silence": draft.silence,
             "origin": draft.origin,
+            **change(NOTHING, "asked"),
         },
     )
     at = nudges.room(ledger, now, cap)
@@ -182,7 +183,9 @@ def _hand_over(store: TenantStore, nudge: Nudge, ledger: Ledger, now: datetime, 
     """Count a question against its person's week and give it to the channels, in one transaction."""
     sent = nudges.send(nudge, now)
     work = Work(store.tenant_id, "nudge.send", body={"nudge_id": nudge.id}, cause=nudge.id)
-    event = AuditEvent("system", "nudge.sent", nudge.id, {"person": nudge.person_id})
+    event = AuditEvent(
+        "system", "nudge.sent", nudge.id, {"person": nudge.person_id, **change(nudge.state, sent.state)}
+    )
     store.transact(now).put(
         store.nudges.op(sent), store.nudges.ledger_op(nudges.counted(ledger, now), now)
     ).audit(*events, event).outbox(work).commit()
@@ -229,6 +232,7 @@ def answer_nudge(
         unit.put(store.exceptions.op(exception))
     ledger = nudges.closed(store.nudges.ledger(nudge.person_id), nudge)
     detail = {"person": nudge.person_id, "answer": given, "via": via}
+    detail |= change(nudge.state, answered.state)
     unit.put(store.nudges.op(answered), store.nudges.ledger_op(ledger, now))
     unit.audit(AuditEvent(by, "nudge.answered", nudge.id, detail))
     unit.outbox(_follow(store, nudge))
@@ -337,7 +341,8 @@ def close(store: TenantStore, ended: Nudge, by: str, action: str, now: datetime,
         RevisionConflictError: it changed since it was read.
     """
     ledger = nudges.closed(store.nudges.ledger(ended.person_id), ended)
-    event = AuditEvent(by, action, ended.id, {"person": ended.person_id, "silence": ended.silence})
+    detail = {"person": ended.person_id, "silence": ended.silence, **change("asked", ended.state)}
+    event = AuditEvent(by, action, ended.id, detail)
     store.transact(now).put(store.nudges.op(ended), store.nudges.ledger_op(ledger, now)).audit(event).outbox(
         *works
     ).commit()

@@ -26,7 +26,7 @@ from lantern.services.links import Site
 from lantern.services.pages import Page
 from lantern.services.people import wording
 from lantern.services.people.days import day
-from lantern.services.people.explain import Classes, Explained, explain
+from lantern.services.people.explain import Classes, Explained, explain, other_of
 from lantern.services.people.nudges import answer_nudge
 from lantern.services.people.reaching import living
 from lantern.services.web import WebRequest
@@ -36,7 +36,7 @@ from lantern.store.tenant import TenantStore
 log = logging.getLogger(__name__)
 
 COOKIE_S: Final = 3_600
-DECIDING: Final[frozenset[LinkPurpose]] = frozenset({"review", "request", "silence"})
+DECIDING: Final[frozenset[LinkPurpose]] = frozenset({"review", "request", "silence", "run"})
 """Pages by which somebody decides on what concerns others."""
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _MOST_FIELDS: Final = 6
@@ -212,7 +212,7 @@ def _ask(
     policy = visit.store.guidance.get()
     bundle = visit.store.bundles.get(nudge.connection_id, nudge.principal_id)
     known = explain(visit.store, tools.scopes, bundle, nudge.app_id)
-    names = names_of(visit.store, tools.scopes, nudge, known)
+    names = names_of(visit.store, nudge, known)
     asked = wording.QUESTIONS[nudge.kind]
     return pages.shown(
         "question.html",
@@ -243,10 +243,9 @@ def _ask(
     )
 
 
-def names_of(store: TenantStore, scopes: Classes, nudge: Nudge, known: Explained) -> dict[str, str]:
+def names_of(store: TenantStore, nudge: Nudge, known: Explained) -> dict[str, str]:
     """What stands for the names in the wording of a question."""
-    other = explain(store, scopes, None, nudge.alternative).name if nudge.alternative else "an approved tool"
-    return {"app": known.name, "alternative": other}
+    return {"app": known.name, "alternative": other_of(store, nudge)}
 
 
 def _take(

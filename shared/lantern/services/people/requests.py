@@ -7,7 +7,7 @@ from typing import Final
 
 from lantern.domain import ids, requests
 from lantern.domain.apps import AppDecision, AppStatus, AppSummary
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import InvalidInputError, NotFoundError, RevisionConflictError
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.products import ProductDecision
@@ -106,6 +106,7 @@ def ask(
 def _made(store: TenantStore, request: AccessRequest, by: str, now: datetime) -> AccessRequest:
     """The request as stored, now or before."""
     detail = {"person": request.person_id, "app": request.app_id or "unknown"}
+    detail |= change(NOTHING, request.state)
     event = AuditEvent(by, "request.made", request.id, detail)
     for attempt in range(ATTEMPTS):
         before = store.requests.get(request.id)
@@ -143,7 +144,7 @@ def decide(
     decided = requests.decide(request, ruling, by, now)
     detail = {
         "person": request.person_id,
-        "after": decided.state,
+        **change(request.state, decided.state),
         "scope": decided.scope or "none",
         "until": decided.until.isoformat() if decided.until else "none",
     }
@@ -161,9 +162,8 @@ def withdraw(store: TenantStore, request: AccessRequest, *, by: str, now: dateti
         ConflictError: it is decided or over, or changed just now.
     """
     after = requests.withdraw(request, by, now)
-    _commit(
-        store, after, AuditEvent(by, "request.withdrawn", request.id, {"person": request.person_id}), (), now
-    )
+    detail = {"person": request.person_id, **change(request.state, after.state)}
+    _commit(store, after, AuditEvent(by, "request.withdrawn", request.id, detail), (), now)
     return replace(after, rev=request.rev + 1)
 
 
@@ -198,6 +198,8 @@ def _passed(store: TenantStore, request: AccessRequest, after: AccessRequest, no
         told = to_person(store, after, now)
     else:
         told = to_person(store, after, now)
+    # Escalated, it is as open as before: what changed is who was told.
+    detail |= change("waiting" if after.open else request.state, "escalated" if after.open else after.state)
     event = AuditEvent("system", action, request.id, detail)
     _commit(store, after, event, told, now, puts, works)
     return replace(after, rev=request.rev + 1)

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Final
 
 from lantern.domain import nudges
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.guidance import GuidancePolicy
 from lantern.domain.messages import Button, ButtonStyle, Message, Section
 from lantern.domain.nudges import Nudge, NudgeAnswer
 from lantern.domain.person_links import marker
 from lantern.services.people import wording
 from lantern.services.people.days import day
-from lantern.services.people.explain import Classes, Explained, explain
+from lantern.services.people.explain import Classes, Explained, explain, other_of
 from lantern.services.people.nudges import taken_back
 from lantern.services.people.reaching import tell, way_to
 from lantern.store.tenant import TenantStore
@@ -38,19 +38,18 @@ def send_nudge(store: TenantStore, scopes: Classes, nudge_id: str, now: datetime
         return taken_back(store, nudge, "nudge.unreachable", now)
     bundle = store.bundles.get(nudge.connection_id, nudge.principal_id)
     known = explain(store, scopes, bundle, nudge.app_id)
-    told = tell(store, way, compose(store, scopes, nudge, known, store.guidance.get()), now, nudge.id)
+    told = tell(store, way, compose(store, nudge, known, store.guidance.get()), now, nudge.id)
     handed = replace(nudge, sent_via=way.address.kind, delivery_id=told.delivery.id)
-    event = AuditEvent("system", "nudge.handed_over", nudge.id, {"via": way.address.kind})
+    detail = {"via": way.address.kind, **change(NOTHING, way.address.kind)}
+    event = AuditEvent("system", "nudge.handed_over", nudge.id, detail)
     unit = store.transact(now).put(store.nudges.op(handed), told.put).audit(event).outbox(told.work)
     unit.commit()
     return replace(handed, rev=nudge.rev + 1)
 
 
-def compose(
-    store: TenantStore, scopes: Classes, nudge: Nudge, known: Explained, policy: GuidancePolicy
-) -> Message:
+def compose(store: TenantStore, nudge: Nudge, known: Explained, policy: GuidancePolicy) -> Message:
     """The message of a question. The address of its page is made when it is sent: see `person_links`."""
-    other = explain(store, scopes, None, nudge.alternative).name if nudge.alternative else "an approved tool"
+    other = other_of(store, nudge)
     names = {"app": known.name, "alternative": other}
     asked = wording.QUESTIONS[nudge.kind]
     page = marker("nudge", nudge.id)

@@ -3,7 +3,8 @@
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, differences
+from lantern.domain.audit import change as changed
 from lantern.domain.errors import ConflictError
 from lantern.domain.guidance import GuidancePolicy, checked
 from lantern.domain.messages import Button, Message
@@ -28,7 +29,8 @@ def change(
         for name, value in after.items()
         if name != "rev" and value != old[name]
     }
-    event = AuditEvent(by, "guidance.changed", store.tenant_id, detail)
+    names = tuple(name for name in detail if name != "rev")
+    event = AuditEvent(by, "guidance.changed", store.tenant_id, detail | differences(before, wanted, *names))
     store.transact(now).put(store.guidance.op(wanted)).audit(event).commit()
     return replace(wanted, rev=wanted.rev + 1)
 
@@ -52,8 +54,10 @@ def send_link(store: TenantStore, person_id: str, *, by: str, now: datetime) -> 
         footer="The address is yours alone and works for 30 days. Please do not forward it.",
     )
     told = tell(store, way, message, now, person_id)
-    ledger = replace(store.nudges.ledger(person_id), linked=now)
-    event = AuditEvent(by, "person.link_sent", person_id, {"via": way.address.kind})
-    unit = store.transact(now).put(told.put, store.nudges.ledger_op(ledger, now))
+    ledger = store.nudges.ledger(person_id)
+    event = AuditEvent(
+        by, "person.link_sent", person_id, {"via": way.address.kind, **changed(ledger.linked or NOTHING, now)}
+    )
+    unit = store.transact(now).put(told.put, store.nudges.ledger_op(replace(ledger, linked=now), now))
     unit.audit(event).outbox(told.work).commit()
     return way.address.kind

@@ -26,7 +26,7 @@ QUESTIONS: Final[Mapping[NudgeKind, Question]] = {
     ),
     "use_instead": Question(
         "Could you use {alternative} instead of {app}?",
-        "{alternative} does the same kind of work and has been checked and approved here.",
+        "Checked and approved here, for the same kind of work: {alternative}.",
     ),
     "delete_account": Question(
         "Please delete your {app} account",
@@ -74,6 +74,7 @@ SILENT: Final[Mapping[Silence, str]] = {
 }
 NO_ANSWER: Final = "No answer from {who} about {app}"
 ESCALATED: Final = "Nothing was changed. Please talk to them, or decide for them."
+MORE_SILENT: Final = "More colleagues have not answered about their tools"
 REVIEW: Final = (
     "Tools have access to the accounts of colleagues. Say which may stay; it takes a few minutes. "
     "What nobody decides on is {outcome}."
@@ -83,6 +84,8 @@ REVIEWER: Final = (
     "You get this because you are asked to review. The address is yours alone: do not forward it."
 )
 DECIDE: Final = "Decide"
+APPROVE: Final = "May we go on? {title}: {who}"
+NOTHING_YET: Final = "Nothing is done before you approve it."
 PLEASE_DECIDE: Final = "It takes a minute. You can set conditions and an end."
 LATE: Final = "It has waited too long, and nobody has decided. Please do, or ask who should."
 BECAUSE: Final[Mapping[str, str]] = {

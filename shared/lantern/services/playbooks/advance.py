@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.connectors.protocol import Clock
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.playbooks import machine
@@ -140,7 +140,8 @@ class _Pass:
             unit = store.transact(now).put(store.playbooks.op(settled))
             if settled.state == "done":
                 counts = {name: str(count) for name, count in sorted(settled.counts.items())}
-                unit.audit(AuditEvent("system", "playbook.finished", settled.id, counts))
+                told = {"for": settled.requested_by, **counts, **change(current.state, settled.state)}
+                unit.audit(AuditEvent("system", "playbook.finished", settled.id, told))
             try:
                 unit.commit()
             except RevisionConflictError:

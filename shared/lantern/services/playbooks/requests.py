@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent
 from lantern.domain.errors import LeaseLostError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.jobs import PlanSummary
@@ -16,6 +16,7 @@ from lantern.domain.playbooks import machine
 from lantern.domain.playbooks.machine import About, PlaybookRun, RunTarget
 from lantern.domain.playbooks.model import Playbook
 from lantern.domain.work import Work
+from lantern.services.playbooks.approvers import to_approvers
 from lantern.services.playbooks.gather import Gathered, gather
 from lantern.services.remediation.plan import summarise
 from lantern.services.remediation.select import Target
@@ -131,8 +132,12 @@ def _planned(
 ) -> Asked:
     store.playbooks.plan_targets(begun.id, targets)
     detail = {"targets": str(plan.targets), "principals": str(plan.principals), "approval": begun.approval}
+    if begun.rev:
+        detail["before"] = "proposed"
     event = _event(begun, by, "playbook.started", **detail)
-    store.transact(now).put(store.playbooks.op(begun)).audit(event).outbox(_work(store, begun)).commit()
+    told = to_approvers(store, begun, targets, now) if begun.approval == "waiting" else ()
+    unit = store.transact(now).put(store.playbooks.op(begun), *(one.put for one in told)).audit(event)
+    unit.outbox(_work(store, begun), *(one.work for one in told)).commit()
     return Asked(replace(begun, rev=begun.rev + 1), targets)
 
 
@@ -153,7 +158,7 @@ def approve(
     if run.state == "proposed":
         targets = _targets(approved, gather(store, run.book, run.about), now)
         return _begin(store, approved, targets, by, now).run
-    event = _event(approved, by, "playbook.approved", before=run.approval)
+    event = _event(approved, by, "playbook.approved", before=run.approval, approval=approved.approval)
     unit = store.transact(now).put(store.playbooks.op(approved)).audit(event)
     unit.outbox(_work(store, approved)).commit()
     return replace(approved, rev=run.rev + 1)
@@ -171,7 +176,7 @@ def decline(
     declined = machine.decline(run, by, now)
     if run.state == "proposed":
         declined = machine.cancel(declined, by, now)
-    event = _event(declined, by, "playbook.declined", before=run.approval)
+    event = _event(declined, by, "playbook.declined", before=run.approval, approval=declined.approval)
     unit = store.transact(now).put(store.playbooks.op(declined)).audit(event)
     if declined.open:
         unit.outbox(_work(store, declined))
@@ -230,4 +235,4 @@ def _work(store: TenantStore, run: PlaybookRun) -> Work:
 
 def _event(run: PlaybookRun, by: str, action: str, **detail: str) -> AuditEvent:
     told = {"playbook": run.book.id, "version": run.book.version, "about": run.about.words(), **detail}
-    return AuditEvent(by, action, run.id, {**told, "after": run.state})
+    return AuditEvent(by, action, run.id, {"before": NOTHING, **told, "after": run.state})

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import GONE, NOTHING, AuditEvent
+from lantern.domain.audit import change as moved
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError, RevisionConflictError
 from lantern.domain.rules.model import Rule, RuleSet
 from lantern.domain.rules.policy import (
@@ -123,7 +124,7 @@ def create(store: TenantStore, shipped: RuleSet, page: Compiled, author: Author)
             raise ConflictError("You have a rule with this id; change it with PUT.")
         if len(policy.own) >= MAX_OWN:
             raise ConflictError(f"A tenant has at most {MAX_OWN} rules of its own.")
-        detail = {"version": page.data["version"]}
+        detail = {"version": str(page.data["version"]), **moved(NOTHING, page.data["version"])}
         return _with(policy, page, author), AuditEvent(author.by, "rule.added", page.id, detail)
 
     return _one(_write(store, change, author), shipped, page.id)
@@ -166,7 +167,7 @@ def remove(store: TenantStore, shipped: RuleSet, rule_id: str, author: Author, c
         old = _own(policy, shipped, rule_id)
         check(policy.etag_rev(rule_id))
         gone[:] = [_one(policy, shipped, rule_id)]
-        detail = {"version": str(old.compiled["version"])}
+        detail = {"version": str(old.compiled["version"]), **moved(old.compiled["version"], GONE)}
         return policy.without(rule_id), AuditEvent(author.by, "rule.removed", rule_id, detail)
 
     _write(store, change, author)

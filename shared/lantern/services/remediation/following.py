@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import jobs
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.ids import split_grant_id
 from lantern.domain.jobs import ActionRecord, Job, JobCounts
@@ -40,8 +40,7 @@ def acted(job: Job, before: ActionRecord, after: ActionRecord) -> AuditEvent:
     detail = {
         "job": job.id,
         "for": job.requested_by,
-        "before": before.state,
-        "after": after.state,
+        **change("asked" if before.asking else before.state, after.state),
         "detail": after.detail[:200],
     }
     if job.approved_by:
@@ -62,8 +61,7 @@ def close(store: TenantStore, job: Job, counts: JobCounts, left: int, now: datet
     if after.state != job.state:
         told = {
             "state": after.state,
-            "before": job.state,
-            "after": after.state,
+            **change(job.state, after.state),
             "verified": str(counts.verified),
             "already_gone": str(counts.already_gone),
             "failed": str(counts.failed),
@@ -174,7 +172,7 @@ def _close_or_remind(store: TenantStore, job_id: str, now: datetime) -> None:
 
 def _remind(store: TenantStore, job: Job, left: list[ActionRecord], now: datetime) -> None:
     """Tell the channels what waits for an administrator, with the steps."""
-    detail = {"left": str(len(left)), "before": str(job.reminded_at or "never"), "after": now.isoformat()}
+    detail = {"left": str(len(left)), **change(job.reminded_at or "never", now)}
     reminded = replace(job, reminded_at=now)
     unit = store.transact(now).put(store.jobs.op(reminded))
     unit.audit(AuditEvent("system", "job.reminded", job.id, detail))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lantern.domain import ids, jobs
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.jobs import ActionRecord, Guards, Job, JobKind, PlanSummary, Selector
@@ -86,6 +86,7 @@ def request_job(
             "targets": str(plan.summary.targets),
             "principals": str(plan.summary.principals),
             "state": settled.state,
+            **change(NOTHING, settled.state),
             "selector": _words(selector),
             **({"approved_by": settled.approved_by} if settled.approved_by else {}),
         },
@@ -113,8 +114,10 @@ def approve(store: TenantStore, job_id: str, by: str, now: datetime) -> Job:
     Raises:
         NotFoundError, ForbiddenError, ConflictError.
     """
-    job = jobs.approve(_get(store, job_id), by, now)
-    event = AuditEvent(by, "job.approved", job.id, {"requested_by": job.requested_by})
+    before = _get(store, job_id)
+    job = jobs.approve(before, by, now)
+    detail = {"requested_by": job.requested_by, **change(before.state, job.state)}
+    event = AuditEvent(by, "job.approved", job.id, detail)
     store.transact(now).put(store.jobs.op(job)).audit(event).outbox(_work(store, job)).commit()
     return replace(job, rev=job.rev + 1)
 
@@ -125,8 +128,10 @@ def cancel(store: TenantStore, job_id: str, by: str, now: datetime) -> Job:
     Raises:
         NotFoundError, ConflictError.
     """
-    job = jobs.cancel(_get(store, job_id), by, now)
-    store.transact(now).put(store.jobs.op(job)).audit(AuditEvent(by, "job.cancelled", job.id)).commit()
+    before = _get(store, job_id)
+    job = jobs.cancel(before, by, now)
+    event = AuditEvent(by, "job.cancelled", job.id, change(before.state, job.state))
+    store.transact(now).put(store.jobs.op(job)).audit(event).commit()
     return replace(job, rev=job.rev + 1)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import ids
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.findings import Desired, Group, finding_id, reconcile
 from lantern.domain.inventory import Bundle
@@ -105,7 +105,10 @@ def _tell(store: TenantStore, watch: Watch, now: datetime) -> bool:
     finding, _ = reconcile(existing, wanted, now)
     days = (now - watch.revoked_at).days
     event = AuditEvent(
-        "system", "grant.returned", watch.grant_id, {"job": watch.job_id, "after_days": str(days)}
+        "system",
+        "grant.returned",
+        watch.grant_id,
+        {"job": watch.job_id, "after_days": str(days), **change("revoked", "held")},
     )
     unit = store.transact(now).put(store.watches.op(replace(watch, returned_at=now))).audit(event)
     if finding is not None and finding is not existing:

@@ -11,7 +11,7 @@ from typing import Final
 from lantern.domain import ids
 from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.jobs import CLOSED, Job, JobKind, Selector
-from lantern.domain.playbooks.machine import RunTarget
+from lantern.domain.playbooks.machine import RunTarget, wished
 from lantern.domain.work import Work
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
 from lantern.services.remediation.abilities import asset_act
@@ -65,6 +65,10 @@ class _Act:
         if not there:
             return said
         run, act = context.run, context.step.act
+        # After a crash the window may have closed: nothing has begun yet.
+        opens = run.book.window.opens(context.now) if run.book.window else None
+        if opens is not None and not all(wished(run.book, one) for one in there):
+            return said | {one.target_id: Waits(opens) for one in there}
         assert act is not None  # noqa: S101 - every act has its kind, as compiled
         plan = run.plan
         allowed = replace(run.book.guards, approve_above=plan.targets if plan else 0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from lantern.domain.audit import AuditEvent
+from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.playbooks.machine import RunTarget
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
 from lantern.services.playbooks.steps.act import ASK_AGAIN
@@ -55,6 +55,7 @@ class _Tell:
         run, store, now = context.run, context.store, context.now
         told = replace(run, told={**run.told, context.step.id: now})
         detail = {"step": context.step.id, "targets": str(len(targets)), "first": targets[0].target_id}
+        detail |= change(run.told.get(context.step.id, NOTHING), now)
         event = AuditEvent(f"{RUN_ACTOR}{run.id}", self.action, run.id, detail)
         unit = store.transact(now).put(store.playbooks.op(told)).audit(event)
         carry(context, unit, targets, machine=self.machine)
