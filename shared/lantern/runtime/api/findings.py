@@ -7,7 +7,7 @@ from pydantic import Field
 
 from lantern.domain.findings import Finding, FindingStatus
 from lantern.domain.rules.vocabulary import Subject
-from lantern.runtime.api.paging import ListOf, PageQuery
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer
 from lantern.runtime.preconditions import revision_etag
@@ -187,31 +187,28 @@ class RuleStatistics(Answer):
     reopened: int = Field(description="How often its findings came back.")
 
 
-class StatisticsAnswer(Answer):
+class StatisticsList(ListOf[RuleStatistics]):
     """What became of findings, by rule."""
 
-    rules: list[RuleStatistics]
 
-
-def statistics(call: Call[Any, None]) -> Reply:
-    """How right each rule was."""
-    rows = queries_findings.statistics(call.store)
-    return Reply(
-        StatisticsAnswer(
-            rules=[
-                RuleStatistics(
-                    rule_id=row.rule_id,
-                    findings=row.findings,
-                    by_status=dict(row.by_status),
-                    by_severity=dict(row.by_severity),
-                    feedback=dict(row.feedback),
-                    precision=row.precision,
-                    reopened=row.reopened,
-                )
-                for row in rows
-            ]
-        )
+def statistics(call: Call[PageQuery, None]) -> Reply:
+    """How right each rule was; those with the most findings first."""
+    rows, cursor = page_of(
+        call, queries_findings.statistics(call.store), lambda one: (-one.findings, one.rule_id)
     )
+    data = [
+        RuleStatistics(
+            rule_id=row.rule_id,
+            findings=row.findings,
+            by_status=dict(row.by_status),
+            by_severity=dict(row.by_severity),
+            feedback=dict(row.feedback),
+            precision=row.precision,
+            reopened=row.reopened,
+        )
+        for row in rows
+    ]
+    return Reply(StatisticsList(data=data, next_cursor=cursor))
 
 
 ROUTES = (
@@ -230,13 +227,14 @@ ROUTES = (
     Route(
         method="GET",
         path="/v1/findings/statistics",
-        operation="getFindingStatistics",
+        operation="listFindingStatistics",
         tag="Findings",
         summary="How right each rule was",
         description="Findings by rule: where they stand, how people judged them, how often they came back.",
         handler=statistics,
         scope="read",
-        answer=StatisticsAnswer,
+        query=PageQuery,
+        answer=StatisticsList,
     ),
     Route(
         method="GET",

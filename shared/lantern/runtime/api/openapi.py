@@ -20,7 +20,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "RateLimit-Policy": "Requests a window and its length in seconds.",
     "X-Request-Id": "What support asks for.",
     "ETag": "The revision; send it back as If-Match to change what you read.",
-    "Location": "Where the result or the job is.",
+    "Location": "Where to read what was made or begun.",
     "Retry-After": "Seconds to wait.",
     "Idempotency-Replayed": "`true` when this is the kept answer of an earlier request with the same key.",
 }
@@ -240,7 +240,7 @@ def _responses(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
     names = [
         *_RATE_HEADERS,
         *(["ETag"] if route.etag else []),
-        *(["Location"] if route.status == 202 else []),
+        *(["Location"] if route.located and route.status in {201, 202} else []),
     ]
     if route.method == "POST":
         names.append("Idempotency-Replayed")

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from lantern.domain.jobs import JobKind
 from lantern.domain.playbooks.model import Playbook, StepKind
-from lantern.runtime.api.paging import ListOf, PageQuery
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer
 
@@ -102,10 +102,9 @@ def _playbook(book: Playbook) -> PlaybookAnswer:
 
 
 def list_playbooks(call: Call[PageQuery, None]) -> Reply:
-    """All playbooks: there is one page of them."""
-    call.position(call.query.cursor)
-    rows = [_playbook(one) for one in call.tools.reference.books.books]
-    return Reply(PlaybookList(data=rows, next_cursor=None))
+    """Playbooks, in the order of their ids."""
+    rows, cursor = page_of(call, call.tools.reference.books.books, lambda one: (one.id,))
+    return Reply(PlaybookList(data=[_playbook(one) for one in rows], next_cursor=cursor))
 
 
 def get_playbook(call: Call[Any, None]) -> Reply:
