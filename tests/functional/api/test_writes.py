@@ -91,7 +91,7 @@ def test_a_change_says_which_revision_it_is_based_on(
 
 def test_finding_transitions(world: World, planted: Planted, api: Client) -> None:
     path = f"/v1/findings/{planted.finding_id}"
-    first = api("POST", f"{path}/acknowledge", {"note": "mine"}, headers={"If-Match": '"1"'})
+    first = api("POST", f"{path}/acknowledge", {"reason": "mine"}, headers={"If-Match": '"1"'})
     assert (first.status, first.json["status"]) == (200, "acknowledged")
     second = api(
         "POST", f"{path}/resolve", {"resolution": "accepted"}, headers={"If-Match": first.headers["ETag"]}

@@ -22,7 +22,7 @@ class ManyDecisions(Strict):
     finding_ids: list[str] = Field(min_length=1, max_length=MOST)
     decision: Literal["acknowledge", "snooze", "exception", "resolve", "reopen", "feedback"]
     read_at: Instant = Field(description="When you read them: what changed since is left as it is.")
-    reason: str = Field("", max_length=1_000, description="Or note.")
+    reason: str = Field("", max_length=1_000)
     until: Instant | None = Field(None, description="Of a snooze or an exception.")
     owner: str | None = Field(None, min_length=1, max_length=200, description="Of an exception.")
     resolution: Closing | None = None

@@ -15,7 +15,7 @@ from lantern.services import decisions, queries_findings
 class Acknowledgement(Strict):
     """Taking a finding on."""
 
-    note: str = Field("", max_length=1_000)
+    reason: str = Field("", max_length=1_000, description="Why, or what comes next.")
 
 
 class ResolutionBody(Strict):
@@ -29,7 +29,7 @@ class Snooze(Strict):
     """Keeping a finding quiet for a while."""
 
     until: Instant = Field(description="When it speaks again: within 90 days.")
-    note: str = Field("", max_length=1_000)
+    reason: str = Field("", max_length=1_000)
 
 
 class ExceptionBody(Strict):
@@ -52,7 +52,7 @@ class Feedback(Strict):
     """Whether a finding was right."""
 
     verdict: VerdictName
-    note: str = Field("", max_length=1_000)
+    reason: str = Field("", max_length=1_000)
 
 
 def _current(call: Call[Any, Any]) -> Finding:
@@ -65,7 +65,7 @@ def acknowledge(call: Call[Any, Acknowledgement]) -> Reply:
     """Take a finding on."""
     by, now = call.caller.actor, call.tools.now()
     return finding_reply(
-        decisions.acknowledge(call.store, _current(call), note=call.body.note, by=by, now=now)
+        decisions.acknowledge(call.store, _current(call), note=call.body.reason, by=by, now=now)
     )
 
 
@@ -87,7 +87,7 @@ def snooze(call: Call[Any, Snooze]) -> Reply:
     asked, by, now = call.body, call.caller.actor, call.tools.now()
     found = _current(call)
     return finding_reply(
-        decisions.snooze(call.store, found, until=asked.until, note=asked.note, by=by, now=now)
+        decisions.snooze(call.store, found, until=asked.until, note=asked.reason, by=by, now=now)
     )
 
 
@@ -118,7 +118,7 @@ def feedback(call: Call[Any, Feedback]) -> Reply:
     asked, by, now = call.body, call.caller.actor, call.tools.now()
     found, verdict = _current(call), Verdict(call.body.verdict)
     return finding_reply(
-        decisions.feedback(call.store, found, verdict=verdict, note=asked.note, by=by, now=now)
+        decisions.feedback(call.store, found, verdict=verdict, note=asked.reason, by=by, now=now)
     )
 
 

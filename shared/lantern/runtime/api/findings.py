@@ -82,9 +82,9 @@ class FindingAnswer(FindingRow):
         description=f"The first {_MAX_GRANTS}; all are at /v1/grants or /v1/assets, by `finding_id`."
     )
     exception: ExceptionAnswer | None
-    snooze_note: str = Field(description="Why it is snoozed; empty where it is not, or nobody said.")
+    snooze_reason: str = Field(description="Why it is snoozed; empty where it is not, or nobody said.")
     resolution: str | None
-    resolution_note: str
+    resolution_reason: str
     assignee: str | None
     history: list[HistoryAnswer]
 
@@ -131,9 +131,9 @@ def _answer(finding: Finding) -> FindingAnswer:
             for item in finding.affected[:_MAX_GRANTS]
         ],
         exception=_exception(finding),
-        snooze_note=finding.quiet_reason if finding.status is FindingStatus.SNOOZED else "",
+        snooze_reason=finding.quiet_reason if finding.status is FindingStatus.SNOOZED else "",
         resolution=None if finding.resolution is None else finding.resolution.value,
-        resolution_note=finding.resolution_note,
+        resolution_reason=finding.resolution_note,
         assignee=finding.assignee,
         history=[
             HistoryAnswer(

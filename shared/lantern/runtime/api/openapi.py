@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from lantern.runtime.api.examples import EXAMPLES
 from lantern.runtime.api.routing import ID_SHAPES, PublicRoute, Route, Router
 from lantern.runtime.problems import CODES, MEDIA_TYPE
 
@@ -135,7 +136,12 @@ def _operation(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
         required = any(info.is_required() for info in route.body.model_fields.values())
         operation["requestBody"] = {
             "required": required,
-            "content": {"application/json": {"schema": references[route.body]}},
+            "content": {
+                "application/json": {
+                    "schema": references[route.body],
+                    "example": EXAMPLES[route.operation],
+                }
+            },
         }
     if route.upload:
         operation["requestBody"] = {

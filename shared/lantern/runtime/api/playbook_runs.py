@@ -294,7 +294,7 @@ ROUTES = (
         path="/v1/playbooks/{playbook_id}/runs",
         operation="startPlaybookRun",
         tag="Playbooks",
-        summary="Start a run",
+        summary="Start a playbook run",
         description=(
             "Gathers the targets and begins with the first step; nothing is done at a provider before the "
             "approval that the playbook or its brakes ask for. With `dry_run` nothing is stored or sent: the "
@@ -314,7 +314,7 @@ ROUTES = (
         path="/v1/playbook-runs",
         operation="listPlaybookRuns",
         tag="Playbooks",
-        summary="Runs",
+        summary="Playbook runs",
         description="Runs of playbooks, newest first; those that were only proposed too.",
         handler=list_runs,
         scope="read",
@@ -326,7 +326,7 @@ ROUTES = (
         path="/v1/playbook-runs/{playbook_run_id}",
         operation="getPlaybookRun",
         tag="Playbooks",
-        summary="One run",
+        summary="One playbook run",
         description="The run with the state of every target, and the way each one took.",
         handler=get_run,
         scope="read",
@@ -335,7 +335,7 @@ ROUTES = (
     ),
     _decision(
         "approve",
-        "Approve a run",
+        "Approve a playbook run",
         "Whoever asked for a run cannot approve it. A proposed run is planned now and begins. `If-Match` "
         "names the run that was read.",
         approve_run,
@@ -343,13 +343,13 @@ ROUTES = (
     ),
     _decision(
         "decline",
-        "Decline a run",
+        "Decline a playbook run",
         "What needs the approval is never done; the steps that need none go on.",
         decline_run,
     ),
     _decision(
         "cancel",
-        "Cancel a run",
+        "Cancel a playbook run",
         "No further step begins; its open jobs are cancelled and its open questions taken back.",
         cancel_run,
     ),
