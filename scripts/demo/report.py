@@ -173,7 +173,10 @@ def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[
     for name in columns:
         numeric = name in _NUMERIC
         drawn.add_column(
-            name, justify="right" if numeric else "left", no_wrap=numeric or name in ("app", "rule", "at")
+            name,
+            justify="right" if numeric else "left",
+            no_wrap=numeric or name in ("app", "rule", "at"),
+            overflow="fold",
         )
     for row in rows:
         drawn.add_row(*(Text(inert("-" if cell is None else cell, 400)) for cell in row))

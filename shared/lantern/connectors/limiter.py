@@ -32,7 +32,7 @@ class Tuning:
 
     share: float = 0.96
     burst: float = 0.03
-    catch_up_s: float = 1.5
+    catch_up_s: float = 1.2
     jitter: float = 0.03
     floor: float = 0.02
     cut: float = 0.7

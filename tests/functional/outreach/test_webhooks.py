@@ -22,6 +22,7 @@ from lantern.domain.webhooks import Endpoint
 from lantern.domain.work import Work
 from lantern.services import decisions
 from lantern.services.outreach import settings
+from lantern.store.findings import FindingRepository
 from tests.support.tenant import Bench
 
 NUMBERS = cycle(range(1, 250))
@@ -238,3 +239,23 @@ def test_a_server_that_does_not_answer_keeps_nobody_waiting(bench: Bench, receiv
     rows = bench.store.deliveries.page(endpoint.id, 50).items
     assert {one.state for one in rows} == {"sent"}, "once it answers, it gets them all"
     assert settings.endpoint(bench.store, endpoint.id).silent_at is None
+
+
+def test_a_pass_reads_every_worklist_once_whoever_is_told(
+    bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Findings are the most that a pass reads: people's channels and systems share what it read."""
+    add(bench)
+    for number in (1, 2):
+        channel = AlertChannel(f"chn_{number}", "email", "Us", to=("a@example.com",))
+        bench.store.transact(bench.clock.now()).put(bench.store.alerts.channel_op(channel)).commit()
+    asked: list[str | None] = []
+    page = FindingRepository.page
+
+    def counted(self: object, status: str | None, *rest: object) -> object:
+        asked.append(status)
+        return page(self, status, *rest)
+
+    monkeypatch.setattr(FindingRepository, "page", counted)
+    bench.do(Work("t", "outreach.due"))
+    assert sorted(asked) == ["acknowledged", "exception", "open", "snoozed"]

@@ -14,7 +14,7 @@ from lantern.domain.jobs import Guards
 from lantern.domain.playbooks.machine import About, PlaybookRun
 from lantern.domain.webhooks import Endpoint
 from lantern.domain.work import Work
-from lantern.services import playbooks
+from lantern.services import evidence, playbooks
 from lantern.services.people.nudges import answer_nudge
 from lantern.services.remediation.plan import summarise
 from lantern.services.remediation.select import Target
@@ -108,6 +108,10 @@ def test_what_a_holder_gives_up_goes_at_once_and_the_rest_waits_for_somebody_els
     assert company.app("otter") in bench.world.truth()[bob]
     (job,) = bench.store.jobs.page(10).items
     assert (job.requested_by, job.approved_by) == (f"playbook:{asked.run.id}", None)
+    playbooks.cancel(bench.store, asked.run.id, "key:b", bench.clock.now())
+    bundle = evidence.collect(bench.store, "playbook-run", asked.run.id, bench.clock.now())
+    assert dict(bundle.facts)["Approval"] == "none; what its holder gave up needs none"
+    assert {"nudge.created", "nudge.answered"} <= {one.action for one in bundle.proof.entries}
 
 
 def test_a_dry_run_says_what_would_happen_to_whom_and_stores_nothing(company: Company) -> None:

@@ -10,8 +10,10 @@ from lantern.domain.audit import AuditEntry, AuditHead, verify
 from lantern.domain.errors import NotFoundError
 from lantern.domain.jobs import ActionRecord, Job
 from lantern.domain.playbooks.machine import Mark, PlaybookRun, RunTarget
+from lantern.domain.playbooks.model import WISH
 from lantern.services import incidents
 from lantern.services.evidence.naming import names_of, subject, who
+from lantern.services.remediation.watching import RUN_ACTOR
 from lantern.store.tenant import TenantStore
 
 Kind = Literal["job", "playbook-run", "offboarding", "incident"]
@@ -165,7 +167,7 @@ def _of_run(
             ("About", subject(store, run)),
             ("State", run.state),
             ("Asked for by", who(store, run.requested_by)),
-            ("Approval", run.approval.replace("_", " ")),
+            ("Approval", _approval(run, targets)),
             ("Decided by", who(store, run.approved_by)),
             ("Cancelled by", who(store, run.cancelled_by)),
             ("Reason", run.reason),
@@ -304,6 +306,14 @@ def _questions(run: PlaybookRun, targets: Sequence[RunTarget]) -> Iterator[tuple
             yield step.about, ", ".join(f"{_ANSWERED.get(word, word)}: {count}" for word, count in counts)
 
 
+def _approval(run: PlaybookRun, targets: Sequence[RunTarget]) -> str:
+    asks = {one.id for one in run.book.steps if one.kind == "nudge"}
+    gave_up = any(m.step in asks and m.answer == WISH for one in targets for m in one.trail)
+    if run.approval == "waiting" and gave_up:
+        return "waiting" if run.open else "none; what its holder gave up needs none"
+    return run.approval.replace("_", " ")
+
+
 def _organisation(store: TenantStore) -> str:
     tenant = store.tenants.get()
     return tenant.name if tenant is not None else store.tenant_id
@@ -358,6 +368,9 @@ def _proof(store: TenantStore, subjects: set[str], about: set[str], since: datet
     head = store.audit.head()
     scanned, cut_off = _scan(store, since)
     entries = [one for one in scanned if one.seq <= head.seq]
+    # What a run asked people, and what they answered, belongs to it.
+    runs = {f"{RUN_ACTOR}{one}" for one in about}
+    about = about | {one.subject for one in entries if one.action == "nudge.created" and one.actor in runs}
     if not entries:
         return Proof((), head, head, None, cut_off)
     after = AuditHead(entries[0].seq - 1, entries[0].prev_hash)

@@ -15,7 +15,7 @@ from lantern.domain import findings as lifecycle
 from lantern.domain.alerts import AlertChannel, AlertSettings, Ledger
 from lantern.domain.audit import AuditEvent, change, differences
 from lantern.domain.errors import RevisionConflictError
-from lantern.domain.findings import QUIET, Finding, FindingStatus
+from lantern.domain.findings import QUIET, Finding, FindingEvent, FindingStatus
 from lantern.domain.messages import Delivery, Message, delivery
 from lantern.domain.noise import Concern, Decision, Notice, decide, told
 from lantern.services.outreach import announcing
@@ -31,6 +31,7 @@ AT_MOST: Final = timedelta(hours=24)
 _TRANSACTION: Final = 90
 """Messages written in one transaction with the ledger; DynamoDB takes 100 items."""
 _LIVE: Final = (FindingStatus.OPEN, FindingStatus.ACKNOWLEDGED)
+_NOT_OVER: Final = tuple(status for status in FindingStatus if status is not FindingStatus.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,12 @@ def look(task: Outreach, finding_ids: Iterable[str] = ()) -> Passed:
     store, now = task.store, task.clock.now()
     settings = store.alerts.settings()
     channels = tuple(channel for channel in store.alerts.channels() if channel.enabled)
-    quiet = _end_what_is_over(task, now)
-    written = list(announcing.announce(task, now, finding_ids))
-    wakes = [found.quiet_until for found in quiet if found.quiet_until is not None]
+    standing = _standing(task, finding_ids, now)
+    written = list(announcing.announce(task, now, standing))
+    quiet = [one.quiet_until for one in standing.values() if one.status in QUIET]
+    wakes = [until for until in quiet if until is not None]
     if channels:
-        live = _live(task, finding_ids)
+        live = {one.id: one for one in standing.values() if one.status in _LIVE}
         composer = Composer(store, settings)
         for channel in channels:
             told, wake = _tell(task, channel, settings, live, composer)
@@ -64,33 +66,36 @@ def look(task: Outreach, finding_ids: Iterable[str] = ()) -> Passed:
     return Passed(tuple(written), min([now + AT_MOST, *(at for at in wakes if at > now)]))
 
 
-def _end_what_is_over(task: Outreach, now: datetime) -> list[Finding]:
-    """Open again what was quiet until now; returns what still is."""
-    still: list[Finding] = []
-    for status in sorted(QUIET):
-        for found in list(task.store.findings.with_status(status.value)):
-            changed, events = lifecycle.expire(found, now)
-            if not events:
-                still.append(found)
-                continue
-            turned = change(found.status, changed.status)
-            said = [
-                AuditEvent("system", f"finding.{one.kind}", found.id, {"rule": found.rule_id, **turned})
-                for one in events
-            ]
-            write = task.store.findings.op(replace(changed, rev=found.rev))
-            try:
-                task.store.transact(now).put(write).audit(*said).commit()
-            except RevisionConflictError:
-                log.info("a finding changed meanwhile", extra={"finding": found.id})
-    return still
+def _standing(task: Outreach, finding_ids: Iterable[str], now: datetime) -> dict[str, Finding]:
+    """Findings that are not resolved, as the worklists have them, and those that were named; read once.
 
-
-def _live(task: Outreach, finding_ids: Iterable[str]) -> dict[str, Finding]:
-    """Findings that are open or acknowledged, as the worklists have them and those that were named."""
-    found = {one.id: one for status in _LIVE for one in task.store.findings.with_status(status.value)}
-    found |= task.store.findings.batch_get(finding_ids)
+    What was quiet until now is opened again.
+    """
+    store = task.store
+    found = {one.id: one for status in _NOT_OVER for one in store.findings.with_status(status.value)}
+    found |= store.findings.batch_get(finding_ids)
+    for one in [one for one in found.values() if one.status in QUIET]:
+        changed, events = lifecycle.expire(one, now)
+        if events:
+            found[one.id] = _opened(task, one, changed, events, now)
     return found
+
+
+def _opened(
+    task: Outreach, before: Finding, changed: Finding, events: Sequence[FindingEvent], now: datetime
+) -> Finding:
+    turned = change(before.status, changed.status)
+    said = [
+        AuditEvent("system", f"finding.{one.kind}", before.id, {"rule": before.rule_id, **turned})
+        for one in events
+    ]
+    write = task.store.findings.op(replace(changed, rev=before.rev))
+    try:
+        task.store.transact(now).put(write).audit(*said).commit()
+    except RevisionConflictError:
+        log.info("a finding changed meanwhile", extra={"finding": before.id})
+        return task.store.findings.get(before.id) or before
+    return replace(changed, rev=before.rev + 1)
 
 
 def _tell(

@@ -6,7 +6,7 @@ met again after it, and is written once.
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 _AGAIN: Final = timedelta(days=1)
 """How far back a finding's history is looked at that is not among those announced."""
-_STATUSES: Final = tuple(status for status in FindingStatus if status is not FindingStatus.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +31,21 @@ class _Change:
     line: HistoryEntry
 
 
-def announce(task: Outreach, now: datetime, finding_ids: Iterable[str] = ()) -> Iterator[Delivery]:
-    """Write the deliveries of what changed since the last pass; yields those that are new."""
+def announce(task: Outreach, now: datetime, standing: Mapping[str, Finding]) -> Iterator[Delivery]:
+    """Write the deliveries of what changed since the last pass; yields those that are new.
+
+    Args:
+        task: the message's tools.
+        now: current time.
+        standing: findings by id, all that are not resolved, and others that may have changed.
+    """
     store = task.store
     endpoints = [one for one in store.alerts.endpoints() if one.status == "enabled"]
     if not endpoints:
         return
     before = store.alerts.announced()
-    known = {one.id: one for status in _STATUSES for one in store.findings.with_status(status.value)}
-    asked = {key for key in before.revs if key not in known} | set(finding_ids)
-    known |= store.findings.batch_get(asked)
+    gone = [key for key in before.revs if key not in standing]
+    known = {**standing, **store.findings.batch_get(gone)}
     for change in _changes(known.values(), before, min(one.created_at for one in endpoints)):
         for endpoint in endpoints:
             made = _delivery(task, endpoint, change, now)
