@@ -11,7 +11,7 @@ from lantern.domain.catalog import Product
 from lantern.domain.inventory import ConsentProvider
 from lantern.services.catalog import Catalog
 from lantern.services.domains import registrable_domain
-from scripts.admin_cli import catalog_scopes, overlays
+from scripts.admin_cli import catalog_scopes, overlays, vendors
 from scripts.admin_cli.errors import CliError
 from scripts.admin_cli.terminal import inert
 from scripts.admin_cli.verbs import Desk, verb
@@ -20,6 +20,7 @@ from scripts.build.checkout import shipped_catalog
 app = typer.Typer(no_args_is_help=True, help="The catalog of products and vendors, and of permissions.")
 app.command("scopes")(catalog_scopes.scopes)
 app.add_typer(overlays.app, name="overlay")
+app.add_typer(vendors.app, name="vendor")
 verb(app, "publish")(overlays.publish)
 
 

@@ -71,12 +71,13 @@ def listing(desk: Desk) -> None:
                 ago(one.at, desk.now()),
                 one.by,
                 *map(" ".join, (one.added, one.changed, one.removed)),
+                " ".join(f"{said.vendor_id}/{said.what}" for said in one.vendors),
                 one.note,
             )
             for one in history
         ]
         desk.out.line("")
-        columns = ("version", "published", "by", "added", "changed", "removed", "note")
+        columns = ("version", "published", "by", "added", "changed", "removed", "vendors", "note")
         desk.out.table(columns, lines, empty="Nothing was published yet.")
 
     data = {

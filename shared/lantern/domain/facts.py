@@ -15,6 +15,7 @@ from lantern.domain.scopes import SEVERITIES as LEVELS
 from lantern.domain.tally import SHARED
 from lantern.domain.tenancy import Connection, Run
 from lantern.domain.use import UseWindow, idle_days
+from lantern.domain.vendor_changes import TREATMENT, VendorChange, in_words
 from lantern.domain.vendors import FACTS, VendorProfile, months_since
 
 EXPANSION_DAYS: Final = 30
@@ -110,7 +111,10 @@ def _since(day: date | None, now: datetime) -> int | None:
 
 
 def vendor_facts(
-    name: str | None, profile: VendorProfile | None, now: datetime, changed: tuple[str, ...] | None = None
+    name: str | None,
+    profile: VendorProfile | None,
+    now: datetime,
+    changed: tuple[VendorChange, ...] | None = None,
 ) -> dict[str, Any]:
     """Facts about the vendor of an app.
 
@@ -135,7 +139,17 @@ def vendor_facts(
         "vendor.transfer": owner.transfer if owner else None,
         "vendor.incidents": len(profile.incidents),
         "vendor.incident_months": months_since(latest, now.date()) if latest else None,
-        "vendor.changed": changed,
+        **_changes(changed),
+    }
+
+
+def _changes(changed: tuple[VendorChange, ...] | None) -> dict[str, Any]:
+    if changed is None:
+        return {"vendor.changed": None}
+    return {
+        "vendor.changed": tuple(sorted({one.what for one in changed})),
+        "vendor.treatment_change": in_words(changed, TREATMENT),
+        "vendor.ownership_change": in_words(changed, ("ownership",)),
     }
 
 

@@ -15,6 +15,7 @@ from lantern.domain.calibration import Calibration
 from lantern.domain.catalog import BrandHit, CatalogLookup, NameHit, NameStrength, Product
 from lantern.domain.catalog_listing import Listing, brands, name_keys, natives
 from lantern.domain.names import deletions, within_one_edit
+from lantern.domain.vendor_overlay import VendorEdit, VendorNote
 
 MAX_ENTRIES: Final = 1_000
 """Entries of a tenant, and of the operators."""
@@ -67,15 +68,19 @@ class AppliedCatalog:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The operators' entries as they are now; `version` counts publications, 0 before the first."""
+    """What operators say now of products and vendors; `version` counts publications, 0 before the first."""
 
     version: int = 0
     entries: tuple[OverlayEntry, ...] = ()
+    vendors: tuple[VendorEdit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One publication: who, when, why, and the ids of the entries it added, changed and removed."""
+    """One publication: who, when, why, and the ids of the entries it added, changed and removed.
+
+    `vendors` is what it changed in the profiles of vendors.
+    """
 
     version: int
     note: str
@@ -84,6 +89,7 @@ class Publication:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    vendors: tuple[VendorNote, ...] = ()
 
 
 class ProductCatalog(CatalogLookup, Protocol):

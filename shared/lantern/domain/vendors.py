@@ -84,8 +84,19 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The page that says something, and the month or day since when."""
+
+    source: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
 class VendorProfile:
-    """Everything known of one vendor. A fact that is not in `facts` is not known."""
+    """Everything known of one vendor. A fact that is not in `facts` is not known.
+
+    `published` is where and since when what operators said beyond the shipped profile holds, by what it is.
+    """
 
     id: str
     vendor: str
@@ -95,6 +106,7 @@ class VendorProfile:
     data_locations: tuple[str, ...] = ()
     ownership: Ownership | None = None
     incidents: tuple[Incident, ...] = ()
+    published: Mapping[str, Told] = field(default_factory=dict)
 
     def holds(self, name: FactName) -> bool | None:
         """Whether a fact holds; None where it is not known."""

@@ -50,7 +50,9 @@ def plan(
         changed=tuple(sorted(fresh.keys() & old.keys())),
         removed=tuple(sorted(gone & old.keys())),
     )
-    return Plan(Published(version, kept), line, tuple(_faults(kept, set(fresh), shipped)))
+    return Plan(
+        replace(before, version=version, entries=kept), line, tuple(_faults(kept, set(fresh), shipped))
+    )
 
 
 def _same(old: OverlayEntry | None, fresh: OverlayEntry) -> bool:

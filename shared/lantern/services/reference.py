@@ -12,6 +12,7 @@ from lantern.domain.abuse import AbuseList, AbuseReport
 from lantern.domain.compliance import Framework
 from lantern.domain.playbooks.loading import Playbooks
 from lantern.domain.scopes import DataClass
+from lantern.domain.vendor_overlay import VendorLayer
 from lantern.domain.vendors import VendorProfile
 from lantern.services.playbooks_shipped import books_in
 from lantern.services.scopes import Scopes
@@ -48,7 +49,12 @@ class Reference:
 
     Raises:
         ReferenceDataError: On first use, when a file cannot be read as one of this format.
+
+    Attributes:
+        operators: the version of the operators' publications that it holds; 0 where it is as shipped.
     """
+
+    operators = 0
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -97,3 +103,45 @@ class Reference:
             return msgspec.json.decode((self._directory / name).read_bytes(), type=kind)
         except (OSError, msgspec.MsgspecError) as error:
             raise ReferenceDataError(f"{name} cannot be read: {error}") from error
+
+
+class PublishedReference(Reference):
+    """A reference with the profiles of vendors as operators publish them; all else is as shipped.
+
+    Args:
+        shipped: what the release knows.
+        vendors: what operators say of vendors.
+        version: the publication that it is of.
+    """
+
+    def __init__(self, shipped: Reference, vendors: VendorLayer, version: int) -> None:
+        self._shipped = shipped
+        self._layer = vendors
+        self.scopes = shipped.scopes
+        self.operators = version
+
+    @cached_property
+    def risk(self) -> RiskData:
+        """Frameworks, abuse reports, consumer domains and APIs."""
+        return self._shipped.risk
+
+    @cached_property
+    def abuse(self) -> AbuseList:
+        """Apps that were reported."""
+        return self._shipped.abuse
+
+    @cached_property
+    def books(self) -> Playbooks:
+        """The playbooks of this release."""
+        return self._shipped.books
+
+    def vendor(self, name: str | None) -> VendorProfile | None:
+        """The profile of a vendor by the name the catalog gives it; None where nothing is known."""
+        return self._over(self._shipped.vendor(name))
+
+    def vendor_by_id(self, vendor_id: str) -> VendorProfile | None:
+        """The profile of a vendor by its id."""
+        return self._over(self._shipped.vendor_by_id(vendor_id))
+
+    def _over(self, profile: VendorProfile | None) -> VendorProfile | None:
+        return None if profile is None else self._layer.over(profile, self._shipped.risk.transfers)

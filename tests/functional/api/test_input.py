@@ -224,6 +224,14 @@ def test_a_bad_date_is_named(planted: Planted, api: Client, until: Any) -> None:
     assert _named(answer) == {"/until"}
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_date_beyond_the_calendar_is_named(api: Client, at: str) -> None:
+    answer = api("POST", "/v1/incidents", {"vendor_id": "openai", "occurred_at": at, "summary": "s"})
+    assert _named(answer) == {"/occurred_at"}
+    answer = api("POST", "/v1/campaigns", {"name": "n", "scope": {"org_units": ["/"]}, "due": at})
+    assert _named(answer) == {"/due"}
+
+
 def test_listing_grants_takes_one_question(planted: Planted, api: Client) -> None:
     for query in (
         {},

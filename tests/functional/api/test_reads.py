@@ -119,15 +119,17 @@ def test_what_changed_in_a_vendors_profile_is_told_with_its_source(world: World,
     assert api("GET", path).json == {"vendor_id": planted.vendor_id, "changes": []}
     notes = (
         VendorChange("ownership", "private, US", "subsidiary, US", NOW.date() - timedelta(days=3)),
-        VendorChange("retention", "30 days", "1 days", NOW.date(), "https://vendor.example/retention"),
+        VendorChange(
+            "retention", "30 days", "1 days", NOW.date(), "https://vendor.example/retention", "2026-02"
+        ),
     )
     store.vendors_seen.put({planted.vendor_id: VendorSeen("r1", {}, notes)}, 0)
     latest, older = api("GET", path).json["changes"]
     assert latest == {
         "what": "retention", "before": "30 days", "after": "1 days", "on": NOW.date().isoformat(),
-        "source": "https://vendor.example/retention",
+        "source": "https://vendor.example/retention", "date": "2026-02",
     }  # fmt: skip
-    assert (older["what"], older["source"]) == ("ownership", "")
+    assert (older["what"], older["source"], older["date"]) == ("ownership", "", "")
     assert Client(world, plant(world, 2).tenant_id)("GET", path).json["changes"] == []
 
 

@@ -8,8 +8,11 @@ import pytest
 from lantern.domain import ids
 from lantern.domain.apps import AppSummary
 from lantern.domain.identification import Identification
+from lantern.domain.overlay import Publication, Published
 from lantern.domain.posture import PostureDay
 from lantern.domain.risk import RiskInput, Weights, assess, pack_shares
+from lantern.domain.vendor_overlay import VendorEdit
+from lantern.services.catalog_layers import KEEP_S
 from lantern.services.risk import keep_posture
 from lantern.store.apps import summary_part
 from tests.functional.api.world import Client, Planted, World
@@ -180,6 +183,22 @@ def test_a_vendor_has_each_fact_with_source_or_unknown(api: Client) -> None:
     for one in facts.values():
         assert (one["holds"] is None) == (one["source"] is None) == (one["date"] is None)
     assert api("GET", "/v1/vendors/nobody").status == 404
+
+
+def test_a_vendor_is_shown_as_operators_publish_it(world: World, api: Client) -> None:
+    edit = VendorEdit(
+        *("openai", "trains_on_business_data", "yes", "https://openai.com/terms", "2026-03-10"),
+        *("no", "yes", "opr_x", world.now, 1),
+    )
+    line = Publication(1, "note", "opr_x", world.now)
+    world.platform.catalog.publish(Published(1, (), (edit,)), line)
+    world.seconds += KEEP_S
+    body = api("GET", "/v1/vendors/openai").json
+    (fact,) = (one for one in body["facts"] if one["id"] == "trains_on_business_data")
+    assert (fact["holds"], fact["source"], fact["date"]) == (True, "https://openai.com/terms", "2026-03")
+    before = len(world.calls)
+    assert api("GET", "/v1/vendors/openai").json == body
+    assert "CATALOG" not in str(world.calls[before:]), "it is kept for some minutes"
 
 
 def test_an_app_tells_for_which_frameworks_it_matters(planted: Planted, api: Client) -> None:

@@ -294,7 +294,12 @@ def test_a_vendor_that_says_otherwise_than_before_is_told(org: Bench) -> None:
     assert told is not None
     assert (told.opens, org.store.vendors_seen.get()[0][profile.id].revision) == (1, "old")
     org.do(Work(org.store.tenant_id, "score.whole"))
-    assert [f.title for f in holding(org, changed)] == ["OpenAI changed how it treats data"]
+    (found,) = holding(org, changed)
+    now = profile.retention
+    assert now is not None
+    assert found.title == (
+        f"OpenAI changed how it treats data: retention: 1 days → {now.days} days ({now.date}, {now.source})"
+    )
     (note,) = org.store.vendors_seen.get()[0][profile.id].changes
     assert (note.what, note.before) == ("retention", "1 days")
     org.clock.forward(days=40)

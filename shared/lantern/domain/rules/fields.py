@@ -33,12 +33,16 @@ class FieldType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One fact a condition may name. `values` lists the choices, or the levels from lowest to highest."""
+    """One fact a condition may name. `values` lists the choices, or the levels from lowest to highest.
+
+    `room` is how many characters of it the title of a finding shows.
+    """
 
     name: str
     type: FieldType
     about: str
     values: tuple[str, ...] = ()
+    room: int = 80
 
     @property
     def prefix(self) -> str:
@@ -73,6 +77,7 @@ _ACCEPTS: Final[dict[FieldType, Callable[[Field, Any], bool]]] = {
 }
 
 _CUT: Final = 80
+_SENTENCE: Final = 160
 LEVELS: Final = ("none", "low", "medium", "high", "critical")
 _ACCESS: Final = ("metadata", "read", "write", "send", "delete", "admin", "impersonate")
 
@@ -143,6 +148,18 @@ _FIELDS: Final = (
     Field("vendor.incidents", _N, "Public incidents its profile lists"),
     Field("vendor.incident_months", _N, "Months since the latest incident its profile lists"),
     Field("vendor.changed", _S, "What changed in its profile in the last 30 days", get_args(Changeable)),
+    Field(
+        "vendor.treatment_change",
+        _T,
+        "The latest change of how it treats data in 30 days: old and new, date, page; empty for none",
+        room=_SENTENCE,
+    ),
+    Field(
+        "vendor.ownership_change",
+        _T,
+        "The latest change of its owner in 30 days: old and new, date, page; empty for none",
+        room=_SENTENCE,
+    ),
     Field("grant.id", _T, "Lantern's opaque id of the grant"),
     Field("grant.scopes", _S, "Scopes granted, as the provider names them"),
     Field("grant.scope_severity", _L, "Most sensitive scope of the grant", LEVELS),

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lantern.domain.rules.fields import FIELDS
+
 MAX_TITLE: Final = 200
 MAX_VALUE: Final = 80
 _LISTED: Final = 3
@@ -52,12 +54,14 @@ def render(template: str, facts: Mapping[str, Any], params: Mapping[str, Any]) -
     def fill(match: re.Match[str]) -> str:
         name = match.group(1)
         entity, _, key = name.partition(".")
-        return _words(params.get(key) if entity == "params" else facts.get(name))
+        if entity == "params":
+            return _words(params.get(key))
+        return _words(facts.get(name), FIELDS[name].room if name in FIELDS else MAX_VALUE)
 
     return clean(_HOLE.sub(fill, template), MAX_TITLE)
 
 
-def _words(value: Any) -> str:
+def _words(value: Any, room: int = MAX_VALUE) -> str:
     if value is None:
         return "unknown"
     if isinstance(value, bool):
@@ -68,4 +72,4 @@ def _words(value: Any) -> str:
         items = sorted(clean(str(item), 40) for item in value)
         more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
         return (", ".join(items[:_LISTED]) + more) or "none"
-    return clean(str(value)) or "(no name)"
+    return clean(str(value), room) or "(no name)"

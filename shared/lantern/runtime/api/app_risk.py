@@ -242,7 +242,7 @@ def _etag(view: AppView) -> str:
 def get_risk(call: Call[Any, None]) -> Reply:
     """The explanation of an app's risk."""
     view = queries_apps.app(call.store, call.path["app_id"])
-    return Reply(_answer(view, call.tools.reference, call.tools.now()), etag=_etag(view))
+    return Reply(_answer(view, call.tools.vendors(), call.tools.now()), etag=_etag(view))
 
 
 def put_override(call: Call[Any, OverrideBody]) -> Reply:

@@ -229,7 +229,7 @@ def get_posture(call: Call[PostureQuery, None]) -> Reply:
 def get_grant_risk(call: Call[GrantRiskQuery, None]) -> Reply:
     """The explanation of a grant's risk."""
     tools, grant_id = call.tools, call.path["grant_id"]
-    found = risk.grant_risk(call.store, tools.reference, grant_id, call.query.connection_id, tools.now())
+    found = risk.grant_risk(call.store, tools.vendors(), grant_id, call.query.connection_id, tools.now())
     assessed = found.assessment
     return Reply(
         GrantRiskAnswer(

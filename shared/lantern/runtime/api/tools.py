@@ -41,3 +41,7 @@ class Tools:
     rules: Callable[[], RuleSet]
     drops: Callable[[str], DropBox]
     seal: Callable[[str, str, str], bytes]
+
+    def vendors(self) -> Reference:
+        """`reference` with the profiles of vendors as operators publish them, at most five minutes old."""
+        return self.catalog().layer().over(self.reference)

@@ -1,4 +1,4 @@
-"""Vendors: what is publicly known of them. The same for every tenant; no store is asked."""
+"""Vendors: what is publicly known of them. The same for every tenant; no tenant's store is asked."""
 
 from typing import Any
 
@@ -90,7 +90,7 @@ def _answer(profile: VendorProfile) -> VendorAnswer:
 
 def get_vendor(call: Call[Any, None]) -> Reply:
     """What is publicly known of a vendor."""
-    profile = call.tools.reference.vendor_by_id(call.path["vendor_id"])
+    profile = call.tools.vendors().vendor_by_id(call.path["vendor_id"])
     if profile is None:
         raise NotFoundError("vendor", call.path["vendor_id"])
     return Reply(_answer(profile))
@@ -105,7 +105,8 @@ ROUTES = (
         summary="What is known of a vendor",
         description=(
             "Training, retention, certifications, data location, ownership and incidents: each fact yes, no "
-            "or not known, with source and month. An app names its vendor at /v1/apps/{app_id}/risk."
+            "or not known, with source and month. What operators publish is shown within 5 minutes. An app "
+            "names its vendor at /v1/apps/{app_id}/risk."
         ),
         handler=get_vendor,
         scope="read",

@@ -22,7 +22,7 @@ from lantern.domain.scopes import ScopeClass, severity_rank, worst
 from lantern.domain.tally import StoredTally, total
 from lantern.domain.use_change import use_change
 from lantern.services.scoring.knowledge import Knowledge
-from lantern.services.scoring.trusting import app_trust, grant_groups
+from lantern.services.scoring.trusting import app_trust, grant_groups, profile_revision
 from lantern.store.tenant import TenantStore
 
 _GROUPS: Final = 20
@@ -114,6 +114,7 @@ def judge(
     body = {
         "identification": identified,
         "look_alike": imitates,
+        "profile": profile_revision(knowledge.reference, identified),
         "abuse": trusted.abuse,
         "assessment": risk,
         "data": _data(classes),

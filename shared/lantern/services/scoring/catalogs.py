@@ -13,6 +13,7 @@ from lantern.domain.tally import total
 from lantern.services.catalog_layers import OperatorCatalog, OperatorLayer
 from lantern.services.scoring.assess import recognise, stored_tallies
 from lantern.services.scoring.knowledge import Knowledge
+from lantern.services.scoring.trusting import profile_revision
 from lantern.store.tenant import TenantStore
 
 
@@ -26,8 +27,9 @@ class TenantView:
 
     @property
     def is_applied(self) -> bool:
-        """Whether the tenant's apps have been brought in line with this very catalog."""
-        return self.applied is not None and self.applied.revision == self.knowledge.catalog.revision
+        """Whether the tenant's apps have been brought in line with this very catalog and these profiles."""
+        applied, now = self.applied, (self.knowledge.catalog.revision, self.operators)
+        return applied is not None and (applied.revision, applied.operators) == now
 
 
 def view(
@@ -40,8 +42,8 @@ def view(
 ) -> TenantView:
     """Lay the operators' entries over the shipped catalog, and the tenant's over both: one request.
 
-    The operators' entries may be some minutes old, but never older than what was applied to this tenant:
-    an app must not go back to what it was.
+    Profiles of vendors are as operators publish them. What operators say may be some minutes old, but never
+    older than what was applied to this tenant: an app must not go back to what it was.
 
     Args:
         store: the tenant's store.
@@ -54,11 +56,12 @@ def view(
     least = max(least, applied.operators if applied else 0)
     layer = operators.layer(least) if operators else OperatorLayer(0, OverlayCatalog(knowledge.catalog))
     whole = OverlayCatalog(layer.catalog, catalog.entries) if catalog.entries else layer.catalog
-    return TenantView(replace(knowledge, catalog=whole), layer.version, applied)
+    known = replace(knowledge, catalog=whole, reference=layer.over(knowledge.reference))
+    return TenantView(known, layer.version, applied)
 
 
 def touched(store: TenantStore, knowledge: Knowledge) -> list[str]:
-    """Return the ids of apps that are told otherwise now than when they were judged, in order.
+    """Return the ids of apps that, or whose vendors, are told otherwise now than when they were judged.
 
     The stored judgement is compared, not the change: what an entry said before and what it says now count
     alike, and whatever an earlier message failed to do is found again. Apps never judged wait for their run.
@@ -69,7 +72,11 @@ def touched(store: TenantStore, knowledge: Knowledge) -> list[str]:
     found = []
     for one in judged:
         granted = frozenset(scope for name in held[one.app_id] for scope in scopes.get(name, ()))
-        if one.facts and _plain(*recognise(knowledge, one.facts, granted)) != _stored(one):
+        if one.facts is None:
+            continue
+        identified, imitates = recognise(knowledge, one.facts, granted)
+        profile = profile_revision(knowledge.reference, identified)
+        if _plain(identified, imitates) != _stored(one) or profile != _body(one).get("profile"):
             found.append(one.app_id)
     return found
 

@@ -26,7 +26,7 @@ from lantern.domain.use import AppUse, whole_weeks
 from lantern.domain.work import Work
 from lantern.services import incidents
 from lantern.services.playbooks.sweep import see_bundle
-from lantern.services.scoring import catalogs, people, policies, preview, reach, reading
+from lantern.services.scoring import catalogs, people, policies, preview, reach, reading, vendors
 from lantern.services.scoring.activity import look_at_accounts, note_looked
 from lantern.services.scoring.assess import Around, Judged, judge, save, stored_tallies
 from lantern.services.scoring.following import ATTEMPTS, Slice, candidates, follow, follow_all, slice_of
@@ -203,6 +203,8 @@ def score_apps(task: Scoring, apps: frozenset[str]) -> int:
 def follow_catalog(task: Scoring, operators: int, *, again: bool = False) -> int:
     """Judge again what the catalog, as it is now, tells otherwise than when it was judged; nothing else.
 
+    So are apps whose vendor's profile is another one, and with it the rules about vendors.
+
     What is done shows in what is stored: a repetition goes on where the last attempt ended. Before it is
     noted as done, the catalog must have stood still meanwhile.
 
@@ -225,14 +227,24 @@ def follow_catalog(task: Scoring, operators: int, *, again: bool = False) -> int
         log.info("the catalog changed", extra={"apps": len(touched), "operators": seen.operators})
         for start in range(0, len(touched), _APPS):
             changed += score_apps(under, frozenset(touched[start : start + _APPS]))
+        changed += _follow_profiles(under, seen)
         catalogs.note_applied(task.store, seen, task.clock.now())
     raise RevisionConflictError("the catalog keeps changing; it is applied again later")
 
 
+def _follow_profiles(task: Scoring, seen: catalogs.TenantView) -> int:
+    """Evaluate the rules about vendors where operators publish and a profile in use changed lately."""
+    known = task.knowledge
+    if not seen.operators or not vendors.anything_changed(task.store, known.reference, task.clock.now()):
+        return 0
+    return follow_whole(task, vendors.about_vendors(known.rules))
+
+
 def _moved(task: Scoring, seen: catalogs.TenantView) -> bool:
-    """Whether the catalog is another one than that which was seen."""
+    """Whether the catalog, or what operators say of vendors, is another than what was seen."""
     now = catalogs.view(task.store, task.knowledge, task.operators, consistent=True)
-    return now.knowledge.catalog.revision != seen.knowledge.catalog.revision
+    then = seen.knowledge.catalog.revision, seen.operators
+    return (now.knowledge.catalog.revision, now.operators) != then
 
 
 # --- judging apps -----------------------------------------------------------------------------------

@@ -50,6 +50,12 @@ def app_trust(
     )
 
 
+def profile_revision(reference: Reference, identified: Identification) -> str | None:
+    """Which profile of its vendor an app is judged by; None where there is none."""
+    profile = reference.vendor(identified.vendor)
+    return profile.revision if profile else None
+
+
 def abuse_of(reference: Reference, app: App) -> KnownAbuse | None:
     """The public report that an app fits, if any."""
     return reference.abuse.match(app.provider, app.client_id, app.name)

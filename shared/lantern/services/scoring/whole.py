@@ -15,7 +15,6 @@ from lantern.domain import ids
 from lantern.domain.apps import AppSummary
 from lantern.domain.assets import Asset, AssetKind
 from lantern.domain.blast import VendorReach, chains
-from lantern.domain.errors import RevisionConflictError
 from lantern.domain.facts import Chained, app_facts, asset_facts, connection_facts, vendor_facts
 from lantern.domain.findings import Finding
 from lantern.domain.inventory import Bundle
@@ -25,11 +24,10 @@ from lantern.domain.rules.model import RuleSet
 from lantern.domain.rules.sweep import Sweep
 from lantern.domain.rules.vocabulary import GroupBy, Subject
 from lantern.domain.tenancy import Connection
-from lantern.domain.vendor_changes import follow, recent
 from lantern.services.queries_people import accounts
-from lantern.services.reference import Reference
 from lantern.services.scoring import following, reading
 from lantern.services.scoring.task import Scoring
+from lantern.services.scoring.vendors import NEWS, follow_vendors
 from lantern.store.assets import StoredAsset
 from lantern.store.tenant import TenantStore
 
@@ -186,8 +184,8 @@ def _app_facts(
     if fields & _CHAIN:
         chained = _chained(task.store.reach.all(), rows, connections)
     changed = None
-    if "vendor.changed" in fields:
-        changed = _changed(task.store, reference, rows, now, remember=remember)
+    if fields & NEWS:
+        changed = follow_vendors(task.store, reference, rows, now, remember=remember)
     lapsed = None
     if _LAPSED in fields:
         lapsed = _lapsed(task.store, now)
@@ -234,22 +232,6 @@ def _chained(
                 if app_id not in found or found[app_id].connections < whole.connections:
                     found[app_id] = whole
     return found
-
-
-def _changed(
-    store: TenantStore, reference: Reference, rows: Iterable[AppSummary], now: datetime, *, remember: bool
-) -> dict[str, tuple[str, ...]]:
-    """Vendor id → what changed lately in its profile."""
-    known, rev = store.vendors_seen.get()
-    profiles = {one.id: one for row in rows if (one := reference.vendor(row.vendor))}
-    fresh = known | {key: follow(known.get(key), one, now.date()) for key, one in profiles.items()}
-    if remember and fresh != known:
-        try:
-            store.vendors_seen.put(fresh, rev)
-        except RevisionConflictError:
-            # Another pass noted the same profiles; what it noted is told by the next one.
-            return {key: recent(one, now.date()) for key, one in known.items()}
-    return {key: recent(one, now.date()) for key, one in fresh.items()}
 
 
 def _asset_facts(
