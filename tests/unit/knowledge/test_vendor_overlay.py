@@ -1,4 +1,4 @@
-"""What operators say of vendors: how it is written, what it makes of a profile, and what a publication tells."""
+"""What operators say of vendors: how it is written, what it makes of a profile, what is told of it."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
