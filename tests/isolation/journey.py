@@ -252,6 +252,7 @@ def _read(acme: Customer) -> None:
         "/v1/connectors",
         "/v1/connectors/google",
         "/v1/vendors/openai",
+        "/v1/vendors/openai/changes",
         f"/v1/scope-sets/{grant['scope_set']}",
         f"/v1/findings/{finding}",
         "/v1/jobs?open=true",

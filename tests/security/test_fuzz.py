@@ -140,7 +140,7 @@ GOOD: dict[str, Any] = {
         "decision": "acknowledge",
         "read_at": "2026-03-01T00:00:00Z",
     },
-    "Acknowledgement": {"note": "n"},
+    "Acknowledgement": {"reason": "n"},
     "ResolutionBody": {"resolution": "accepted", "reason": "x"},
     "NudgeBody": {
         "kind": "still_need",
@@ -149,8 +149,8 @@ GOOD: dict[str, Any] = {
     },
     "RequestBody": {"person_id": "per_0000000000000000", "name": "n", "reason": "r"},
     "DecisionOnRequest": {"decision": "approve"},
-    "CampaignBody": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
-    "RulingsBody": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "CampaignBody": {"name": "n", "scope": {"org_units": ["/"]}, "due_at": "2026-04-01T00:00:00Z"},
+    "RulingsBody": {"decisions": [{"grant_id": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
     "GuidanceBody": {"weekly_nudges": 2},
     "Snooze": {"until": "2026-04-01T00:00:00Z"},
     "ExceptionBody": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
@@ -172,6 +172,7 @@ GOOD: dict[str, Any] = {
 
 
 NEEDED = {
+    "listAssets": ("kind",),
     "listGrants": ("app_id", "connection_id"),
     "findProducts": ("client_id",),
     "listPrincipals": ("connection_id",),
@@ -290,7 +291,7 @@ def _requests(
 def fuzzed() -> Iterator[tuple[World, Planted, Planted]]:
     """Two tenants with one of everything, for all of the module: what is malformed changes nothing."""
     with memory_world() as world:
-        world.limit = 1_000_000
+        world.tools = replace(world.tools, requests_per_minute=1_000_000)
         yield world, plant(world, 1, people=3), plant(world, 2, people=3)
 
 

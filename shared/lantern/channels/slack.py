@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from lantern.channels.protocol import Sent
 from lantern.channels.webhook import retry_after
@@ -60,7 +61,8 @@ class SlackChannel:
             )
             with answer:
                 said = _json(answer.raw.read(_ANSWER_BYTES, decode_content=True))
-        except requests.RequestException:
+        except (requests.RequestException, HTTPError):
+            # Reading the raw answer raises urllib3's own errors.
             return Sent("retry", detail="unreachable")
         status, wait = answer.status_code, answer.headers.get("Retry-After", "")
         if status == 429 or status >= 500:

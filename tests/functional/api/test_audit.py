@@ -25,7 +25,7 @@ def body_of(operation: str, planted: Planted) -> Any:
             "kind": "acknowledge", "principal_id": planted.principal_id,
         },
         "requestTool": {"person_id": planted.person_id, "name": "Another", "reason": "r"},
-        "decideCampaignItems": {"decisions": [{"item": planted.grant_id, "decision": "keep"}]},
+        "decideCampaignItems": {"decisions": [{"grant_id": planted.grant_id, "decision": "keep"}]},
         "createCampaign": {**BODIES["createCampaign"], "scope": {"app_ids": [planted.app_id]}},
         "decideFindings": {
             **BODIES["decideFindings"], "finding_ids": [planted.finding_id],

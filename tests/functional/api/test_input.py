@@ -9,6 +9,7 @@ import pytest
 
 from lantern.domain.errors import StorageError
 from lantern.runtime.api.application import ROUTES, handle
+from lantern.runtime.api.examples import EXAMPLES
 from lantern.runtime.problems import CODES
 from tests.functional.api.world import Client, Planted, World, rule_page
 
@@ -30,7 +31,7 @@ BODIES = {
         "decision": "acknowledge",
         "read_at": "2026-03-01T00:00:00Z",
     },
-    "acknowledgeFinding": {"note": "n"},
+    "acknowledgeFinding": {"reason": "n"},
     "resolveFinding": {"resolution": "accepted", "reason": "x"},
     "createNudge": {
         "kind": "still_need",
@@ -39,8 +40,10 @@ BODIES = {
     },
     "requestTool": {"person_id": "per_0000000000000000", "name": "n", "reason": "r"},
     "decideRequest": {"decision": "approve"},
-    "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
-    "decideCampaignItems": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due_at": "2026-04-01T00:00:00Z"},
+    "decideCampaignItems": {
+        "decisions": [{"grant_id": "gr_0000000000000000.0000000000000", "decision": "keep"}]
+    },
     "setGuidance": {},
     "snoozeFinding": {"until": "2026-04-01T00:00:00Z"},
     "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
@@ -75,6 +78,12 @@ WITH_BODY = [route for route in ROUTES if route.body is not None]
 
 def test_every_route_with_a_body_is_in_the_matrix() -> None:
     assert {route.operation for route in WITH_BODY} == set(BODIES)
+
+
+def test_every_body_has_an_example_that_its_operation_takes() -> None:
+    assert set(EXAMPLES) == set(BODIES)
+    for route in WITH_BODY:
+        route.body.model_validate_json(json.dumps(EXAMPLES[route.operation]))
 
 
 def _named(answer: Any) -> set[str]:
@@ -213,6 +222,14 @@ def test_a_bad_date_is_named(planted: Planted, api: Client, until: Any) -> None:
     path = f"/v1/findings/{planted.finding_id}/exception"
     answer = api("POST", path, {"reason": "r", "until": until}, headers={"If-Match": "*"})
     assert _named(answer) == {"/until"}
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_date_beyond_the_calendar_is_named(api: Client, at: str) -> None:
+    answer = api("POST", "/v1/incidents", {"vendor_id": "openai", "occurred_at": at, "summary": "s"})
+    assert _named(answer) == {"/occurred_at"}
+    answer = api("POST", "/v1/campaigns", {"name": "n", "scope": {"org_units": ["/"]}, "due": at})
+    assert _named(answer) == {"/due"}
 
 
 def test_listing_grants_takes_one_question(planted: Planted, api: Client) -> None:

@@ -32,8 +32,10 @@ BODIES: dict[str, Any] = {
     "createNudge": {"kind": "still_need"},
     "requestTool": {"reason": "x"},
     "decideRequest": {"decision": "approve"},
-    "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due": "2026-04-01T00:00:00Z"},
-    "decideCampaignItems": {"decisions": [{"item": "gr_0000000000000000.0000000000000", "decision": "keep"}]},
+    "createCampaign": {"name": "n", "scope": {"org_units": ["/"]}, "due_at": "2026-04-01T00:00:00Z"},
+    "decideCampaignItems": {
+        "decisions": [{"grant_id": "gr_0000000000000000.0000000000000", "decision": "keep"}]
+    },
     "setGuidance": {},
     "snoozeFinding": {"until": "2026-04-01T00:00:00Z"},
     "exceptFinding": {"reason": "x", "until": "2026-04-01T00:00:00Z"},
@@ -141,6 +143,8 @@ def _ask(api: Client, own: Planted, case: tuple[str, str, str, str, str], value:
         if operation in ("revokeGrants", "requestJob") and name == "connection_id":
             body["app_id"] = known["app_id"]
         body |= {field: known[field] for field in BESIDE.get(operation, ())}
+        if name == "alternative_app_id":
+            body["kind"] = "use_instead"
         if operation == "requestTool" and name != "app_id":
             body["name"] = "n"
         body[name] = [value] if name.endswith("_ids") else value
@@ -169,7 +173,7 @@ def test_a_foreign_id_is_answered_like_one_that_is_not_there(
 ) -> None:
     operation, _, _, _, name = case
     other = plant(world, 2)
-    key = name.removesuffix("s")
+    key = name.removesuffix("s").removeprefix("alternative_")
     foreign = other.parameters()[key]
     missing = _random_id(foreign, 99)
     world.counted()

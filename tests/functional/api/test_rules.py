@@ -21,11 +21,13 @@ def _audit(world: World, planted: Planted) -> list[Any]:
 
 
 def test_every_rule_is_listed_as_the_tenant_has_it(world: World, planted: Planted, api: Client) -> None:
-    data = api("GET", "/v1/rules").json["data"]
+    data = api("GET", "/v1/rules", query={"limit": 100}).json["data"]
     assert [row["id"] for row in data] == sorted([*(r.id for r in shipped_rules().rules), planted.rule_id])
     assert {row["source"] for row in data if row["id"] != planted.rule_id} == {"shipped"}
     other = Client(world, plant(world, 2).tenant_id)
-    assert planted.rule_id not in {row["id"] for row in other("GET", "/v1/rules").json["data"]}
+    assert planted.rule_id not in {
+        row["id"] for row in other("GET", "/v1/rules", query={"limit": 100}).json["data"]
+    }
     one = api("GET", f"/v1/rules/{SHIPPED}").json
     assert (one["stage"], one["params"]["days"]["value"], one["settings"]["stage"]) == ("enforce", 90, None)
     assert one["page"] is None
@@ -151,7 +153,7 @@ def test_own_rules_have_a_limit(world: World, api: Client, monkeypatch: pytest.M
         assert api("POST", "/v1/rules", rule_page(f"own-rule-{number}")).status == 201
     assert api("POST", "/v1/rules", NEW).json["code"] == "conflict"
     world.counted()
-    assert len(api("GET", "/v1/rules").json["data"]) == len(shipped_rules().rules) + 4
+    assert len(api("GET", "/v1/rules", query={"limit": 100}).json["data"]) == len(shipped_rules().rules) + 4
     assert sum(world.counted().values()) == 1
 
 
@@ -160,3 +162,15 @@ def test_the_schema_knows_what_the_api_takes(api: Client) -> None:
     validator = jsonschema.Draft202012Validator(schema)
     assert validator.is_valid(NEW)
     assert not validator.is_valid({**NEW, **WRONG[0][0]})
+
+
+def test_rules_come_page_by_page(planted: Planted, api: Client) -> None:
+    seen, query = [], {"limit": 7}
+    while True:
+        page = api("GET", "/v1/rules", query=query).json
+        seen += [row["id"] for row in page["data"]]
+        assert len(page["data"]) == 7 or page["next_cursor"] is None
+        if page["next_cursor"] is None:
+            break
+        query = {"limit": 7, "cursor": page["next_cursor"]}
+    assert seen == sorted([*(rule.id for rule in shipped_rules().rules), planted.rule_id])

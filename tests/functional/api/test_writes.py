@@ -9,7 +9,9 @@ from lantern.domain import apikeys
 from lantern.domain.audit import AuditEvent
 from lantern.domain.errors import StorageError
 from lantern.domain.work import Work
+from lantern.runtime.api.application import ROUTES
 from lantern.runtime.authorizer import authorize
+from tests.functional.api.test_input import BODIES
 from tests.functional.api.world import Client, Planted, World
 from tests.support.memory_table import MemoryDynamo
 
@@ -89,7 +91,7 @@ def test_a_change_says_which_revision_it_is_based_on(
 
 def test_finding_transitions(world: World, planted: Planted, api: Client) -> None:
     path = f"/v1/findings/{planted.finding_id}"
-    first = api("POST", f"{path}/acknowledge", {"note": "mine"}, headers={"If-Match": '"1"'})
+    first = api("POST", f"{path}/acknowledge", {"reason": "mine"}, headers={"If-Match": '"1"'})
     assert (first.status, first.json["status"]) == (200, "acknowledged")
     second = api(
         "POST", f"{path}/resolve", {"resolution": "accepted"}, headers={"If-Match": first.headers["ETag"]}
@@ -414,3 +416,22 @@ def test_keys_are_drawn_from_the_injected_source(world: World, api: Client) -> N
     first = api("POST", "/v1/keys", {"name": "a", "scopes": ["read"]}).json["key"]
     second = api("POST", "/v1/keys", {"name": "a", "scopes": ["read"]}).json["key"]
     assert first != second
+
+
+def test_what_is_made_or_begun_tells_where_it_is(planted: Planted, api: Client) -> None:
+    """Every 201 and 202 has a `Location` that answers, as the document has it; nothing else has one."""
+    seen = set()
+    for route in sorted(ROUTES, key=lambda one: (one.method == "DELETE", one.operation == "disconnect")):
+        if route.method == "GET" or route.upload:
+            continue
+        path, body = route.path.format(**planted.parameters()), BODIES.get(route.operation)
+        answer = api(route.method, path, body, headers={"If-Match": "*"} if route.if_match else {})
+        where = answer.headers.get("Location")
+        assert (where is not None) == (answer.status in {201, 202} and route.located), route.operation
+        if where is not None:
+            seen.add(route.operation)
+            assert api("GET", where).status == 200, where
+    assert seen >= {
+        *("addAlertChannel", "addCatalogEntry", "addRule", "addWebhookEndpoint", "testAlertChannel"),
+        *("testWebhookEndpoint", "readMailHeaders", "endMailHeaders", "syncConnection", "disconnect"),
+    }

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
+import urllib3
 from botocore.exceptions import ClientError
 
 from lantern.channels.email import EmailChannel
@@ -14,6 +15,7 @@ from lantern.channels.protocol import Sent
 from lantern.channels.safe_http import Answer
 from lantern.channels.slack import SlackChannel
 from lantern.channels.teams import TeamsChannel
+from lantern.channels.webhook import retry_after
 from lantern.domain.alerts import AlertChannel
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from lantern.domain.findings import Desired, Group, reconcile
@@ -126,12 +128,34 @@ def test_slacks_words(status: int, body: object, headers: dict, outcome: str, de
     assert sent.retry_after_s == (30.0 if headers else None)
 
 
-def test_slack_that_cannot_be_reached_is_tried_again():
-    def down(*_args: object, **_kwargs: object) -> None:
-        raise requests.ConnectionError("xoxb-secret")
+@pytest.mark.parametrize("broken", ["connecting", "answer"])
+def test_slack_that_cannot_be_reached_is_tried_again(broken: str):
+    class Cut(SimpleNamespace):
+        def __enter__(self) -> "Cut":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing to close."""
+
+    def down(*_args: object, **_kwargs: object) -> object:
+        if broken == "connecting":
+            raise requests.ConnectionError("xoxb-secret")
+        return Cut(status_code=200, headers={}, raw=SimpleNamespace(read=cut))
+
+    def cut(*_args: object, **_kwargs: object) -> None:
+        raise urllib3.exceptions.ProtocolError("xoxb-secret")
 
     sent = SlackChannel(SimpleNamespace(post=down)).send(Outgoing("k", "C1", NOW, secret="x", payload="[]"))  # type: ignore[arg-type]
     assert (sent.outcome, sent.detail) == ("retry", "unreachable")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2026 00:00:00 +99999999999999999", "soon"],
+)
+def test_a_wait_that_is_nonsense_is_no_wait(text: str):
+    """A header of the customer's server; one that ended the pass would hold up everything behind it."""
+    assert retry_after(text, NOW) is None
 
 
 def test_teams_takes_cards_of_28_kilobytes_and_a_workflow_that_is_gone_is_not_asked_again():

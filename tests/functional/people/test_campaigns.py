@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from lantern.domain.campaigns import Campaign, CampaignScope
-from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from lantern.services.people import campaigns
 from lantern.services.people.campaigns import Ruling
+from lantern.services.remediation import approve
 from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_follow import actions, holds
 
@@ -90,7 +91,9 @@ def test_a_review_from_beginning_to_jobs(crowd: Company) -> None:
     assert (done.state, done.counts.keep, done.counts.revoke, done.counts.silent) == ("closed", 1, 4, 3)
     (job,) = bench.store.jobs.page(10).items
     assert (job.id,) == done.jobs
-    assert (job.state, job.requested_by, job.counts.planned) == ("awaiting_approval", "system", 4)
+    assert (job.state, job.requested_by, job.counts.planned) == ("awaiting_approval", "key:it", 4)
+    with pytest.raises(ForbiddenError):
+        approve(bench.store, job.id, "key:it", bench.clock.now())
     assert holds(crowd, "bob")
     alice = next(one for one in bench.store.campaigns.items("cam_1") if one.decision == "keep")
     assert actions(crowd, alice.id) == ["campaign.decided"] * 2

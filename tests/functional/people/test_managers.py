@@ -118,6 +118,26 @@ def test_somebody_decides_for_who_was_silent_once(line: Company) -> None:
     assert actions(line, nudge.id)[-1] == "nudge.decided"
 
 
+def test_of_two_who_decide_at_once_one_decides(line: Company) -> None:
+    """Kept while somebody else has it removed: what was kept is not taken away, and there is no job."""
+    store, mia = line.bench.store, line.person("mia")
+    read = stored(line, silent(line)[0].id)
+    decide_for(store, read, keep=True, reason="minutes", by=mia, now=line.bench.clock.now())
+    with pytest.raises(ConflictError):
+        decide_for(store, read, keep=False, reason="", by=line.person("bob"), now=line.bench.clock.now())
+    line.bench.settle()
+    assert holds(line)
+    assert store.jobs.page(10).items == ()
+    late = stored(line, silent(line, "bob")[0].id)
+    line.bench.clock.forward(days=3)
+    removed = decide_for(store, late, keep=False, reason="", by=mia, now=line.bench.clock.now())
+    job = store.jobs.get(removed.job_id or "")
+    assert job is not None
+    assert job.created_at == line.bench.clock.now()
+    requested = [one for one in store.audit.entries() if one.action == "job.requested"]
+    assert [one.at for one in requested] == [line.bench.clock.now()]
+
+
 def test_managers_review_their_people(line: Company) -> None:
     """The manager decides; the named where that one left or is not known; nobody on their own."""
     line.bench.world.consent("mia", "otter", "openid")

@@ -15,6 +15,7 @@ from lantern.services.people.tools_page import my_tools
 from lantern.store.apps import summary_part
 from tests.functional.people.conftest import Company
 from tests.functional.people.test_follow import actions
+from tests.functional.people.test_nudges import ask as nudge
 from tests.functional.people.test_question_page import Browser, link
 
 
@@ -173,6 +174,21 @@ def test_the_page_of_ones_own_tools(shop: Company) -> None:
     assert browser(nudge_url).status == 404
     shop.bench.clock.forward(days=30)
     assert browser(url, page=my_tools).status == 410
+
+
+def test_a_leavers_pages_are_closed(shop: Company) -> None:
+    """Neither what is approved here nor the form, and no answer to what they were asked before."""
+    asked = nudge(shop).nudge
+    tools, answer = link(shop, shop.person("alice"), "tools"), link(shop, asked.id)
+    browser = Browser(shop)
+    sent = {"check": Browser.check(browser(tools, page=my_tools)), "name": "Otter", "reason": "notes"}
+    said = {"check": Browser.check(browser(answer)), "answer": "keep", "reason": "notes"}
+    shop.bench.world.accounts["alice"].status = "suspended"
+    shop.bench.full()
+    assert browser(tools, page=my_tools).status == browser(tools, sent, page=my_tools).status == 403
+    assert browser(answer).status == browser(answer, said).status == 403
+    assert shop.bench.store.requests.page("waiting", 10).items == ()
+    assert shop.bench.store.exceptions.get(shop.person("alice"), shop.app("otter")) is None
 
 
 def test_a_look_alike_is_not_taken_for_what_it_looks_like(shop: Company) -> None:

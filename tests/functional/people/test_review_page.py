@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from lantern.domain.campaigns import CampaignScope
+from lantern.domain.errors import ForbiddenError
 from lantern.domain.playbooks.machine import About, PlaybookRun
 from lantern.domain.requests import AccessRequest
 from lantern.domain.work import Work
 from lantern.services import playbooks
 from lantern.services.people.decide_page import decision
+from lantern.services.people.deciding import decide_for
 from lantern.services.people.links import make_link
 from lantern.services.people.nudges import expire_due
 from lantern.services.people.review_page import PAGE, review
@@ -82,6 +84,28 @@ def test_a_reviewer_sees_and_decides_on_their_own_only(reviewed: Company) -> Non
     assert stored(reviewed).counts.keep == 2
 
 
+def test_what_became_ones_own_meanwhile_is_decided_by_others(reviewed: Company) -> None:
+    """Accounts are joined to people while reviews wait: nobody decides on their own then either."""
+    store, now = reviewed.bench.store, reviewed.bench.clock.now()
+    mine = next(one for one in store.campaigns.items("cam_1") if one.person_id == reviewed.person("alice"))
+    stale = replace(mine, person_id="per_before", reviewers=(reviewed.person("alice"),))
+    store.transact(now).put(store.campaigns.item_op(stale, stored(reviewed))).commit()
+    url, browser = address(reviewed, "review", "cam_1", "alice"), Browser(reviewed)
+    sent = {"check": browser.check(browser(url, page=review)), f"d-{mine.id}": "keep"}
+    assert browser(url, sent, review).status == 403
+    assert stored(reviewed).counts.keep == 0
+    asked = question(reviewed, silent(reviewed)[0].id)
+    with pytest.raises(ForbiddenError):
+        decide_for(
+            store,
+            replace(asked, person_id="per_before"),
+            keep=True,
+            reason="x",
+            by=reviewed.person("alice"),
+            now=reviewed.bench.clock.now(),
+        )
+
+
 def test_strangers_leavers_and_latecomers_have_no_page(reviewed: Company) -> None:
     """Another browser's form, a link for something else, somebody who left, a review that is over."""
     bench, mias = reviewed.bench, address(reviewed, "review", "cam_1", "mia")
@@ -129,6 +153,8 @@ def test_an_approver_decides_on_a_page(shop: Company) -> None:
     check = browser.check(page)
     assert browser(url, {"check": check}, decision).status == 422
     late = {"check": check, "decision": "person", "until": "2020-01-01", "conditions": "<b>none</b>"}
+    never = browser(url, {**late, "until": "9999-12-31"}, decision)
+    assert (never.status, "year-month-day" in never.body) == (422, True)
     refused = browser(url, late, decision)
     assert (refused.status, "&lt;b&gt;none" in refused.body) == (422, True)
     last = (shop.bench.clock.now() + timedelta(days=30)).date()
@@ -141,6 +167,23 @@ def test_an_approver_decides_on_a_page(shop: Company) -> None:
     again = browser(url, {**sent, "decision": "decline"}, decision)
     assert "Approved: Otter." in again.body
     assert stored_request(shop, made.id) == found
+
+
+def test_who_is_turned_to_as_a_manager_decides_for_that_person(shop: Company) -> None:
+    """Who was named for the tool can say yes for everybody; a manager cannot, whatever is sent."""
+    made = ask(shop, by=shop.person("alice"))
+    assert made is not None
+    shop.bench.world.add("mia", email="mia@example.com")
+    shop.bench.full()
+    url, browser = address(shop, "request", made.id, "mia"), Browser(shop)
+    page = browser(url, page=decision)
+    assert "everybody here" not in page.body
+    sent = {"check": browser.check(page), "decision": "everyone"}
+    assert browser(url, sent, decision).status == 422
+    assert stored_request(shop, made.id).open
+    owner = Browser(shop)
+    assert "everybody here" in owner(address(shop, "request", made.id, "bob"), page=decision).body
+    assert "for this person only" in browser(url, {**sent, "decision": "person"}, decision).body
 
 
 def stored_request(company: Company, request_id: str) -> AccessRequest:

@@ -8,7 +8,7 @@ import pytest
 
 from lantern.connectors.protocol import ActionResult
 from lantern.domain import ids
-from lantern.domain.alerts import AlertChannel
+from lantern.domain.alerts import MAX_CHANNELS, AlertChannel
 from lantern.domain.errors import ConflictError, ForbiddenError, RevisionConflictError, StorageError
 from lantern.domain.jobs import Guards
 from lantern.domain.playbooks.machine import About, PlaybookRun
@@ -383,3 +383,17 @@ def test_what_is_left_is_told_once_to_channels_and_systems(company: Company) -> 
     (mail,) = store.deliveries.page("chn_1", 10).items
     assert mail.message is not None
     assert mail.message.title == "Look-alike or abused app: 2 targets"
+
+
+def test_however_many_channels_there_are_a_step_is_told(company: Company) -> None:
+    """As many channels as a tenant may have: one that writes too much at once would hold up every run."""
+    bench, now = company.bench, company.bench.clock.now()
+    for number in range(MAX_CHANNELS):
+        to = (f"a{number}@example.com", f"b{number}@example.com")
+        channel = AlertChannel(f"chn_{number}", "email", "Security", to=to)
+        bench.store.transact(now).put(bench.store.alerts.channel_op(channel)).commit()
+    start(company, "unsanctioned-app", About(app_id=company.app("otter")))
+    bench.drain_outbox()
+    bench.do(bench.sent.pop(0))
+    first = bench.store.deliveries.page("chn_0", 10).items
+    assert [one.purpose for one in first] == ["playbook"] * 2

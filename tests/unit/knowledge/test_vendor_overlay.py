@@ -1,4 +1,4 @@
-"""What operators say of vendors: how it is written, what it makes of a profile, what is told of it."""
+"""What operators say of vendors: how it is written, what it makes of a profile, what publishing tells."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

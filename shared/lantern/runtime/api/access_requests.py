@@ -57,10 +57,12 @@ class RequestAnswer(Answer):
     app_id: str | None = Field(description="What it was recognised as; null where it was not.")
     product_id: str | None
     category: str | None
-    alternatives: list[str] = Field(description="Approved apps of the same kind that the person was shown.")
+    alternative_app_ids: list[str] = Field(
+        description="Approved apps of the same kind that the person was shown."
+    )
     reviewers: list[str] = Field(description="Persons who were asked to decide.")
     created_at: datetime
-    due: datetime = Field(description="By when it should be decided.")
+    due_at: datetime = Field(description="By when it should be decided.")
     escalated_at: datetime | None
     decided_by: str | None
     decided_at: datetime | None
@@ -111,10 +113,10 @@ def request_answer(request: AccessRequest) -> RequestAnswer:
         app_id=request.app_id,
         product_id=request.product_id,
         category=request.category,
-        alternatives=list(request.alternatives),
+        alternative_app_ids=list(request.alternatives),
         reviewers=list(request.reviewers),
         created_at=request.created_at,
-        due=request.due,
+        due_at=request.due,
         escalated_at=request.escalated_at,
         decided_by=request.decided_by,
         decided_at=request.decided_at,
@@ -198,7 +200,7 @@ ROUTES = (
         path="/v1/requests",
         operation="requestTool",
         tag="People",
-        summary="Ask for a tool",
+        summary="Make an access request",
         description=(
             "For an employee. What is approved already needs no request, and approved tools of the same kind "
             "are answered at once. The owner of the tool is told, else the tenant's reviewers. The same "
@@ -215,8 +217,8 @@ ROUTES = (
         path="/v1/requests",
         operation="listRequests",
         tag="People",
-        summary="Requests for tools",
-        description="What waits, the next due first, or what is closed.",
+        summary="Access requests",
+        description="Employees' requests for tools: what waits, the next due first, or what is closed.",
         handler=list_requests,
         scope="read",
         query=RequestQuery,
@@ -227,7 +229,7 @@ ROUTES = (
         path="/v1/requests/{request_id}",
         operation="getRequest",
         tag="People",
-        summary="One request",
+        summary="One access request",
         description="Who wants what, by when it is to be decided, and the decision.",
         handler=get_request,
         scope="read",
@@ -239,7 +241,7 @@ ROUTES = (
         path="/v1/requests/{request_id}/decide",
         operation="decideRequest",
         tag="People",
-        summary="Decide on a request",
+        summary="Decide on an access request",
         description=(
             "An approval for the person is an exception; one for everyone is a decision about the product, "
             "which goes back to review at `until`. Whoever made the request cannot decide on it."
@@ -257,7 +259,7 @@ ROUTES = (
         path="/v1/requests/{request_id}/withdraw",
         operation="withdrawRequest",
         tag="People",
-        summary="Take a request back",
+        summary="Withdraw an access request",
         description="Nothing is decided.",
         handler=withdraw_request,
         scope="write",

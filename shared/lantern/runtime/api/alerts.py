@@ -12,6 +12,7 @@ from lantern.domain.channel_health import ChannelHealth
 from lantern.domain.errors import InvalidInputError
 from lantern.domain.rules.vocabulary import Severity
 from lantern.runtime.api.findings import SeverityName
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict
 from lantern.runtime.preconditions import revision_etag
@@ -116,10 +117,8 @@ class ChannelAnswer(Answer):
     health: HealthAnswer
 
 
-class ChannelList(Answer):
+class ChannelList(ListOf[ChannelAnswer]):
     """All channels."""
-
-    data: list[ChannelAnswer]
 
 
 class QueuedAnswer(Answer):
@@ -230,18 +229,18 @@ def _asked(body: ChannelBody) -> AlertChannel:
     )
 
 
-def _reply(call: Call[Any, Any], channel: AlertChannel, status: int = 200) -> Reply:
+def _reply(call: Call[Any, Any], channel: AlertChannel) -> Reply:
     settings, health = call.store.alerts.standing((channel.id,))
     answer = _answer(channel, health[channel.id], settings.language)
-    return Reply(answer, status=status, etag=revision_etag(channel.rev))
+    return Reply(answer, etag=revision_etag(channel.rev))
 
 
-def list_channels(call: Call[Any, None]) -> Reply:
-    """All channels."""
-    channels = call.store.alerts.channels()
+def list_channels(call: Call[PageQuery, None]) -> Reply:
+    """Channels, in the order of their ids."""
+    channels, cursor = page_of(call, call.store.alerts.channels(), lambda one: (one.id,))
     settings, health = call.store.alerts.standing([channel.id for channel in channels])
     answers = [_answer(channel, health[channel.id], settings.language) for channel in channels]
-    return Reply(ChannelList(data=answers))
+    return Reply(ChannelList(data=answers, next_cursor=cursor))
 
 
 def get_channel(call: Call[Any, None]) -> Reply:
@@ -257,7 +256,8 @@ def _current(call: Call[Any, Any]) -> AlertChannel:
 
 def add_channel(call: Call[Any, ChannelBody]) -> Reply:
     """A new channel."""
-    return _reply(call, setting.add_channel(use_of(call), _asked(call.body), call.body.url), 201)
+    made = setting.add_channel(use_of(call), _asked(call.body), call.body.url)
+    return replace(_reply(call, made), status=201, location=f"/v1/alerts/channels/{made.id}")
 
 
 def change_channel(call: Call[Any, ChannelBody]) -> Reply:
@@ -284,8 +284,10 @@ def remove_channel(call: Call[Any, None]) -> Reply:
 
 def try_channel(call: Call[Any, None]) -> Reply:
     """Send a test message."""
-    made = setting.try_channel(use_of(call), setting.channel(call.store, call.path["channel_id"]))
-    return Reply(QueuedAnswer(delivery_ids=[one.id for one in made]), status=202)
+    channel = setting.channel(call.store, call.path["channel_id"])
+    made = setting.try_channel(use_of(call), channel)
+    answer = QueuedAnswer(delivery_ids=[one.id for one in made])
+    return Reply(answer, status=202, location=f"/v1/alerts/channels/{channel.id}/deliveries")
 
 
 _CHANNEL = "/v1/alerts/channels/{channel_id}"
@@ -325,6 +327,7 @@ ROUTES = (
         description="Slack, Microsoft Teams and e-mail.",
         handler=list_channels,
         scope="read",
+        query=PageQuery,
         answer=ChannelList,
     ),
     Route(

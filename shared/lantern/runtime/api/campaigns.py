@@ -56,15 +56,17 @@ class CampaignBody(Strict):
     reviewers: list[_Person] = Field(
         [], max_length=50, description="Persons; with `owner` and `manager` they decide where there is none."
     )
-    due: Instant = Field(description="When it closes by itself.")
-    remind_days: int = Field(3, ge=0, le=30, description="Days before `due` at which reviewers are reminded.")
+    due_at: Instant = Field(description="When it closes by itself.")
+    remind_days: int = Field(
+        3, ge=0, le=30, description="Days before `due_at` at which reviewers are reminded."
+    )
     silence: Decision = Field("keep", description="What becomes of grants nobody decides on.")
 
 
 class RulingBody(Strict):
     """A decision on one grant."""
 
-    item: _Grant = Field(description="The grant.")
+    grant_id: _Grant
     decision: Decision
     reason: str = Field("", max_length=LONGEST)
 
@@ -102,10 +104,12 @@ class CampaignAnswer(Answer):
     silence: Decision
     created_by: str
     created_at: datetime
-    due: datetime
+    due_at: datetime
     reminded_at: datetime | None
     counts: CountsAnswer
-    jobs: list[str] = Field(description="Jobs that take away what was not kept; brakes and approval apply.")
+    job_ids: list[str] = Field(
+        description="Jobs that take away what was not kept; brakes and approval apply."
+    )
     refused: list[str] = Field(description="Why some of it could not be asked for, such as a brake.")
     closed_by: str | None
     closed_at: datetime | None
@@ -153,7 +157,7 @@ def _answer(campaign: Campaign) -> CampaignAnswer:
         silence=campaign.silence,
         created_by=campaign.created_by,
         created_at=campaign.created_at,
-        due=campaign.due,
+        due_at=campaign.due,
         reminded_at=campaign.reminded_at,
         counts=CountsAnswer(
             items=counts.items,
@@ -162,7 +166,7 @@ def _answer(campaign: Campaign) -> CampaignAnswer:
             undecided=counts.undecided,
             silent=counts.silent,
         ),
-        jobs=list(campaign.jobs),
+        job_ids=list(campaign.jobs),
         refused=list(campaign.refused),
         closed_by=campaign.closed_by,
         closed_at=campaign.closed_at,
@@ -208,7 +212,7 @@ def create(call: Call[Any, CampaignBody]) -> Reply:
             silence=body.silence,
             created_by=call.caller.actor,
             created_at=now,
-            due=body.due,
+            due=body.due_at,
             next_at=now + campaigns.STALLED,
             remind_days=body.remind_days,
         ),
@@ -253,7 +257,7 @@ def list_items(call: Call[PageQuery, None]) -> Reply:
 def decide(call: Call[Any, RulingsBody]) -> Reply:
     """Decide on grants."""
     campaign = _get(call)
-    rulings = [Ruling(one.item, one.decision, one.reason) for one in call.body.decisions]
+    rulings = [Ruling(one.grant_id, one.decision, one.reason) for one in call.body.decisions]
     after = campaigns.decide(call.store, campaign.id, rulings, by=call.caller.actor, now=call.tools.now())
     return Reply(_answer(after), etag=revision_etag(after.rev))
 
@@ -278,10 +282,11 @@ ROUTES = (
         path="/v1/campaigns",
         operation="createCampaign",
         tag="People",
-        summary="Begin a review of access",
+        summary="Begin a review campaign",
         description=(
-            "Its grants are found in the background; then reviewers are told. At `due` it closes by itself; "
-            "what nobody decided on is decided by `silence`."
+            "Managers, app owners or named persons say of each grant whether it is kept. Its grants are "
+            "found in the background; then reviewers are told. At `due_at` it closes by itself; what nobody "
+            "decided on is decided by `silence`."
         ),
         handler=create,
         scope="remediate",
@@ -295,7 +300,7 @@ ROUTES = (
         path="/v1/campaigns",
         operation="listCampaigns",
         tag="People",
-        summary="Reviews",
+        summary="Review campaigns",
         description="Reviews of access, newest first.",
         handler=list_campaigns,
         scope="read",
@@ -307,7 +312,7 @@ ROUTES = (
         path="/v1/campaigns/{campaign_id}",
         operation="getCampaign",
         tag="People",
-        summary="One review",
+        summary="One review campaign",
         description="How far it has come, and what it led to.",
         handler=get_campaign,
         scope="read",
@@ -319,7 +324,7 @@ ROUTES = (
         path="/v1/campaigns/{campaign_id}/items",
         operation="listCampaignItems",
         tag="People",
-        summary="Grants of a review",
+        summary="Grants of a review campaign",
         description="Each with its reviewers and its decision.",
         handler=list_items,
         scope="read",
@@ -331,7 +336,7 @@ ROUTES = (
         path="/v1/campaigns/{campaign_id}/decisions",
         operation="decideCampaignItems",
         tag="People",
-        summary="Decide on grants of a review",
+        summary="Decide on grants of a review campaign",
         description="Each decision is in the audit log. It may be changed until the review is closed.",
         handler=decide,
         scope="write",
@@ -345,7 +350,7 @@ ROUTES = (
         path="/v1/campaigns/{campaign_id}/close",
         operation="closeCampaign",
         tag="People",
-        summary="Close a review",
+        summary="Close a review campaign",
         description="What is not kept goes by jobs, in the background; their brakes and approval apply.",
         handler=close,
         scope="remediate",
@@ -360,7 +365,7 @@ ROUTES = (
         path="/v1/campaigns/{campaign_id}/cancel",
         operation="cancelCampaign",
         tag="People",
-        summary="Give a review up",
+        summary="Cancel a review campaign",
         description="Nothing is taken away.",
         handler=cancel,
         scope="remediate",

@@ -1,6 +1,6 @@
 """The catalog: what it says of products, and the tenant's own entries."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -152,8 +152,8 @@ def _product(found: FoundProduct) -> ProductAnswer:
     )
 
 
-def _reply(entry: OverlayEntry, status: int = 200) -> Reply:
-    return Reply(_entry(entry), status=status, etag=revision_etag(entry.rev))
+def _reply(entry: OverlayEntry) -> Reply:
+    return Reply(_entry(entry), etag=revision_etag(entry.rev))
 
 
 def _author(call: Call[Any, Any]) -> Author:
@@ -186,7 +186,7 @@ def add_entry(call: Call[Any, NewEntryBody]) -> Reply:
         entry_id=call.body.id,
         random=call.tools.random,
     )
-    return _reply(entry, 201)
+    return replace(_reply(entry), status=201, location=f"/v1/catalog/entries/{entry.id}")
 
 
 def get_entry(call: Call[Any, None]) -> Reply:

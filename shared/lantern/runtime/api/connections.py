@@ -7,7 +7,7 @@ from pydantic import Field
 
 from lantern.domain.inventory import ConsentProvider, Provider
 from lantern.domain.tenancy import Connection, ConnectionKind, ConnectionStatus
-from lantern.runtime.api.paging import ListOf
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict
 from lantern.runtime.preconditions import revision_etag
@@ -79,9 +79,10 @@ def _answer(connection: Connection) -> ConnectionAnswer:
     )
 
 
-def list_connections(call: Call[Any, None]) -> Reply:
-    """All connections; a tenant has a handful, so there is one page."""
-    return Reply(ConnectionList(data=[_answer(c) for c in call.store.connections.list()], next_cursor=None))
+def list_connections(call: Call[PageQuery, None]) -> Reply:
+    """Connections, in the order of their ids."""
+    rows, cursor = page_of(call, call.store.connections.list(), lambda one: (one.id,))
+    return Reply(ConnectionList(data=[_answer(one) for one in rows], next_cursor=cursor))
 
 
 def get_connection(call: Call[Any, None]) -> Reply:
@@ -131,6 +132,7 @@ ROUTES = (
         description="Which organisations are connected, and whether each works.",
         handler=list_connections,
         scope="read",
+        query=PageQuery,
         answer=ConnectionList,
     ),
     Route(
@@ -145,6 +147,7 @@ ROUTES = (
         body=ConnectionStart,
         answer=ConsentLinkAnswer,
         status=201,
+        located=False,
         problems=("not_found", "conflict"),
     ),
     Route(

@@ -7,6 +7,7 @@ from pydantic import Field
 from lantern.connectors.protocol import ActionKind, Feature
 from lantern.domain.errors import InvalidInputError, NotFoundError
 from lantern.domain.inventory import Provider
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer
 from lantern.services import connectors
@@ -47,19 +48,18 @@ class ConnectorAnswer(Answer):
     acts: list[ActAnswer]
 
 
-class ConnectorList(Answer):
+class ConnectorList(ListOf[ConnectorAnswer]):
     """All providers that can be connected."""
-
-    data: list[ConnectorAnswer]
 
 
 def _answer(facts: ConnectorFacts) -> ConnectorAnswer:
     return ConnectorAnswer.model_validate(facts, from_attributes=True)
 
 
-def list_connectors(_call: Call[Any, None]) -> Reply:
-    """All providers."""
-    return Reply(ConnectorList(data=[_answer(facts) for facts in connectors.all_connectors()]))
+def list_connectors(call: Call[PageQuery, None]) -> Reply:
+    """Providers, by name."""
+    rows, cursor = page_of(call, connectors.all_connectors(), lambda one: (one.provider,))
+    return Reply(ConnectorList(data=[_answer(facts) for facts in rows], next_cursor=cursor))
 
 
 def get_connector(call: Call[Any, None]) -> Reply:
@@ -84,6 +84,7 @@ ROUTES = (
         ),
         handler=list_connectors,
         scope="read",
+        query=PageQuery,
         answer=ConnectorList,
     ),
     Route(

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -38,6 +39,7 @@ def render(document: Mapping[str, Any]) -> str:
     )
     environment.filters["shape"] = shape
     environment.filters["spans"] = spans
+    environment.filters["pretty"] = pretty
     operations: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in document["tags"]}
     for path, item in document["paths"].items():
         for method in _METHODS:
@@ -52,6 +54,11 @@ def render(document: Mapping[str, Any]) -> str:
         responses=document["components"]["responses"],
         style=_style(),
     )
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def spans(text: str) -> Markup:

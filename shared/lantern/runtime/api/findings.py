@@ -1,17 +1,17 @@
-"""Findings: read them, decide about them."""
+"""Findings: what they are, and how right the rules were."""
 
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
 
-from lantern.domain.findings import Finding, FindingStatus, Resolution, Verdict
+from lantern.domain.findings import Finding, FindingStatus
 from lantern.domain.rules.vocabulary import Subject
-from lantern.runtime.api.paging import ListOf, PageQuery
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
-from lantern.runtime.api.validation import Answer, Instant, Strict
+from lantern.runtime.api.validation import Answer
 from lantern.runtime.preconditions import revision_etag
-from lantern.services import decisions, queries_findings
+from lantern.services import queries_findings
 
 Status = Literal["open", "acknowledged", "snoozed", "exception", "resolved"]
 VerdictName = Literal["true_positive", "false_positive", "benign"]
@@ -82,9 +82,9 @@ class FindingAnswer(FindingRow):
         description=f"The first {_MAX_GRANTS}; all are at /v1/grants or /v1/assets, by `finding_id`."
     )
     exception: ExceptionAnswer | None
-    snooze_note: str = Field(description="Why it is snoozed; empty where it is not, or nobody said.")
+    snooze_reason: str = Field(description="Why it is snoozed; empty where it is not, or nobody said.")
     resolution: str | None
-    resolution_note: str
+    resolution_reason: str
     assignee: str | None
     history: list[HistoryAnswer]
 
@@ -93,49 +93,6 @@ class FindingQuery(PageQuery):
     """Which findings."""
 
     status: Status | None = Field(None, description="Only these; absent means all.")
-
-
-class Acknowledgement(Strict):
-    """Taking a finding on."""
-
-    note: str = Field("", max_length=1_000)
-
-
-class ResolutionBody(Strict):
-    """Closing a finding."""
-
-    resolution: Closing
-    reason: str = Field("", max_length=1_000, description="Needed while the finding still holds.")
-
-
-class Snooze(Strict):
-    """Keeping a finding quiet for a while."""
-
-    until: Instant = Field(description="When it speaks again: within 90 days.")
-    note: str = Field("", max_length=1_000)
-
-
-class ExceptionBody(Strict):
-    """Letting what a finding says be."""
-
-    reason: str = Field(min_length=1, max_length=1_000)
-    until: Instant = Field(description="When it opens again: within a year.")
-    owner: str | None = Field(
-        None, min_length=1, max_length=200, description="Who answers for it; whoever asks where absent."
-    )
-
-
-class Reopening(Strict):
-    """Opening a finding again."""
-
-    reason: str = Field("", max_length=1_000)
-
-
-class Feedback(Strict):
-    """Whether a finding was right."""
-
-    verdict: VerdictName
-    note: str = Field("", max_length=1_000)
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
@@ -174,9 +131,9 @@ def _answer(finding: Finding) -> FindingAnswer:
             for item in finding.affected[:_MAX_GRANTS]
         ],
         exception=_exception(finding),
-        snooze_note=finding.quiet_reason if finding.status is FindingStatus.SNOOZED else "",
+        snooze_reason=finding.quiet_reason if finding.status is FindingStatus.SNOOZED else "",
         resolution=None if finding.resolution is None else finding.resolution.value,
-        resolution_note=finding.resolution_note,
+        resolution_reason=finding.resolution_note,
         assignee=finding.assignee,
         history=[
             HistoryAnswer(
@@ -210,70 +167,12 @@ def list_findings(call: Call[FindingQuery, None]) -> Reply:
 
 def get_finding(call: Call[Any, None]) -> Reply:
     """One finding."""
-    return _reply(queries_findings.one(call.store, call.path["finding_id"]))
+    return finding_reply(queries_findings.one(call.store, call.path["finding_id"]))
 
 
-def _current(call: Call[Any, Any]) -> Finding:
-    finding = queries_findings.one(call.store, call.path["finding_id"])
-    call.check_revision(revision_etag(finding.rev))
-    return finding
-
-
-def _reply(finding: Finding) -> Reply:
+def finding_reply(finding: Finding) -> Reply:
+    """One finding with its revision."""
     return Reply(_answer(finding), etag=revision_etag(finding.rev))
-
-
-def acknowledge(call: Call[Any, Acknowledgement]) -> Reply:
-    """Take a finding on."""
-    by, now = call.caller.actor, call.tools.now()
-    return _reply(decisions.acknowledge(call.store, _current(call), note=call.body.note, by=by, now=now))
-
-
-def resolve(call: Call[Any, ResolutionBody]) -> Reply:
-    """Close a finding."""
-    changed = decisions.resolve(
-        call.store,
-        _current(call),
-        resolution=Resolution(call.body.resolution),
-        reason=call.body.reason,
-        by=call.caller.actor,
-        now=call.tools.now(),
-    )
-    return _reply(changed)
-
-
-def snooze(call: Call[Any, Snooze]) -> Reply:
-    """Keep a finding quiet for a while."""
-    asked, by, now = call.body, call.caller.actor, call.tools.now()
-    found = _current(call)
-    return _reply(decisions.snooze(call.store, found, until=asked.until, note=asked.note, by=by, now=now))
-
-
-def except_(call: Call[Any, ExceptionBody]) -> Reply:
-    """Let what a finding says be."""
-    changed = decisions.except_(
-        call.store,
-        _current(call),
-        reason=call.body.reason,
-        owner=call.body.owner or call.caller.actor,
-        until=call.body.until,
-        by=call.caller.actor,
-        now=call.tools.now(),
-    )
-    return _reply(changed)
-
-
-def reopen(call: Call[Any, Reopening]) -> Reply:
-    """Open a finding again."""
-    by, now = call.caller.actor, call.tools.now()
-    return _reply(decisions.reopen(call.store, _current(call), reason=call.body.reason, by=by, now=now))
-
-
-def feedback(call: Call[Any, Feedback]) -> Reply:
-    """Say whether a finding was right."""
-    asked, by, now = call.body, call.caller.actor, call.tools.now()
-    found, verdict = _current(call), Verdict(call.body.verdict)
-    return _reply(decisions.feedback(call.store, found, verdict=verdict, note=asked.note, by=by, now=now))
 
 
 class RuleStatistics(Answer):
@@ -288,51 +187,28 @@ class RuleStatistics(Answer):
     reopened: int = Field(description="How often its findings came back.")
 
 
-class StatisticsAnswer(Answer):
+class StatisticsList(ListOf[RuleStatistics]):
     """What became of findings, by rule."""
 
-    rules: list[RuleStatistics]
 
-
-def statistics(call: Call[Any, None]) -> Reply:
-    """How right each rule was."""
-    rows = queries_findings.statistics(call.store)
-    return Reply(
-        StatisticsAnswer(
-            rules=[
-                RuleStatistics(
-                    rule_id=row.rule_id,
-                    findings=row.findings,
-                    by_status=dict(row.by_status),
-                    by_severity=dict(row.by_severity),
-                    feedback=dict(row.feedback),
-                    precision=row.precision,
-                    reopened=row.reopened,
-                )
-                for row in rows
-            ]
+def statistics(call: Call[PageQuery, None]) -> Reply:
+    """How right each rule was; those with the most findings first."""
+    rows, cursor = page_of(
+        call, queries_findings.statistics(call.store), lambda one: (-one.findings, one.rule_id)
+    )
+    data = [
+        RuleStatistics(
+            rule_id=row.rule_id,
+            findings=row.findings,
+            by_status=dict(row.by_status),
+            by_severity=dict(row.by_severity),
+            feedback=dict(row.feedback),
+            precision=row.precision,
+            reopened=row.reopened,
         )
-    )
-
-
-def _decision(
-    verb: str, *, operation: str, summary: str, description: str, handler: Any, body: type[Strict]
-) -> Route:
-    return Route(
-        method="POST",
-        path=f"/v1/findings/{{finding_id}}/{verb}",
-        operation=operation,
-        tag="Findings",
-        summary=summary,
-        description=description,
-        handler=handler,
-        scope="write",
-        body=body,
-        answer=FindingAnswer,
-        if_match=True,
-        etag=True,
-        problems=("conflict",),
-    )
+        for row in rows
+    ]
+    return Reply(StatisticsList(data=data, next_cursor=cursor))
 
 
 ROUTES = (
@@ -351,13 +227,14 @@ ROUTES = (
     Route(
         method="GET",
         path="/v1/findings/statistics",
-        operation="getFindingStatistics",
+        operation="listFindingStatistics",
         tag="Findings",
         summary="How right each rule was",
         description="Findings by rule: where they stand, how people judged them, how often they came back.",
         handler=statistics,
         scope="read",
-        answer=StatisticsAnswer,
+        query=PageQuery,
+        answer=StatisticsList,
     ),
     Route(
         method="GET",
@@ -370,54 +247,5 @@ ROUTES = (
         scope="read",
         answer=FindingAnswer,
         etag=True,
-    ),
-    _decision(
-        "acknowledge",
-        operation="acknowledgeFinding",
-        summary="Acknowledge a finding",
-        description="Somebody takes it on; it stays until it is resolved.",
-        handler=acknowledge,
-        body=Acknowledgement,
-    ),
-    _decision(
-        "resolve",
-        operation="resolveFinding",
-        summary="Resolve a finding",
-        description="A person closes it; it opens again when something new breaks the rule.",
-        handler=resolve,
-        body=ResolutionBody,
-    ),
-    _decision(
-        "snooze",
-        operation="snoozeFinding",
-        summary="Snooze a finding",
-        description="Keeps it quiet until a date, or until it gets worse.",
-        handler=snooze,
-        body=Snooze,
-    ),
-    _decision(
-        "exception",
-        operation="exceptFinding",
-        summary="Make an exception of a finding",
-        description="Lets it be for a reason, under an owner, until a date or until it gets worse; then it "
-        "opens again.",
-        handler=except_,
-        body=ExceptionBody,
-    ),
-    _decision(
-        "reopen",
-        operation="reopenFinding",
-        summary="Reopen a finding",
-        description="Opens what was resolved, snoozed or made an exception of, while its cause is there.",
-        handler=reopen,
-        body=Reopening,
-    ),
-    _decision(
-        "feedback",
-        operation="judgeFinding",
-        summary="Say whether a finding was right",
-        description="True, false or benign; the rule's statistics count it. Its status stays.",
-        handler=feedback,
-        body=Feedback,
     ),
 )

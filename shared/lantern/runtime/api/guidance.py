@@ -8,7 +8,7 @@ from pydantic import Field
 from lantern.domain.exceptions import AccessException, ExceptionSource
 from lantern.domain.guidance import MOST_A_WEEK, MOST_DAYS, MOST_OWNERS, GuidancePolicy
 from lantern.runtime.api.access_requests import ToolAnswer, tool_answer
-from lantern.runtime.api.paging import ListOf, PageQuery
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import ID_SHAPES, Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict
 from lantern.runtime.preconditions import revision_etag
@@ -71,10 +71,8 @@ class ExceptionList(ListOf[ExceptionAnswer]):
     """Exceptions."""
 
 
-class DirectoryAnswer(Answer):
+class DirectoryAnswer(ListOf[ToolAnswer]):
     """What everybody may use."""
-
-    data: list[ToolAnswer]
 
 
 class MineAnswer(ToolAnswer):
@@ -160,11 +158,16 @@ def list_exceptions(call: Call[PageQuery, None]) -> Reply:
     return Reply(ExceptionList(data=rows, next_cursor=call.cursor(page.cursor)))
 
 
-def list_approved(call: Call[Any, None]) -> Reply:
-    """What everybody may use."""
+def list_approved(call: Call[PageQuery, None]) -> Reply:
+    """What everybody may use, by category and name."""
     now = call.tools.now()
     found = directory.approved(row.at(now) for row in call.store.apps.summary())
-    return Reply(DirectoryAnswer(data=[tool_answer(row) for _, rows in found for row in rows]))
+    rows, cursor = page_of(
+        call,
+        [(category, row) for category, rows in found for row in rows],
+        lambda one: (one[0], directory.shown(one[1]).casefold(), one[1].app_id),
+    )
+    return Reply(DirectoryAnswer(data=[tool_answer(row) for _, row in rows], next_cursor=cursor))
 
 
 def list_person_tools(call: Call[Any, None]) -> Reply:
@@ -223,8 +226,8 @@ ROUTES = (
         path="/v1/exceptions",
         operation="listExceptions",
         tag="People",
-        summary="What people may keep",
-        description="One exception a person and app, with its reason and its end; those that have ended too.",
+        summary="Exceptions for persons",
+        description="What a person may keep, why, and until when; those that have ended too.",
         handler=list_exceptions,
         scope="read",
         query=PageQuery,
@@ -239,6 +242,7 @@ ROUTES = (
         description="What everybody may use, by category.",
         handler=list_approved,
         scope="read",
+        query=PageQuery,
         answer=DirectoryAnswer,
     ),
     Route(
@@ -265,6 +269,7 @@ ROUTES = (
         scope="write",
         answer=SentAnswer,
         status=202,
+        located=False,
         problems=("conflict",),
     ),
 )

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from lantern.domain.incidents import Exposure, Incident, Source
 from lantern.runtime.api.paging import ListOf, PageQuery
-from lantern.runtime.api.playbooks import PlaybookRunDetail, run_detail
+from lantern.runtime.api.playbook_runs import PlaybookRunDetail, run_detail
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Instant, Strict
 

@@ -115,6 +115,7 @@ ROUTES = (
         body=KeyBody,
         answer=IssuedKeyAnswer,
         status=201,
+        located=False,
     ),
     Route(
         method="DELETE",

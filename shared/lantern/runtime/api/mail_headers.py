@@ -59,6 +59,11 @@ def _answer(connection_id: str, reading: MailReading | None) -> MailHeadersAnswe
     )
 
 
+def _begun(connection_id: str, reading: MailReading | None) -> Reply:
+    where = _PATH.format(connection_id=connection_id)
+    return Reply(_answer(connection_id, reading), status=202, location=where)
+
+
 def get_mail_headers(call: Call[Any, None]) -> Reply:
     """How it stands."""
     connection_id = call.path["connection_id"]
@@ -69,14 +74,14 @@ def read_mail_headers(call: Call[Any, None]) -> Reply:
     """Have it."""
     connection_id = call.path["connection_id"]
     reading = decisions_mail.ask(call.store, connection_id, by=call.caller.actor, now=call.tools.now())
-    return Reply(_answer(connection_id, reading), status=202)
+    return _begun(connection_id, reading)
 
 
 def end_mail_headers(call: Call[Any, None]) -> Reply:
     """Have it no more."""
     connection_id = call.path["connection_id"]
     reading = decisions_mail.end(call.store, connection_id, by=call.caller.actor, now=call.tools.now())
-    return Reply(_answer(connection_id, reading), status=202)
+    return _begun(connection_id, reading)
 
 
 ROUTES = (

@@ -27,8 +27,8 @@ class NudgeBody(Strict):
     app_id: str | None = Field(
         None, pattern=_APP, description="The tool; every kind but `acknowledge` has one."
     )
-    alternative: str | None = Field(
-        None, pattern=_APP, description="Id of the app to use instead, for `use_instead`."
+    alternative_app_id: str | None = Field(
+        None, pattern=_APP, description="The app to use instead, for `use_instead`."
     )
     silence: Silence | None = Field(
         None, description="What silence does; without it what the kind says: `revoke` for `still_need` only."
@@ -42,8 +42,10 @@ class NudgeBody(Strict):
     def _about_something(self) -> Self:
         if (self.kind == "acknowledge") != (self.app_id is None):
             raise choice_error(("app_id",), "Send app_id with every kind but acknowledge.")
-        if (self.kind == "use_instead") != (self.alternative is not None):
-            raise choice_error(("alternative",), "Send alternative with use_instead, and with no other kind.")
+        if (self.kind == "use_instead") != (self.alternative_app_id is not None):
+            raise choice_error(
+                ("alternative_app_id",), "Send alternative_app_id with use_instead, and with no other kind."
+            )
         return self
 
 
@@ -58,12 +60,12 @@ class NudgeAnswerBody(Answer):
     state: NudgeState
     silence: Silence = Field(description="What silence does.")
     origin: str = Field(description="Who asks.")
-    alternative: str | None
+    alternative_app_id: str | None
     note: str
     created_at: datetime
     sent_at: datetime | None
     sent_via: str | None = Field(description="The channel that took it; null while none has.")
-    due: datetime | None = Field(description="When silence counts; null until it is sent.")
+    due_at: datetime | None = Field(description="When silence counts; null until it is sent.")
     answer: NudgeAnswer | None
     reason: str
     answered_at: datetime | None
@@ -107,12 +109,12 @@ def nudge_answer(nudge: Nudge) -> NudgeAnswerBody:
         state=nudge.state,
         silence=nudge.silence,
         origin=nudge.origin,
-        alternative=nudge.alternative,
+        alternative_app_id=nudge.alternative,
         note=nudge.note,
         created_at=nudge.created_at,
         sent_at=nudge.sent_at,
         sent_via=nudge.sent_via,
-        due=nudge.due,
+        due_at=nudge.due,
         answer=nudge.answer,
         reason=nudge.reason,
         answered_at=nudge.answered_at,
@@ -126,8 +128,8 @@ def nudge_answer(nudge: Nudge) -> NudgeAnswerBody:
 def ask(call: Call[Any, NudgeBody]) -> Reply:
     """Ask somebody."""
     body = call.body
-    if body.alternative is not None and call.store.apps.get_facts(body.alternative) is None:
-        raise NotFoundError("app", body.alternative)
+    if body.alternative_app_id is not None and call.store.apps.get_facts(body.alternative_app_id) is None:
+        raise NotFoundError("app", body.alternative_app_id)
     asked = create_nudge(
         call.store,
         kind=body.kind,
@@ -139,7 +141,7 @@ def ask(call: Call[Any, NudgeBody]) -> Reply:
         random=call.tools.random,
         silence=body.silence,
         days=body.days,
-        alternative=body.alternative,
+        alternative=body.alternative_app_id,
         note=body.note,
     )
     return Reply(
@@ -187,10 +189,12 @@ ROUTES = (
         path="/v1/nudges",
         operation="createNudge",
         tag="People",
-        summary="Ask somebody about a tool",
+        summary="Nudge somebody about a tool",
         description=(
-            "One question of a kind about a tool is open to a person at a time, and nobody gets more a week "
-            "than the tenant set: it waits then. Leavers, shared and service accounts are never asked."
+            "A nudge is a question to an employee, by Slack or e-mail, which says in plain words what the "
+            "tool can reach. One of a kind about a tool is open to a person at a time, and nobody gets more "
+            "a week than the tenant set: it waits then. Leavers, shared and service accounts are never "
+            "asked; the answer says why in `refused`."
         ),
         handler=ask,
         scope="remediate",
@@ -203,7 +207,7 @@ ROUTES = (
         path="/v1/nudges",
         operation="listNudges",
         tag="People",
-        summary="Questions",
+        summary="Nudges",
         description="Questions to employees, with their answers and what came of them.",
         handler=list_nudges,
         scope="read",
@@ -215,7 +219,7 @@ ROUTES = (
         path="/v1/nudges/{nudge_id}",
         operation="getNudge",
         tag="People",
-        summary="One question",
+        summary="One nudge",
         description="Whom it was asked, when silence counts, and the answer.",
         handler=get_nudge,
         scope="read",
@@ -227,7 +231,7 @@ ROUTES = (
         path="/v1/nudges/{nudge_id}/withdraw",
         operation="withdrawNudge",
         tag="People",
-        summary="Take a question back",
+        summary="Withdraw a nudge",
         description="Its page says that it has ended; nothing follows.",
         handler=withdraw,
         scope="remediate",

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from lantern.runtime.api.examples import EXAMPLES
 from lantern.runtime.api.routing import ID_SHAPES, PublicRoute, Route, Router
 from lantern.runtime.problems import CODES, MEDIA_TYPE
 
@@ -20,7 +21,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "RateLimit-Policy": "Requests a window and its length in seconds.",
     "X-Request-Id": "What support asks for.",
     "ETag": "The revision; send it back as If-Match to change what you read.",
-    "Location": "Where the result or the job is.",
+    "Location": "Where to read what was made or begun.",
     "Retry-After": "Seconds to wait.",
     "Idempotency-Replayed": "`true` when this is the kept answer of an earlier request with the same key.",
 }
@@ -135,7 +136,12 @@ def _operation(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
         required = any(info.is_required() for info in route.body.model_fields.values())
         operation["requestBody"] = {
             "required": required,
-            "content": {"application/json": {"schema": references[route.body]}},
+            "content": {
+                "application/json": {
+                    "schema": references[route.body],
+                    "example": EXAMPLES[route.operation],
+                }
+            },
         }
     if route.upload:
         operation["requestBody"] = {
@@ -240,7 +246,7 @@ def _responses(route: Route, references: Mapping[type[BaseModel], Schema]) -> Sc
     names = [
         *_RATE_HEADERS,
         *(["ETag"] if route.etag else []),
-        *(["Location"] if route.status == 202 else []),
+        *(["Location"] if route.located and route.status in {201, 202} else []),
     ]
     if route.method == "POST":
         names.append("Idempotency-Replayed")

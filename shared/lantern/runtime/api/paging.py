@@ -1,14 +1,17 @@
 """Lists, the same everywhere: `limit` and `cursor` in, `{data, next_cursor}` out."""
 
 import json
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
-from lantern.domain.pagination import Position
+from lantern.domain.pagination import Position, slice_after
+from lantern.runtime.api.routing import Call
 from lantern.runtime.api.validation import Answer, Question
 
 T = TypeVar("T", bound=Answer)
+R = TypeVar("R")
 
 
 class PageQuery(Question):
@@ -33,3 +36,15 @@ def dump_position(position: Position | None) -> str | None:
 def load_position(text: str | None) -> Position | None:
     """The sort key in an opened cursor; it was sealed by us, so its shape is right."""
     return None if text is None else tuple(json.loads(text))
+
+
+def page_of(
+    call: Call[Any, None], rows: Iterable[R], key: Callable[[R], Position]
+) -> tuple[tuple[R, ...], str | None]:
+    """The page that a call asks for of rows that are all at hand, and the cursor to answer with.
+
+    `key` sorts them; it must be unique.
+    """
+    after = load_position(call.position(call.query.cursor))
+    found = slice_after(rows, key=key, after=after, limit=call.query.limit)
+    return found.rows, call.cursor(dump_position(found.position))

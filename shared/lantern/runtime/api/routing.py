@@ -124,6 +124,7 @@ class Route:
     `upload`: media types of a body that is a file and is handed on as bytes.
     `page`: it also answers HTML, where that is asked for.
     `dry_run`: asked only to plan, it answers 200 and stores nothing.
+    `located`: what it makes or begins (201, 202) has an address, told as `Location`.
     `problems`: codes beyond those that every operation of its kind may answer with.
     """
 
@@ -144,6 +145,7 @@ class Route:
     page: bool = False
     if_match: bool = False
     etag: bool = False
+    located: bool = True
     problems: tuple[str, ...] = ()
 
     @property

@@ -1,6 +1,7 @@
 """Rules: read them, set them, write own ones."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from lantern.domain.rules.model import Param
 from lantern.domain.rules.policy import OWN_PREFIX, RuleSettings
 from lantern.domain.rules.vocabulary import Severity, Stage
 from lantern.runtime.api.findings import SeverityName
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict
 from lantern.runtime.preconditions import revision_etag
@@ -85,10 +87,8 @@ class RuleAnswer(RuleRow):
     page: dict[str, Any] | None = Field(description="Of an own rule: the page as it was sent.")
 
 
-class RuleList(Answer):
+class RuleList(ListOf[RuleRow]):
     """All rules."""
-
-    data: list[RuleRow]
 
 
 def compiled(page: RulePage) -> Compiled:
@@ -189,14 +189,14 @@ def _answer(found: TenantRule) -> RuleAnswer:
     )
 
 
-def _reply(found: TenantRule, status: int = 200) -> Reply:
-    return Reply(_answer(found), status=status, etag=revision_etag(found.rev))
+def _reply(found: TenantRule) -> Reply:
+    return Reply(_answer(found), etag=revision_etag(found.rev))
 
 
-def list_rules(call: Call[Any, None]) -> Reply:
-    """Every rule."""
-    found = rules.listing(call.store, call.tools.rules())
-    return Reply(RuleList(data=[RuleRow(**_row(one)) for one in found]))
+def list_rules(call: Call[PageQuery, None]) -> Reply:
+    """Rules, in the order of their ids."""
+    found, cursor = page_of(call, rules.listing(call.store, call.tools.rules()), lambda one: (one.rule.id,))
+    return Reply(RuleList(data=[RuleRow(**_row(one)) for one in found], next_cursor=cursor))
 
 
 def get_rule(call: Call[Any, None]) -> Reply:
@@ -215,7 +215,7 @@ def add_rule(call: Call[Any, RuleBody]) -> Reply:
     """A new own rule."""
     page = compiled(call.body)
     made = rules.create(call.store, call.tools.rules(), page, author(call))
-    return _reply(made, 201)
+    return replace(_reply(made), status=201, location=f"/v1/rules/{made.rule.id}")
 
 
 def put_rule(call: Call[Any, RuleBody]) -> Reply:
@@ -243,6 +243,7 @@ ROUTES = (
         description="Shipped and own rules by id, as the tenant has them, those that are off too.",
         handler=list_rules,
         scope="read",
+        query=PageQuery,
         answer=RuleList,
     ),
     Route(

@@ -2,9 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from lantern.runtime.problems import FieldError, ProblemError, sentence
@@ -46,8 +55,17 @@ def _dated(value: Any) -> Any:
     return value
 
 
+def _ours(value: datetime) -> datetime:
+    # At either end of the calendar another zone's time has none here, and reckoning with it would overflow.
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("datetime_parsing", "Not a date and time.") from None
+    return value
+
+
 # Not strict: that would take no text once a validator of ours has seen it. The validator is strict instead.
-Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_dated)]
+Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_dated), AfterValidator(_ours)]
 """A date and time with its zone (RFC 3339), as clients send it."""
 
 

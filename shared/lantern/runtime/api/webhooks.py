@@ -10,7 +10,7 @@ from lantern.domain import ocsf
 from lantern.domain.messages import Delivery
 from lantern.domain.webhooks import EVENT_TYPES, Endpoint
 from lantern.runtime.api.alerts import use_of
-from lantern.runtime.api.paging import ListOf, PageQuery
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict
 from lantern.runtime.preconditions import revision_etag
@@ -19,6 +19,8 @@ from lantern.services.outreach import settings as setting
 
 EventType = Literal[EVENT_TYPES]  # type: ignore[valid-type] # made of the kinds there are
 Payload = Literal["lantern", "ocsf"]
+
+_ENDPOINT = "/v1/webhook-endpoints/{endpoint_id}"
 
 
 class EndpointAnswer(Answer):
@@ -37,10 +39,8 @@ class EndpointAnswer(Answer):
     created_by: str
 
 
-class EndpointList(Answer):
+class EndpointList(ListOf[EndpointAnswer]):
     """All endpoints."""
-
-    data: list[EndpointAnswer]
 
 
 class SecretAnswer(EndpointAnswer):
@@ -139,11 +139,10 @@ def _reply(endpoint: Endpoint) -> Reply:
     return Reply(EndpointAnswer(**_fields(endpoint)), etag=revision_etag(endpoint.rev))
 
 
-def _with_secret(endpoint: Endpoint, secret: str, status: int) -> Reply:
+def _with_secret(endpoint: Endpoint, secret: str) -> Reply:
     fields = _fields(endpoint)
     return Reply(
         SecretAnswer(**fields, secret=secret),
-        status=status,
         etag=revision_etag(endpoint.rev),
         replay=SecretAnswer(**fields, secret=None),
     )
@@ -155,9 +154,11 @@ def _current(call: Call[Any, Any]) -> Endpoint:
     return found
 
 
-def list_endpoints(call: Call[Any, None]) -> Reply:
-    """All endpoints."""
-    return Reply(EndpointList(data=[EndpointAnswer(**_fields(one)) for one in call.store.alerts.endpoints()]))
+def list_endpoints(call: Call[PageQuery, None]) -> Reply:
+    """Endpoints, in the order of their ids."""
+    rows, cursor = page_of(call, call.store.alerts.endpoints(), lambda one: (one.id,))
+    data = [EndpointAnswer(**_fields(one)) for one in rows]
+    return Reply(EndpointList(data=data, next_cursor=cursor))
 
 
 def add_endpoint(call: Call[Any, EndpointBody]) -> Reply:
@@ -170,7 +171,7 @@ def add_endpoint(call: Call[Any, EndpointBody]) -> Reply:
         events=tuple(asked.events),
         payload=asked.payload,
     )
-    return _with_secret(made, secret, 201)
+    return replace(_with_secret(made, secret), status=201, location=_ENDPOINT.format(endpoint_id=made.id))
 
 
 def get_endpoint(call: Call[Any, None]) -> Reply:
@@ -202,13 +203,13 @@ def remove_endpoint(call: Call[Any, None]) -> Reply:
 def rotate(call: Call[Any, None]) -> Reply:
     """The next secret."""
     changed, secret = setting.rotate(use_of(call), _current(call))
-    return _with_secret(changed, secret, 200)
+    return _with_secret(changed, secret)
 
 
 def try_endpoint(call: Call[Any, None]) -> Reply:
     """Send a test event."""
-    made = setting.try_endpoint(use_of(call), setting.endpoint(call.store, call.path["endpoint_id"]))
-    return Reply(_delivery(made), status=202)
+    endpoint = setting.endpoint(call.store, call.path["endpoint_id"])
+    return _sent(endpoint, setting.try_endpoint(use_of(call), endpoint))
 
 
 def _row(found: Delivery) -> dict[str, Any]:
@@ -231,6 +232,11 @@ def _delivery(found: Delivery) -> DeliveryAnswer:
     return DeliveryAnswer(**_row(found), attempts=attempts, event=setting.event(found))
 
 
+def _sent(endpoint: Endpoint, made: Delivery) -> Reply:
+    where = f"{_ENDPOINT}/deliveries/{made.id}".format(endpoint_id=endpoint.id)
+    return Reply(_delivery(made), status=202, location=where)
+
+
 def list_deliveries(call: Call[PageQuery, None]) -> Reply:
     """What was sent to an endpoint."""
     asked = call.query
@@ -250,7 +256,7 @@ def replay(call: Call[Any, None]) -> Reply:
     """Send an event once more."""
     endpoint = setting.endpoint(call.store, call.path["endpoint_id"])
     found = setting.delivered(call.store, endpoint.id, call.path["delivery_id"])
-    return Reply(_delivery(setting.replay(use_of(call), endpoint, found)), status=202)
+    return _sent(endpoint, setting.replay(use_of(call), endpoint, found))
 
 
 def list_ocsf(call: Call[PageQuery, None]) -> Reply:
@@ -259,9 +265,6 @@ def list_ocsf(call: Call[PageQuery, None]) -> Reply:
     page = queries_findings.listing(call.store, None, call.position(asked.cursor), asked.limit)
     data = [OcsfEvent(**ocsf.event(one, None, tenant_id, f"{one.id}.{one.rev}")) for one in page.items]
     return Reply(OcsfList(data=data, next_cursor=call.cursor(page.cursor)))
-
-
-_ENDPOINT = "/v1/webhook-endpoints/{endpoint_id}"
 
 
 def _route(
@@ -282,7 +285,7 @@ def _route(
 ROUTES = (
     _route(
         "GET", "/v1/webhook-endpoints", "listWebhookEndpoints", list_endpoints,
-        "Webhook endpoints", "Where events go.", scope="read", answer=EndpointList,
+        "Webhook endpoints", "Where events go.", scope="read", query=PageQuery, answer=EndpointList,
     ),
     _route(
         "POST", "/v1/webhook-endpoints", "addWebhookEndpoint", add_endpoint, "Add a webhook endpoint",

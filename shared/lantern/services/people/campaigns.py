@@ -37,6 +37,7 @@ __all__ = [
 ]
 log = logging.getLogger(__name__)
 
+SYSTEM: Final = "system"
 AT_ONCE: Final = 40
 """Decisions in one transaction: each is an item and an audit entry, and DynamoDB takes 100 writes."""
 ATTEMPTS: Final = 4
@@ -243,12 +244,17 @@ def _revoke(
 def _request(
     store: TenantStore, campaign: Campaign, grant_ids: Sequence[str], at: datetime, random: RandomBytes
 ) -> str | None:
-    """Ask for the job; why not, where a brake forbids it."""
+    """Ask for the job; why not, where a brake forbids it.
+
+    It is asked for by whoever closed the review. Where time did, by who began it: they chose what goes and
+    what silence means, so somebody else approves.
+    """
+    by = campaign.closed_by
 
     def ask(*, dry_run: bool) -> Job:
         return remediation.request_job(
             store,
-            requested_by=campaign.closed_by or "system",
+            requested_by=campaign.created_by if by in (None, SYSTEM) else by,
             selector=Selector(grant_ids=tuple(grant_ids)),
             dry_run=dry_run,
             reason=f"campaign {campaign.id}",
@@ -297,7 +303,7 @@ def sweep(store: TenantStore, now: datetime) -> tuple[Campaign, ...]:
 
 def _passed(store: TenantStore, campaign: Campaign, now: datetime) -> Campaign:
     if campaign.state == "open" and now >= campaign.due:
-        return close(store, campaign, by="system", now=now)
+        return close(store, campaign, by=SYSTEM, now=now)
     if campaign.state == "open":
         after = replace(campaign, reminded_at=now, next_at=campaign.due)
         detail = {"undecided": str(campaign.counts.undecided), **change(campaign.reminded_at or "never", now)}

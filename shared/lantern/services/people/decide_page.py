@@ -63,6 +63,8 @@ def _request(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
         return _ask(tools, request, visit, wanted)
     try:
         ruling = _ruling(fields, tools.now())
+        if ruling.approve and ruling.scope == "everyone" and not _for_everyone(visit, wanted):
+            raise InvalidInputError("decision", "You can say yes for this person only.")
         after = decide(visit.store, wanted, ruling, by=visit.link.person_id, now=tools.now())
         return _decided(visit, after)
     except InvalidInputError as error:
@@ -74,6 +76,14 @@ def _request(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
         if now_is is None or now_is.open:
             raise NoPageError("failed") from None
         return _decided(visit, now_is, "It was decided already; that decision stands.")
+
+
+def _for_everyone(visit: Visit, wanted: AccessRequest) -> bool:
+    """Whether who decides may say yes for everybody: who was named may; a manager speaks for one person."""
+    policy, person = visit.store.guidance.get(), visit.link.person_id
+    named = {*wanted.reviewers, *policy.escalate_to}
+    named |= {policy.owners.get(one or "", "") for one in (wanted.product_id, wanted.app_id)}
+    return wanted.app_id is not None and person in named
 
 
 def _ruling(fields: Mapping[str, str], now: datetime) -> Ruling:
@@ -89,11 +99,11 @@ def _ruling(fields: Mapping[str, str], now: datetime) -> Ruling:
     if fields.get("until", "").strip() and chosen != "decline":
         try:
             last = date.fromisoformat(fields["until"].strip())
-        except ValueError:
+            until = datetime.combine(last + timedelta(days=1), time(), UTC)
+        except (ValueError, OverflowError):
             raise InvalidInputError(
                 "until", "Write the last day as year-month-day, or leave it empty."
             ) from None
-        until = datetime.combine(last + timedelta(days=1), time(), UTC)
         if until <= now:
             raise InvalidInputError("until", "The last day must be in the future.")
     scope: requests.Scope = "everyone" if chosen == "everyone" else "person"
@@ -128,6 +138,7 @@ def _ask(
         late=now >= wanted.due,
         problem=problem,
         known=row is not None,
+        everyone=_for_everyone(visit, wanted),
         vendor=pages.inert(row.vendor, 80) if row and row.vendor else "",
         holders=row.holders if row else 0,
         risk=row.risk if row else None,

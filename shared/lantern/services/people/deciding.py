@@ -28,7 +28,9 @@ def decide_for(store: TenantStore, nudge: Nudge, *, keep: bool, reason: str, by:
     """
     if not waits(nudge):
         raise ConflictError("the question does not wait for a decision")
-    if by == nudge.person_id:
+    account = store.bundles.get(nudge.connection_id, nudge.principal_id)
+    # The account may have been joined to another person since it was asked about.
+    if by == nudge.person_id or (account is not None and by == account.principal.person_id):
         raise ForbiddenError("nobody decides on their own access")
     if not keep:
         return revoke(store, nudge, by, now)

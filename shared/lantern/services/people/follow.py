@@ -19,6 +19,7 @@ from lantern.domain.work import Work
 from lantern.services import remediation
 from lantern.services.people.escalating import of_silence
 from lantern.services.people.explain import Classes
+from lantern.services.remediation.requests import Along
 from lantern.services.remediation.targets import locate
 from lantern.store.tenant import TenantStore
 
@@ -65,40 +66,43 @@ def _escalated(store: TenantStore, scopes: Classes, nudge: Nudge, now: datetime)
 def revoke(store: TenantStore, nudge: Nudge, by: str, now: datetime) -> Nudge:
     """Ask for a job that takes the access away. Brakes and approval are the job's own.
 
+    The question and its job are one write: of two who decide at once the second has no effect.
+
     Raises:
         RevisionConflictError: it changed just now.
     """
-    asked_at = nudge.closed_at or now
     random = derived_bytes(nudge.id)
-    job_id = ids.time_id("job", asked_at, random)
-    if store.jobs.get(job_id) is None:
-        selector = Selector(grant_ids=(nudge.grant_id,) if nudge.grant_id else ())
+    job_id = ids.time_id("job", now, random)
+    noted, event = _noted(replace(nudge, job_id=job_id), "nudge.revoking", now, job=job_id)
+    selector = Selector(grant_ids=(nudge.grant_id,) if nudge.grant_id else ())
 
-        def request(*, dry_run: bool) -> Job:
-            return remediation.request_job(
-                store,
-                requested_by=by,
-                selector=selector,
-                dry_run=dry_run,
-                reason=f"nudge {nudge.id}",
-                now=asked_at,
-                random=random,
-            )
+    def request(*, dry_run: bool) -> Job:
+        return remediation.request_job(
+            store,
+            requested_by=by,
+            selector=selector,
+            dry_run=dry_run,
+            reason=f"nudge {nudge.id}",
+            now=now,
+            random=random,
+            along=Along((store.nudges.op(noted),), (event,)),
+        )
 
-        try:
-            plan = request(dry_run=True).plan
-        except (ConflictError, NotFoundError) as error:
-            # Gone already, or known from files only: then there is no job, and the log says so.
-            return _note(store, nudge, "nudge.not_revoked", now, because=type(error).__name__)
-        if plan is None or not plan.targets or plan.refused_by:
-            because = (plan.refused_by if plan else None) or "nothing_there"
-            return _note(store, nudge, "nudge.not_revoked", now, because=because)
-        request(dry_run=False)
-    return _note(store, replace(nudge, job_id=job_id), "nudge.revoking", now, job=job_id)
+    try:
+        plan = request(dry_run=True).plan
+    except (ConflictError, NotFoundError) as error:
+        # Gone already, or known from files only: then there is no job, and the log says so.
+        return _note(store, nudge, "nudge.not_revoked", now, because=type(error).__name__)
+    if plan is None or not plan.targets or plan.refused_by:
+        because = (plan.refused_by if plan else None) or "nothing_there"
+        return _note(store, nudge, "nudge.not_revoked", now, because=because)
+    request(dry_run=False)
+    log.info("nudge.revoking", extra={"nudge": nudge.id})
+    return replace(noted, rev=nudge.rev + 1)
 
 
 def derived_bytes(name: str) -> RandomBytes:
-    """Bytes that are the same for the same name: the job of a nudge has one id, so there is one job."""
+    """Bytes that are the same for the same name: what is made of it again has the id that it had."""
     return lambda size: hashlib.shake_256(name.encode()).digest(size)
 
 
@@ -143,11 +147,16 @@ def _reading(store: TenantStore, nudge: Nudge) -> tuple[Work, ...]:
     return (Work(store.tenant_id, "bundle.read", nudge.connection_id, body, cause=nudge.id),)
 
 
-def _note(store: TenantStore, nudge: Nudge, action: str, now: datetime, **detail: str) -> Nudge:
-    """Write down what became of it, with its audit entry."""
+def _noted(nudge: Nudge, action: str, now: datetime, **detail: str) -> tuple[Nudge, AuditEvent]:
+    """The question with what became of it, and the audit entry of that."""
     noted = replace(nudge, followed_at=nudge.followed_at or now, looks=0)
     told = change(nudge.answer or nudge.state, action.partition(".")[2])
-    event = AuditEvent("system", action, nudge.id, {"person": nudge.person_id, **detail, **told})
+    return noted, AuditEvent("system", action, nudge.id, {"person": nudge.person_id, **detail, **told})
+
+
+def _note(store: TenantStore, nudge: Nudge, action: str, now: datetime, **detail: str) -> Nudge:
+    """Write down what became of it, with its audit entry."""
+    noted, event = _noted(nudge, action, now, **detail)
     store.transact(now).put(store.nudges.op(noted)).audit(event).commit()
     log.info("%s", action, extra={"nudge": nudge.id})
     return replace(noted, rev=nudge.rev + 1)

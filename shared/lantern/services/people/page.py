@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 COOKIE_S: Final = 3_600
 DECIDING: Final[frozenset[LinkPurpose]] = frozenset({"review", "request", "silence", "run"})
 """Pages by which somebody decides on what concerns others."""
+OWN: Final[frozenset[LinkPurpose]] = frozenset({"nudge", "tools"})
+"""Pages about the access of whoever has the address."""
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _MOST_FIELDS: Final = 6
 _BODY: Final = 20_000
@@ -82,6 +84,7 @@ _NO_PAGE: Final[Mapping[str, tuple[int, str, str]]] = {
         "This link is no longer yours",
         "Who decides must still work here. Nothing was changed.",
     ),
+    "gone": (403, "This page is closed", "Your account here is no longer active. Nothing was changed."),
     "own": (403, "This is about your own access", "Somebody else decides on it. Nothing was changed."),
     "suspended": (403, "Lantern is paused here", "You need not do anything."),
     "other_browser": (
@@ -97,7 +100,7 @@ def enter(tools: PeoplePages, request: WebRequest, *purposes: LinkPurpose) -> Vi
     """Whose page this is.
 
     Raises:
-        NoPageError: the address is none, has ended, or its tenant is paused.
+        NoPageError: the address is none, has ended, its tenant is paused, or whose it is does not work here.
     """
     token = request.parameters.get("token", "")
     named = consent.read_link_token(token)
@@ -115,6 +118,8 @@ def enter(tools: PeoplePages, request: WebRequest, *purposes: LinkPurpose) -> Vi
         raise NoPageError("over")
     if link.purpose in DECIDING and not living(store, link.person_id):
         raise NoPageError("left")
+    if link.purpose in OWN and not living(store, link.person_id):
+        raise NoPageError("gone")
     return Visit(store, link, token, pages.inert(tenant.name))
 
 

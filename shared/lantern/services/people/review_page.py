@@ -4,7 +4,7 @@ As the page of a question, opening it changes nothing. It shows and takes decisi
 person behind the address was named for, and never on that person's own access.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, cast, get_args
@@ -66,6 +66,9 @@ def _take(
     chosen = {name.removeprefix(FIELD): value for name, value in fields.items() if name.startswith(FIELD)}
     rest = fields.get("rest", "")
     known = store.campaigns.items_by_id(campaign.id, chosen)
+    if any(bundle.principal.person_id == person for bundle in _bundles(store, known.values()).values()):
+        # Somebody else's when the review began, and joined to this person since.
+        raise NoPageError("own")
     rulings = []
     for item_id, value in sorted(chosen.items()):
         item, given = known.get(item_id), value if value in get_args(Decision) else rest
@@ -154,12 +157,18 @@ class Card:
     decision: str
 
 
+def _bundles(store: TenantStore, items: Collection[CampaignItem]) -> dict[str, Bundle]:
+    """The accounts that hold some grants, by id."""
+    found: dict[str, Bundle] = {}
+    for connection in {one.connection_id for one in items}:
+        some = {one.principal_id for one in items if one.connection_id == connection}
+        found |= store.bundles.batch_get(connection, sorted(some))
+    return found
+
+
 def _cards(tools: PeoplePages, store: TenantStore, items: Sequence[CampaignItem]) -> list[Card]:
     """Everything that is shown of some grants: one request a connection, three for tools."""
-    bundles: dict[str, Bundle] = {}
-    for connection in {one.connection_id for one in items}:
-        some = [one.principal_id for one in items if one.connection_id == connection]
-        bundles |= store.bundles.batch_get(connection, sorted(set(some)))
+    bundles = _bundles(store, items)
     apps = {one.app_id: store.apps.get_facts(one.app_id) for one in items}
     sets = store.apps.scope_sets({one.scope_set for one in items}) if items else {}
     return [_card(tools, one, bundles.get(one.principal_id), apps[one.app_id], sets) for one in items]

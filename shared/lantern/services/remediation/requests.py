@@ -10,6 +10,7 @@ from lantern.domain.ids import RandomBytes
 from lantern.domain.jobs import ActionRecord, Guards, Job, JobKind, PlanSummary, Selector
 from lantern.domain.work import Work
 from lantern.services.remediation.plan import DEFAULT_GUARDS, make_plan
+from lantern.store.documents import Put
 from lantern.store.tenant import TenantStore
 
 
@@ -22,6 +23,14 @@ class Leave:
 
     job_id: str
     approved_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What is written in the transaction that makes a job, so that there is the one only with the other."""
+
+    puts: tuple[Put, ...] = ()
+    events: tuple[AuditEvent, ...] = ()
 
 
 def request_job(
@@ -37,12 +46,14 @@ def request_job(
     now: datetime,
     random: RandomBytes,
     leave: Leave | None = None,
+    along: Along | None = None,
 ) -> Job:
     """Plan a job and, unless it is a dry run, put it up for approval or let it go ahead.
 
     What the whole organisation feels always waits for somebody else's approval. A dry run stores nothing: it
     returns the job as it would be, with its plan. With `leave` the job is what a run of a playbook was
     allowed to do: its brakes are held here once more, and asking again finds the job that is there.
+    `along` is written with the job, or neither is.
 
     Raises:
         ConflictError: a brake forbids it, or there is nothing to act on.
@@ -92,6 +103,8 @@ def request_job(
         },
     )
     unit = store.transact(now).put(store.jobs.op(settled)).audit(event)
+    if along is not None:
+        unit = unit.put(*along.puts).audit(*along.events)
     if settled.state == "approved":
         unit = unit.outbox(_work(store, settled))
     unit.commit()

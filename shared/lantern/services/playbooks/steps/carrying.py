@@ -15,8 +15,11 @@ from lantern.services.outreach.announcing import event_delivery
 from lantern.services.playbooks.steps import Context
 from lantern.store.work import UnitOfWork
 
-MOST: Final = 40
-"""Deliveries of one step at once: each is a record and a message of one transaction, which holds 100."""
+MOST: Final = 36
+"""Deliveries of one step at once: each is a record and a message of one transaction, which holds 100.
+
+The run, its audit entry with the chain's end, and the day of each channel (`MAX_CHANNELS`) are in it too.
+"""
 _NAMED: Final = 10
 
 
