@@ -118,6 +118,8 @@ class Ledger:
     Attributes:
         channel_id: whose it is.
         told: finding id → severity rank and reopening it was told at, as `told_at` packs them.
+        by: finding id → number of the message that told it, so that the message need not list them.
+        last: number of the last message.
         day: local day that `count` counts, ISO.
         count: messages of that day, critical ones apart.
         instant_at: when something was last told at once.
@@ -126,11 +128,17 @@ class Ledger:
 
     channel_id: str
     told: Mapping[str, int] = field(default_factory=dict)
+    by: Mapping[str, int] = field(default_factory=dict)
+    last: int = 0
     day: str = ""
     count: int = 0
     instant_at: datetime | None = None
     digest_at: datetime | None = None
     rev: int = 0
+
+    def covered(self, wave: int) -> Mapping[str, int]:
+        """What a message told, as `told` has it: without what was told again since, or is over."""
+        return {key: level for key, level in self.told.items() if self.by.get(key, 0) == wave}
 
 
 @dataclass(frozen=True, slots=True)

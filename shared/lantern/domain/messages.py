@@ -8,8 +8,7 @@ somebody something writes a `Delivery` in the transaction of what caused it; the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
@@ -115,7 +114,8 @@ class Delivery:
         reference: the channel's own id of the message, such as Slack's channel and time stamp.
         unsubscribe: address at which an e-mail's reader ends such e-mails; empty where there is none.
         number: as it went into the id.
-        covers: findings it tells of, as the channel's ledger has them: news again where it reaches nobody.
+        covers: how many findings it tells of: news again where it reaches nobody.
+        wave: under which number the channel's ledger has them; 0 where it tells of none.
     """
 
     id: str
@@ -134,7 +134,8 @@ class Delivery:
     reference: str = ""
     unsubscribe: str = ""
     number: int = 0
-    covers: Mapping[str, int] = field(default_factory=dict)
+    covers: int = 0
+    wave: int = 0
     instead: Address | None = None
     rev: int = 0
 

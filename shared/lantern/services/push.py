@@ -33,6 +33,7 @@ from lantern.domain.errors import LanternError
 from lantern.domain.inventory import ConsentProvider
 from lantern.domain.work import Work, WorkKind
 from lantern.services import unsubscribing
+from lantern.services.once import hand_on
 from lantern.services.web import WebRequest
 from lantern.store.platform import ChannelRoute, PlatformStore
 
@@ -70,7 +71,8 @@ def receive(receiver: Receiver, request: WebRequest, method: str = "POST") -> Re
     """Take a push message and say what to answer.
 
     A first sight is recorded before the message is enqueued, so that of many replays at once one has an
-    effect. Should enqueueing fail, the next poll of the audit feed finds what this message was about.
+    effect. Should enqueueing fail it is forgotten: a repetition has its effect, and where none comes the next
+    poll of the audit feed finds what this message was about.
     """
     source, channel_id = request.parameters.get("source", ""), request.parameters.get("id", "")
     if len(request.body) > BODY_LIMIT:
@@ -132,9 +134,11 @@ def _take(receiver: Receiver, source: str, channel: ChannelRoute | None, told: T
         log.info("push dropped: tenant is not active", extra=about)
         return
     for event, work in _works(route, told, channel):
-        seen = f"{route.connection_id}#{event}"
-        if receiver.platform.first_sight(source, seen, SEEN_S, receiver.now()):
-            receiver.send(work)
+        _once(receiver, source, f"{route.connection_id}#{event}", work)
+
+
+def _once(receiver: Receiver, source: str, seen: str, work: Work) -> None:
+    hand_on(receiver.platform, receiver.send, work, (source, seen), SEEN_S, receiver.now())
 
 
 def _reply(receiver: Receiver, source: str, reply: Reply) -> None:
@@ -144,10 +148,9 @@ def _reply(receiver: Receiver, source: str, reply: Reply) -> None:
     if owner is None or tenant is None or tenant.status != "active":
         log.info("answer dropped: organisation is not connected", extra={"source": source})
         return
-    seen = f"{owner.connection_id}#{reply.message_id}"
-    if receiver.platform.first_sight(source, seen, SEEN_S, receiver.now()):
-        kind: WorkKind = "slack.command" if reply.command else "nudge.press"
-        receiver.send(Work(owner.tenant_id, kind, owner.connection_id, reply.said, cause="press"))
+    kind: WorkKind = "slack.command" if reply.command else "nudge.press"
+    work = Work(owner.tenant_id, kind, owner.connection_id, reply.said, cause="press")
+    _once(receiver, source, f"{owner.connection_id}#{reply.message_id}", work)
 
 
 def _route(receiver: Receiver, source: str, channel: ChannelRoute | None, told: Told) -> _Route | None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from lantern.connectors.pushing import Receipt
 from lantern.domain.work import Work
+from lantern.services.once import hand_on
 from lantern.store.platform import ChannelRoute, PlatformStore
 
 SOURCE: Final = "unsubscribe"
@@ -51,9 +52,9 @@ def receive(
         return _page(404, "This link is no longer valid", "")
     if method != "POST":
         return _page(200, "Unsubscribe from these alerts?", _ASK)
-    if platform.first_sight(SOURCE, route.channel_id, _ONCE_S, now):
-        body = {"channel_id": route.connection_id, "link": route.channel_id}
-        send(Work(route.tenant_id, "outreach.unsubscribe", body=body, cause="link"))
+    body = {"channel_id": route.connection_id, "link": route.channel_id}
+    work = Work(route.tenant_id, "outreach.unsubscribe", body=body, cause="link")
+    hand_on(platform, send, work, (SOURCE, route.channel_id), _ONCE_S, now)
     return _page(200, "You are unsubscribed", "<p>An administrator can add you again.</p>")
 
 

@@ -1,6 +1,6 @@
 """What a tenant wants to be told, where, and what it was told already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -11,8 +11,10 @@ from lantern.domain.errors import RevisionConflictError
 from lantern.domain.webhooks import Endpoint
 from lantern.store.documents import Delete, Documents, Put
 from lantern.store.records import Versioned
+from lantern.store.spread import PARTS, Spread
 
 _ATTEMPTS: Final = 5
+LEDGER_ITEMS: Final = PARTS + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class AlertRepository:
         self._keys = documents.keys
         self._settings = Versioned(documents, "alert_settings", AlertSettings)
         self._channels = Versioned(documents, "alert_channel", AlertChannel)
-        self._ledgers = Versioned(documents, "alert_ledger", Ledger)
+        self._ledgers = Spread(documents, "alert_ledger", Ledger, "told", "by")
         self._endpoints = Versioned(documents, "webhook_endpoint", Endpoint)
-        self._announced = Versioned(documents, "announced", Announced)
+        self._announced = Spread(documents, "announced", Announced, "revs")
         self._health = Versioned(documents, "channel_health", ChannelHealth)
         self._state = Versioned(documents, "outreach_state", OutreachState)
 
@@ -67,11 +69,11 @@ class AlertRepository:
     def ledger(self, channel_id: str) -> Ledger:
         """What a channel was told."""
         key = self._keys.alert(f"LEDGER#{channel_id}")
-        return self._ledgers.get(key, consistent=True) or Ledger(channel_id)
+        return self._ledgers.whole(key) or Ledger(channel_id)
 
-    def ledger_op(self, ledger: Ledger) -> Put:
-        """Its write, for a transaction."""
-        return self._ledgers.op(self._keys.alert(f"LEDGER#{ledger.channel_id}"), ledger)
+    def ledger_ops(self, before: Ledger, after: Ledger) -> Iterator[Put]:
+        """Its write on the revision of what was read, for a transaction: at most `LEDGER_ITEMS`."""
+        return self._ledgers.ops(self._keys.alert(f"LEDGER#{after.channel_id}"), before, after)
 
     def health(self, channel_id: str) -> ChannelHealth:
         """Whether a channel works."""
@@ -95,11 +97,11 @@ class AlertRepository:
 
     def announced(self) -> Announced:
         """What systems were told."""
-        return self._announced.get(self._keys.alert("ANNOUNCED"), consistent=True) or Announced()
+        return self._announced.whole(self._keys.alert("ANNOUNCED")) or Announced()
 
-    def put_announced(self, announced: Announced) -> Announced:
-        """Write on its revision; raises `RevisionConflictError`."""
-        return self._announced.put(self._keys.alert("ANNOUNCED"), announced)
+    def announced_ops(self, before: Announced, after: Announced) -> Iterator[Put]:
+        """Its write on the revision of what was read, for a transaction."""
+        return self._announced.ops(self._keys.alert("ANNOUNCED"), before, after)
 
     # --- endpoints ------------------------------------------------------------------------------
     def endpoints(self) -> tuple[Endpoint, ...]:

@@ -205,6 +205,13 @@ class PlatformStore:
             names={"#ttl": "ttl"},
         )
 
+    def forget_sight(self, source: str, event_id: str, now: datetime) -> None:
+        """Have the next delivery of this id be the first: what it was about could not be handed on.
+
+        The item is not removed but over: who receives messages may write and not remove.
+        """
+        self._put((f"SEEN#{source}#{event_id}", "SEEN"), None, ttl=int(now.timestamp()) - 1)
+
     def put_state(self, state_hash: str, value: Mapping[str, str], now: datetime) -> None:
         """Keep a consent state for 10 minutes.
 

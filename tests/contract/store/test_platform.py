@@ -97,6 +97,8 @@ def test_only_the_first_of_deliveries_with_one_id_is_new(platform: PlatformStore
     assert platform.first_sight("okta", "e1", 600, NOW)
     # DynamoDB removes expired items late; an expired one counts as gone.
     assert platform.first_sight("google", "e1", 600, NOW + timedelta(seconds=601))
+    platform.forget_sight("okta", "e1", NOW)
+    assert [platform.first_sight("okta", "e1", 600, NOW) for _ in range(3)] == [True, False, False]
 
 
 def test_a_consent_state_is_used_once_within_ten_minutes(platform: PlatformStore) -> None:

@@ -17,7 +17,7 @@ from lantern.channels.slack import SlackChannel
 from lantern.channels.teams import TeamsChannel
 from lantern.channels.webhook import retry_after
 from lantern.domain.alerts import AlertChannel
-from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError, StorageError
 from lantern.domain.findings import Desired, Group, reconcile
 from lantern.domain.messages import Outgoing
 from lantern.domain.rules.vocabulary import Grade, GroupBy, Severity, Subject
@@ -190,6 +190,12 @@ def test_emails_go_to_the_organisations_own_domains_and_end_by_their_link(bench:
     assert (page.status, bench.sent) == (200, []), "opening it changes nothing"
     assert "form" in page.body
     assert unsubscribing.receive(bench.platform, bench.send, now, "f" * 40, "POST").status == 404
+
+    def full(*_: object) -> None:
+        raise StorageError("the queue did not answer")
+
+    with pytest.raises(StorageError):
+        unsubscribing.receive(bench.platform, full, now, token, "POST")
     for _ in range(3):
         assert unsubscribing.receive(bench.platform, bench.send, now, token, "POST").status == 200
     assert len(bench.sent) == 1

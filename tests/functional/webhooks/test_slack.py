@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from moto import mock_aws
@@ -238,6 +239,28 @@ def test_trouble_of_ours_asks_for_a_repetition(world: SlackWorld, monkeypatch: p
     monkeypatch.setattr(world.platform, "get_org", down)
     receipt = world.take(message().event())
     assert (receipt.status, dict(receipt.headers)) == (503, {})
+
+
+def test_what_could_not_be_handed_on_is_taken_when_it_comes_again(world: SlackWorld) -> None:
+    """An event, and a command that somebody typed: the queue does not answer the first time."""
+    typed = {
+        "team_id": TEAM,
+        "user_id": "U1",
+        "trigger_id": f"13345224609.{_event_id}",
+        "text": "request Otter",
+        "response_url": "https://hooks.slack.com/commands/T1/2/x",
+    }
+    command = Message(urlencode(typed).encode(), path_id="commands")
+
+    def full(_: object) -> None:
+        raise StorageError("the queue did not answer")
+
+    for given, kind in ((message(), "bundle.read"), (command, "slack.command")):
+        failing = push.Receiver(world.platform, full, lambda: NOW, lambda _: SECRET)
+        assert push.handle(failing, lambda given=given: web.read(given.event())).status == 503
+        assert [world.take(given.event()).status for _ in range(3)] == [200] * 3
+        assert [work.kind for work in world.sent] == [kind]
+        world.sent.clear()
 
 
 def test_a_message_of_long_ago_is_not_heard_again(world: SlackWorld) -> None:

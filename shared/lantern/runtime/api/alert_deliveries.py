@@ -38,7 +38,7 @@ def _row(found: Delivery) -> AlertDeliveryRow:
         purpose=found.purpose,
         to=found.address.to,
         title=found.message.title if found.message else "",
-        findings=len(found.covers),
+        findings=found.covers,
         state=found.state,
         created_at=found.created_at,
         next_at=found.next_at,

@@ -6,7 +6,7 @@ one writes, and the other leaves it. A flood takes several, each with what it to
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,17 +18,19 @@ from lantern.domain.errors import RevisionConflictError
 from lantern.domain.findings import QUIET, Finding, FindingEvent, FindingStatus
 from lantern.domain.messages import Delivery, Message, delivery
 from lantern.domain.noise import Concern, Decision, Notice, decide, told
+from lantern.domain.work import Work
 from lantern.services.outreach import announcing
 from lantern.services.outreach.composing import Composer
 from lantern.services.outreach.task import Outreach
 from lantern.services.outreach.unsubscribe_links import address_of
 from lantern.services.unsubscribing import link_id
+from lantern.store.alerts import LEDGER_ITEMS
 
 log = logging.getLogger(__name__)
 
 AT_MOST: Final = timedelta(hours=24)
 """A pass comes at least so often, whatever was lost."""
-_TRANSACTION: Final = 90
+_TRANSACTION: Final = 100 - LEDGER_ITEMS
 """Messages written in one transaction with the ledger; DynamoDB takes 100 items."""
 _LIVE: Final = (FindingStatus.OPEN, FindingStatus.ACKNOWLEDGED)
 _NOT_OVER: Final = tuple(status for status in FindingStatus if status is not FindingStatus.RESOLVED)
@@ -140,24 +142,30 @@ def _write(
     while True:
         now_told, left = left[:at_once], left[at_once:]
         # The last transaction brings the ledger to what was decided, forgotten and counted findings included.
-        after = _partly(ledger, now_told) if left else replace(decision.ledger, rev=ledger.rev)
+        after = _partly(ledger, now_told) if left else decision.ledger
+        covers = _covered(ledger, after, now_told)
+        waves = {number: wave for wave, number in enumerate(covers, ledger.last + 1)}
+        by = {key: waves[number] for number, keys in covers.items() for key in keys}
+        after = replace(after, by={**ledger.by, **by}, last=ledger.last + len(waves))
         made = [
-            one
+            replace(one, covers=len(covers[number]), wave=waves[number])
             for number, notice in now_told
             for one in _deliveries(task, channel, composer.compose(channel, notice), number)
         ]
-        covers = _covered(ledger, after, now_told)
-        made = [replace(one, covers=covers[one.number]) for one in made]
-        unit = store.transact(now).put(store.alerts.ledger_op(after))
+        unit = store.transact(now).put(*store.alerts.ledger_ops(ledger, after))
         unit.put(*(store.deliveries.op(one) for one in made))
         try:
             unit.commit()
         except RevisionConflictError:
             log.info("another pass tells this channel", extra={"channel": channel.id})
             return written
-        ledger = replace(after, rev=after.rev + 1)
+        ledger = replace(after, rev=ledger.rev + 1)
         written += [replace(one, rev=1) for one in made]
         if not left:
+            return written
+        if task.deadline.passed():
+            # The others are news still.
+            task.send(Work(store.tenant_id, "outreach.due", cause="rest"), 0)
             return written
 
 
@@ -167,14 +175,12 @@ def _partly(ledger: Ledger, notices: Iterable[tuple[int, Notice]]) -> Ledger:
 
 def _covered(
     before: Ledger, after: Ledger, notices: Sequence[tuple[int, Notice]]
-) -> Mapping[int, Mapping[str, int]]:
+) -> Mapping[int, Collection[str]]:
     """By the number of each message what it tells of: what it lists, and what an ordinary one only counts."""
-    changed = {key: level for key, level in after.told.items() if before.told.get(key) != level}
+    changed = {key for key, level in after.told.items() if before.told.get(key) != level}
     listed = {one.finding_id for _, notice in notices for one in notice.concerns if notice.kind == "critical"}
     return {
-        number: {one.finding_id: changed[one.finding_id] for one in notice.concerns}
-        if notice.kind == "critical"
-        else {key: level for key, level in changed.items() if key not in listed}
+        number: {one.finding_id for one in notice.concerns} if notice.kind == "critical" else changed - listed
         for number, notice in notices
     }
 

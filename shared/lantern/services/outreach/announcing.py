@@ -54,7 +54,9 @@ def announce(task: Outreach, now: datetime, standing: Mapping[str, Finding]) -> 
     revs = {one.id: one.rev for one in known.values() if one.status is not FindingStatus.RESOLVED}
     if revs != before.revs:
         try:
-            store.alerts.put_announced(replace(before, revs=revs, at=now))
+            store.transact(now).put(
+                *store.alerts.announced_ops(before, replace(before, revs=revs, at=now))
+            ).commit()
         except RevisionConflictError:
             log.info("another pass announces the same")
 

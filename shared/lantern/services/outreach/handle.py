@@ -39,7 +39,12 @@ def _changed(task: Outreach, work: Work) -> None:
 def sweep(task: Outreach, finding_ids: list[str] | None = None) -> None:
     """Everything that is due in the tenant: quiet that ends, news, messages; then say when to look again."""
     state = task.store.alerts.state()
-    passed = alerting.look(task, finding_ids or ())
+    try:
+        passed = alerting.look(task, finding_ids or ())
+    except Exception:
+        # What is due is sent whatever is wrong with the findings; the message is delivered again.
+        deliver.deliver_due(task)
+        raise
     for made in sorted(passed.deliveries, key=deliver.people_first):
         # What is left at the deadline is on the worklist of what is due.
         if task.deadline.passed():

@@ -4,7 +4,7 @@ A message that reaches nobody takes nothing with it: what it told of is news aga
 by one message now and then, and the other channels say that it is broken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -21,7 +21,6 @@ from lantern.domain.work import Work
 from lantern.services.outreach.task import Outreach
 from lantern.services.outreach.unsubscribe_links import address_of
 from lantern.services.outreach.wording import remedy, texts
-from lantern.store.documents import Put
 
 _ATTEMPTS: Final = 5
 _FRESH: Final = timedelta(hours=1)
@@ -62,14 +61,17 @@ def _once(task: Outreach, after: Delivery, detail: str) -> Delivery:
         health = channel_health.arrived(before, now)
     elif after.state == "pending":
         health = channel_health.failed(before, detail, now)
-    elif after.purpose == "test" or not after.covers or not _reached_nobody(task, after, channel):
+    elif after.purpose == "test" or not after.wave or not _reached_nobody(task, after, channel):
         # Written even so: of two addresses given up at once one sees the other.
         health = before if after.state == "withdrawn" else channel_health.failed(before, detail, now)
         unit.put(*([store.alerts.health_op(health)] if health == before and before.rev else []))
     else:
-        unit.put(_again_news(task, after))
+        ledger = store.alerts.ledger(channel.id)
+        covered = ledger.covered(after.wave)
+        unit.put(*store.alerts.ledger_ops(ledger, untold(ledger, covered, after.purpose)))
         if after.state == "failed":
-            health, warnings = _broken(task, channel, before, after, detail)
+            critical = [key for key, level in covered.items() if level % 10 == Severity.CRITICAL.rank]
+            health, warnings = _broken(task, channel, before, critical, detail)
             audit = {"detail": detail, **change(before.state, "broken")} if before.state != "broken" else {}
             unit.audit(*([AuditEvent("system", "channel.broken", channel.id, audit)] if audit else []))
     if health != before and not _merely_fresh(before, health):
@@ -122,16 +124,10 @@ def _siblings(task: Outreach, after: Delivery, channel: AlertChannel) -> Iterato
             yield found
 
 
-def _again_news(task: Outreach, after: Delivery) -> Put:
-    ledger = task.store.alerts.ledger(after.target_id)
-    return task.store.alerts.ledger_op(untold(ledger, after.covers, after.purpose))
-
-
 def _broken(
-    task: Outreach, channel: AlertChannel, before: ChannelHealth, after: Delivery, detail: str
+    task: Outreach, channel: AlertChannel, before: ChannelHealth, critical: Sequence[str], detail: str
 ) -> tuple[ChannelHealth, list[Delivery]]:
     now = task.clock.now()
-    critical = [key for key, level in after.covers.items() if level % 10 == Severity.CRITICAL.rank]
     health = channel_health.given_up(before, detail, critical, now)
     if not channel_health.worth_telling(health, now):
         return health, []

@@ -33,7 +33,8 @@ def carry(context: Context, unit: UnitOfWork, targets: Sequence[RunTarget], *, m
     if not machine or not told:
         open_ = _with_room(context)
         told += _messages(context, targets, [channel for channel, _ in open_])
-        unit.put(*(context.store.alerts.ledger_op(spent(ledger)) for _, ledger in open_))
+        for _, ledger in open_:
+            unit.put(*context.store.alerts.ledger_ops(ledger, spent(ledger)))
     for one in told[:MOST]:
         body = {"target_id": one.target_id, "delivery_id": one.id}
         unit.put(context.store.deliveries.op(one))
