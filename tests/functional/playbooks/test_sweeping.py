@@ -48,7 +48,7 @@ def test_watching_that_is_over_leaves_the_list(company: Company, monkeypatch: An
 def test_what_fails_unexpectedly_keeps_nothing_else_from_being_done(
     company: Company, monkeypatch: Any, caplog: Any
 ) -> None:
-    """Watches, jobs and runs behind it are done; the failure comes out at the end, so the message is retried."""
+    """All that is behind it is done; the failure comes out at the end, so the message is retried."""
     bench = company.bench
     for number in (1, 2):
         shipped = bench.knowledge.books.get("restricted-app")

@@ -37,7 +37,7 @@ def anything_due(store: TenantStore, now: datetime) -> bool:
 def do_due(task: Playing, books: Playbooks, deadline: Deadline) -> int:
     """Do what is due, as far as time allows; returns how many runs were carried on.
 
-    What is left stays on the worklists: the next sweep goes on. What fails keeps nothing else from being done.
+    What is left stays on the worklists: the next sweep goes on. What fails keeps nothing else waiting.
 
     Raises:
         Exception: the first failure, whatever it was, after all else was done: the message comes again.
