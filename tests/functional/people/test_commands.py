@@ -104,7 +104,7 @@ def test_the_own_page_is_sent_not_shown(shop: Company, slack: Slack) -> None:
 
 
 def test_a_key_sends_somebody_their_page_once_an_hour(shop: Company, slack: Slack) -> None:
-    """Whoever has a key cannot fill a person's mailbox; the person may still ask alone, and others are free."""
+    """Whoever has a key cannot fill a mailbox; the person may still ask alone, and others are free."""
     bench = shop.bench
 
     def send(native: str, by: str = "key:a") -> str:

@@ -41,7 +41,6 @@ SYSTEM: Final = "system"
 AT_ONCE: Final = 40
 """Decisions in one transaction: each is an item and an audit entry, and DynamoDB takes 100 writes."""
 ATTEMPTS: Final = 4
-JOB_TARGETS: Final = 400
 STALLED: Final = campaigns.AGAIN
 """When a review that was not built yet is asked for again."""
 
@@ -225,20 +224,22 @@ def finish(store: TenantStore, campaign_id: str, now: datetime) -> Campaign | No
 def _revoke(
     store: TenantStore, campaign: Campaign, items: Sequence[CampaignItem]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Jobs for what was not kept; each has an id made of the review's, so that there is one of it."""
+    """The job for what was not kept, or why there is none.
+
+    It is one for the whole review, so that brakes are held against all that goes, and one approval is about
+    all of it. Its id is made of the review's: asked for again it is found.
+    """
+    if not items:
+        return (), ()
     asked_at = campaign.closed_at or campaign.created_at
-    jobs, refused = [], []
-    for number, start in enumerate(range(0, len(items), JOB_TARGETS)):
-        random = derived_bytes(f"{campaign.id}/{number}")
-        job_id = ids.time_id("job", asked_at, random)
-        if store.jobs.get(job_id) is None:
-            there = _still_there(store, items[start : start + JOB_TARGETS])
-            because = _request(store, campaign, there, asked_at, random) if there else "nothing_there"
-            if because is not None:
-                refused.append(because)
-                continue
-        jobs.append(job_id)
-    return tuple(jobs), tuple(refused)
+    random = derived_bytes(f"{campaign.id}/0")
+    job_id = ids.time_id("job", asked_at, random)
+    if store.jobs.get(job_id) is None:
+        there = _still_there(store, items)
+        because = _request(store, campaign, there, asked_at, random) if there else "nothing_there"
+        if because is not None:
+            return (), (because,)
+    return (job_id,), ()
 
 
 def _request(
