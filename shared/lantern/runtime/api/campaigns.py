@@ -343,7 +343,7 @@ ROUTES = (
         body=RulingsBody,
         answer=CampaignAnswer,
         etag=True,
-        problems=("conflict",),
+        problems=("conflict", "forbidden"),
     ),
     Route(
         method="POST",

@@ -8,14 +8,16 @@ from itertools import islice
 from typing import Final
 
 from lantern.domain import campaigns, ids
+from lantern.domain.actors import alike
 from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.campaigns import MOST_ITEMS, SILENCE, Campaign, CampaignItem, Decision
-from lantern.domain.errors import ConflictError, NotFoundError, RevisionConflictError
+from lantern.domain.errors import ConflictError, ForbiddenError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.inventory import Bundle
 from lantern.domain.jobs import Job, Selector
 from lantern.domain.work import Work
 from lantern.services import remediation
+from lantern.services.actors import behind
 from lantern.services.people.campaign_scope import found
 from lantern.services.people.campaign_telling import tell_reviewers, telling
 from lantern.services.people.explain import Classes
@@ -107,6 +109,7 @@ def decide(
 
     Raises:
         NotFoundError: no such review, or no such grant in it: then nothing is decided.
+        ForbiddenError: a grant is the decider's own: then nothing is decided.
         ConflictError: it is not open any more.
     """
     wanted = {one.item_id: one for one in rulings}
@@ -115,6 +118,8 @@ def decide(
     for item_id in wanted:
         if item_id not in known:
             raise NotFoundError("campaign_item", item_id)
+    if alike({one.person_id for one in known.values()}, behind(store, [by])):
+        raise ForbiddenError("nobody decides on their own access")
     ordered = sorted(wanted)
     for start in range(0, len(ordered), AT_ONCE):
         part = [wanted[one] for one in ordered[start : start + AT_ONCE]]

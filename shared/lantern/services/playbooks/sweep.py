@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from lantern.connectors.protocol import Deadline
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.errors import (
     ConflictError,
     InvalidInputError,
@@ -20,7 +21,7 @@ from lantern.services.apart import Apart
 from lantern.services.playbooks.advance import Playing, advance
 from lantern.services.playbooks.requests import Cause, start
 from lantern.services.remediation import following, watching
-from lantern.services.remediation.watching import LOOK_EVERY, RUN_ACTOR
+from lantern.services.remediation.watching import LOOK_EVERY
 from lantern.store.playbooks import Watch
 from lantern.store.tenant import TenantStore
 

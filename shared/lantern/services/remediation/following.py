@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import jobs
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.ids import split_grant_id
@@ -17,7 +18,6 @@ from lantern.services.apart import Apart
 from lantern.services.remediation.targets import ASSET_KINDS, GRANT_KINDS, locate
 from lantern.services.remediation.watching import (
     LOOK_EVERY,
-    RUN_ACTOR,
     asset_gone,
     grant_gone,
     quietly,

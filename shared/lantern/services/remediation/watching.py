@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import ids
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.findings import Desired, Group, finding_id, reconcile
@@ -19,8 +20,6 @@ from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
-RUN_ACTOR: Final = "playbook:"
-"""How a run of a playbook is named as an actor; its id follows."""
 RETURNED: Final = "revoked-access-returned"
 """The cause of a finding about access that came back. No rule page evaluates it: only watching knows."""
 WATCH_DAYS: Final = 30
