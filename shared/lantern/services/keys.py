@@ -12,7 +12,7 @@ from lantern.domain import apikeys
 from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apikeys import Scope
 from lantern.domain.audit import NOTHING, AuditEvent, change
-from lantern.domain.errors import InvalidInputError, NotFoundError
+from lantern.domain.errors import NotFoundError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.pagination import Slice, slice_after
 from lantern.services import queries_people
@@ -35,10 +35,10 @@ def issue(
     """A fresh key: what the tenant sees of it, and its text, which exists nowhere else.
 
     Raises:
-        InvalidInputError: nobody has this `person_id`.
+        NotFoundError: nobody has this `person_id`.
     """
     if person_id is not None:
-        _known(store, person_id)
+        queries_people.accounts(store, person_id)
     key = apikeys.issue(environment, random)
     info = ApiKeyInfo(
         id=key.id,
@@ -56,13 +56,6 @@ def issue(
     store.transact(now).put(store.keys.op(info)).audit(event).commit()
     platform.put_key(KeyEntry(key.id, store.tenant_id, frozenset(scopes), key.hash))
     return replace(info, rev=1), key.text
-
-
-def _known(store: TenantStore, person_id: str) -> None:
-    try:
-        queries_people.accounts(store, person_id)
-    except NotFoundError:
-        raise InvalidInputError("person_id", "Send the id of a person who is known here.") from None
 
 
 def listing(store: TenantStore, *, after: str | None, limit: int) -> Slice[ApiKeyInfo]:

@@ -240,7 +240,7 @@ def test_a_key_is_shown_once_and_stored_nowhere(
 def test_a_key_names_its_holder(planted: Planted, api: Client) -> None:
     body = {"name": "desk", "scopes": ["remediate"]}
     refused = api("POST", "/v1/keys", {**body, "person_id": "per_0000000000000000"})
-    assert (refused.status, refused.json["errors"][0]["pointer"]) == (400, "/person_id")
+    assert refused.status == 404
     made = api("POST", "/v1/keys", {**body, "person_id": planted.person_id}).json
     listed = {row["id"]: row["person_id"] for row in api("GET", "/v1/keys").json["data"]}
     assert (made["person_id"], listed[made["id"]]) == (planted.person_id, planted.person_id)

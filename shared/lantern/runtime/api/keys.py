@@ -124,6 +124,7 @@ ROUTES = (
         answer=IssuedKeyAnswer,
         status=201,
         located=False,
+        problems=("not_found",),
     ),
     Route(
         method="DELETE",
