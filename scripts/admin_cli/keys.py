@@ -30,6 +30,7 @@ def issue(
     tenant: TenantId,
     name: Annotated[str, typer.Option("--name", help="What the key is for.")],
     scope: Annotated[list[str], typer.Option("--scope", help=f"May be repeated: {', '.join(SCOPES)}.")],
+    person: Annotated[str | None, typer.Option("--person", help="Who holds it: a person's id.")] = None,
 ) -> None:
     """Issue an API key. It is shown this once and stored nowhere."""
     scopes, name = _scopes(scope), " ".join(name.split())
@@ -46,6 +47,7 @@ def issue(
         by=backend.operator,
         now=desk.now(),
         random=desk.wiring.random,
+        person_id=person,
     )
 
     def show() -> None:
@@ -62,12 +64,12 @@ def listing(desk: Desk, tenant: TenantId) -> None:
     found = desk.backend.tenant(tenant).keys.list()
     rows = [
         (
-            *(one.id, one.name, " ".join(sorted(one.scopes)), f"…{one.last4}"),
+            *(one.id, one.name, one.person_id or "", " ".join(sorted(one.scopes)), f"…{one.last4}"),
             *(ago(one.created_at, desk.now()), ago(one.revoked_at, desk.now()) if one.revoked_at else "no"),
         )
         for one in found
     ]
-    columns = ("key", "name", "scopes", "ends in", "created", "revoked")
+    columns = ("key", "name", "person", "scopes", "ends in", "created", "revoked")
     desk.out.result(
         {"data": [_fields(one) for one in found]},
         lambda: desk.out.table(columns, rows, empty="This tenant has no key."),
@@ -106,4 +108,5 @@ def _fields(info: ApiKeyInfo) -> dict[str, Any]:
         "created_at": info.created_at,
         "created_by": info.created_by,
         "revoked_at": info.revoked_at,
+        "person_id": info.person_id,
     }

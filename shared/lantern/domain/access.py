@@ -13,7 +13,8 @@ ApiScope = Literal["read", "write", "remediate", "admin"]
 class ApiKeyInfo:
     """What a tenant may see of one of its API keys; the key itself is kept nowhere.
 
-    `last4` is the end of the key as shown once; `revoked_at` is None while the key works.
+    `last4` is the end of the key as shown once; `revoked_at` is None while the key works. `person_id` is who
+    holds it, by whom two approvals are told apart; None where it is a system's, or not known.
     """
 
     id: str
@@ -23,6 +24,7 @@ class ApiKeyInfo:
     created_by: str
     last4: str
     revoked_at: datetime | None = None
+    person_id: str | None = None
     rev: int = 0
 
 

@@ -86,8 +86,8 @@ class Campaign:
 
     `reviewers` are persons: all decide on everything (`named`), or on what nobody answers for (`owner`,
     `manager`). Nobody decides on their own access. `opened_at` is when its grants were found. `next_at` is
-    when something is to be done: remind, close. `jobs` take away what was not kept; `refused` says why some
-    of it could not be asked for.
+    when something is to be done: remind, close. `jobs` holds the job that takes away what was not
+    kept; `refused` says why it could not be asked for.
     """
 
     id: str

@@ -1,11 +1,12 @@
 """Remediation jobs: what is to be done, who allowed it, and what became of every target."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
+from lantern.domain.actors import alike
 from lantern.domain.errors import ConflictError, ForbiddenError
 
 GrantKind = Literal["revoke_grants", "revoke_scopes"]
@@ -181,16 +182,18 @@ def release(job: Job, plan: PlanSummary, at: datetime) -> Job:
     return replace(_move(job, "approved"), plan=plan, approved_at=at)
 
 
-def approve(job: Job, by: str, at: datetime) -> Job:
-    """The job approved by `by`.
+def approve(
+    job: Job, by: str, at: datetime, asked: Collection[str] = (), decides: Collection[str] = ()
+) -> Job:
+    """The job approved by `by`; `asked` and `decides` are who is known to be behind the two.
 
     Raises:
-        ForbiddenError: `by` requested it: nobody approves their own request.
+        ForbiddenError: `by`, or the person behind it, requested it: nobody approves their own request.
         ConflictError: it does not wait for approval.
     """
     if job.state != "awaiting_approval":
         raise ConflictError(f"a job that is {job.state} does not wait for approval")
-    if by == job.requested_by:
+    if alike({job.requested_by, *asked}, {by, *decides}):
         raise ForbiddenError("a job is approved by somebody other than who requested it")
     return replace(_move(job, "approved"), approved_by=by, approved_at=at)
 

@@ -1,10 +1,11 @@
 """Requests for a tool: who asks for what, who decides by when, and what was decided. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from lantern.domain.actors import alike
 from lantern.domain.apps import AppSummary
 from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError, LanternError
 
@@ -133,17 +134,24 @@ def owner_of(owners: Mapping[str, str], row: AppSummary | None) -> str | None:
     return owners.get(row.product_id or "") or owners.get(row.app_id)
 
 
-def decide(request: AccessRequest, ruling: Ruling, by: str, now: datetime) -> AccessRequest:
-    """The request decided.
+def decide(
+    request: AccessRequest,
+    ruling: Ruling,
+    by: str,
+    now: datetime,
+    asked: Collection[str] = (),
+    decides: Collection[str] = (),
+) -> AccessRequest:
+    """The request decided; `asked` and `decides` are who is known to be behind who asked and `by`.
 
     Raises:
         ConflictError: it is decided or over.
-        ForbiddenError: `by` asked for it.
+        ForbiddenError: `by`, or the person behind it, asked for it, or it is for that person.
         InvalidInputError: it ends in the past, or cannot be approved as it is.
     """
     if not request.open:
         raise ConflictError(f"the request is {request.state}")
-    if by in (request.asked_by, request.person_id):
+    if alike({request.asked_by, request.person_id, *asked}, {by, *decides}):
         raise ForbiddenError("a request is decided by somebody other than who made it")
     if ruling.until is not None and ruling.until <= now:
         raise InvalidInputError("until", "Send a time in the future.")

@@ -15,6 +15,7 @@ from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import NotFoundError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.pagination import Slice, slice_after
+from lantern.services import queries_people
 from lantern.store.platform import KeyEntry, PlatformStore
 from lantern.store.tenant import TenantStore
 
@@ -29,13 +30,29 @@ def issue(
     by: str,
     now: datetime,
     random: RandomBytes,
+    person_id: str | None = None,
 ) -> tuple[ApiKeyInfo, str]:
-    """A fresh key: what the tenant sees of it, and its text, which exists nowhere else."""
+    """A fresh key: what the tenant sees of it, and its text, which exists nowhere else.
+
+    Raises:
+        NotFoundError: nobody has this `person_id`.
+    """
+    if person_id is not None:
+        queries_people.accounts(store, person_id)
     key = apikeys.issue(environment, random)
-    info = ApiKeyInfo(id=key.id, name=name, scopes=scopes, created_at=now, created_by=by, last4=key.last4)
-    event = AuditEvent(
-        by, "key.issued", key.id, {"scopes": " ".join(sorted(scopes)), **change(NOTHING, "active")}
+    info = ApiKeyInfo(
+        id=key.id,
+        name=name,
+        scopes=scopes,
+        created_at=now,
+        created_by=by,
+        last4=key.last4,
+        person_id=person_id,
     )
+    detail = {"scopes": " ".join(sorted(scopes)), **change(NOTHING, "active")}
+    if person_id is not None:
+        detail["person"] = person_id
+    event = AuditEvent(by, "key.issued", key.id, detail)
     store.transact(now).put(store.keys.op(info)).audit(event).commit()
     platform.put_key(KeyEntry(key.id, store.tenant_id, frozenset(scopes), key.hash))
     return replace(info, rev=1), key.text

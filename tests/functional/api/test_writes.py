@@ -237,6 +237,16 @@ def test_a_key_is_shown_once_and_stored_nowhere(
     assert _audit(world, planted) == [(f"key:{api.key_id}", "key.issued", first.json["id"])]
 
 
+def test_a_key_names_its_holder(planted: Planted, api: Client) -> None:
+    body = {"name": "desk", "scopes": ["remediate"]}
+    refused = api("POST", "/v1/keys", {**body, "person_id": "per_0000000000000000"})
+    assert refused.status == 404
+    made = api("POST", "/v1/keys", {**body, "person_id": planted.person_id}).json
+    listed = {row["id"]: row["person_id"] for row in api("GET", "/v1/keys").json["data"]}
+    assert (made["person_id"], listed[made["id"]]) == (planted.person_id, planted.person_id)
+    assert None in listed.values()
+
+
 def test_an_issued_key_opens_the_door_until_it_is_revoked(
     world: World, planted: Planted, api: Client
 ) -> None:

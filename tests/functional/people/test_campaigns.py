@@ -1,11 +1,13 @@
 """Reviews: what they find, who decides, what silence does, and that nothing goes without brakes."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from lantern.domain.campaigns import Campaign, CampaignScope
+from lantern.domain import ids
+from lantern.domain.campaigns import Campaign, CampaignItem, CampaignScope
 from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from lantern.services.people import campaigns
 from lantern.services.people.campaigns import Ruling
@@ -125,6 +127,44 @@ def test_a_brake_stops_what_would_hit_too_many(company: Company) -> None:
     bench.settle()
     assert (stored(company).refused, stored(company).jobs) == (("max_percent",), ())
     assert bench.store.jobs.page(10).items == ()
+
+
+@pytest.mark.parametrize(("others", "refused"), [(1_800, "max_percent"), (3_000, "max_targets"), (1_600, "")])
+def test_brakes_are_held_against_all_that_a_review_takes_away(
+    company: Company, others: int, refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many grants there are, they are one plan: parts of it, each below the brake, do not add up."""
+    bench = company.bench
+    begin(company)
+    holders = {1_800: 451, 3_000: 501, 1_600: 399}[others]
+    store, now = bench.store, bench.clock.now()
+    run = store.runs.get(bench.connection_id, bench.connection.last_full_run or "")
+    assert run is not None
+    listed = replace(run, coverage=replace(run.coverage, listed=others))
+    monkeypatch.setattr(store.runs, "get", lambda *_: listed)
+    some = next(iter(store.bundles.all(bench.connection_id)))
+    assert some.grants
+    grant = next(one for one in some.grants if one.app_id == company.app("otter"))
+    items = []
+    for number in range(holders):
+        principal = replace(
+            some.principal,
+            id=ids.principal_id("google", "C1", str(number)),
+            native_id=str(number),
+            kind="user",
+        )
+        store.bundles.put(replace(some, principal=principal, grants=(grant,), rev=0))
+        item = ids.grant_id(principal.id, grant.app_id)
+        items.append(
+            CampaignItem(item, "cam_1", bench.connection_id, principal.id, "per_1", grant.app_id, "s")
+        )
+    campaign = replace(stored(company), closed_by="key:it", closed_at=now)
+    found = campaigns._revoke(store, campaign, items)
+    jobs = store.jobs.page(10).items
+    assert found == ((), (refused,)) if refused else found == ((jobs[0].id,), ())
+    assert [(one.state, one.counts.planned) for one in jobs] == (
+        [] if refused else [("awaiting_approval", holders)]
+    )
 
 
 def test_what_is_gone_meanwhile_stops_nothing(crowd: Company) -> None:

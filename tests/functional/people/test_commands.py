@@ -8,8 +8,9 @@ import pytest
 from lantern.channels.protocol import Sent
 from lantern.connectors.slack.commands import WAIT
 from lantern.connectors.slack.push import signature
+from lantern.domain.errors import ConflictError
 from lantern.services import push, web
-from lantern.services.people import commands
+from lantern.services.people import commands, settings
 from lantern.services.people.commands import NO_REASON, command, split
 from lantern.services.people.tools_page import my_tools
 from tests.functional.people.conftest import Company
@@ -100,6 +101,27 @@ def test_the_own_page_is_sent_not_shown(shop: Company, slack: Slack) -> None:
     assert (sent.to, "/my/" in sent.payload) == ("U1", True)
     typed(slack, "tools", trigger="2")
     assert "a moment ago" in answers(slack)[0]
+
+
+def test_a_key_sends_somebody_their_page_once_an_hour(shop: Company, slack: Slack) -> None:
+    """Whoever has a key cannot fill a mailbox; the person may still ask alone, and others are free."""
+    bench = shop.bench
+
+    def send(native: str, by: str = "key:a") -> str:
+        return settings.send_link(bench.store, shop.person(native), by=by, now=bench.clock.now())
+
+    send("alice")
+    bench.clock.forward(minutes=59)
+    with pytest.raises(ConflictError, match="can be sent again at"):
+        send("alice", "key:b")
+    send("bob")
+    typed(slack, "tools")
+    assert answers(slack)[0] == "Sent: look at your direct messages."
+    bench.clock.forward(minutes=59)
+    with pytest.raises(ConflictError):
+        send("alice")
+    bench.clock.forward(minutes=2)
+    send("alice")
 
 
 def test_who_is_believed(shop: Company, slack: Slack) -> None:

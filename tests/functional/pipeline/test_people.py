@@ -1,18 +1,20 @@
 """People, products and vendors over three providers, message by message."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lantern.domain import ids
+from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.inventory import Bundle
 from lantern.domain.work import Work
 from lantern.runtime.api.apps import _row
 from lantern.services import decisions, queries_apps, queries_people, queries_vendors
 from lantern.services.scoring.knowledge import Knowledge
 from lantern.services.scoring.people import join_people
-from lantern.store.meter import Meter
+from lantern.store.meter import Meter, Usage
 from tests.support.memory_table import MemoryDynamo
 from tests.support.provider import MemoryProvider
 from tests.support.tenant import Bench, make_bench
@@ -299,3 +301,42 @@ def test_a_newcomer_counts_before_the_record_names_it(company: Company) -> None:
     assert record is not None
     assert record.departed
     assert bob in {f.group.id for f in company.findings("departed-employee-grant")}
+
+
+def test_exceptions_that_ended_cost_no_reading_of_their_own(company: Company) -> None:
+    """However many ended within 400 days: who still holds is seen by the walk that joins people anyway."""
+    company.everywhere()
+    store, app = company.store, ids.app_id("google", "zoom")
+    alice = company.person(company.world, company.connection_id, "alice")
+
+    def allowed(person: str, app_id: str) -> None:
+        now = company.clock.now()
+        until = now + timedelta(days=1)
+        one = AccessException(
+            exception_id(person, app_id), person, app_id, "request", "req_1", "", "key:a", now, until
+        )
+        store.transact(now).put(store.exceptions.op(one)).commit()
+
+    def used(kind: Any) -> Usage:
+        with company.meter.measured() as spent:
+            company.do(Work(store.tenant_id, kind))
+        company.settle()
+        return spent
+
+    for kind in ("score.whole", "people.join"):
+        used(kind)
+    before = {kind: used(kind).total_calls for kind in ("score.whole", "people.join")}
+    allowed(alice, app)
+    for number in range(30):
+        allowed(f"per_{number:016}", app)
+    company.clock.forward(days=2)
+    assert used("score.whole").total_calls < before["score.whole"] + 20
+    assert used("people.join").total_calls < before["people.join"] + 20
+    (finding,) = company.findings("personal-exception-expired")
+    assert (finding.group.id, finding.status) == (app, "open")
+    used("score.whole")
+    assert company.findings("personal-exception-expired")[0].status == "open", "unknown leaves it as it is"
+    company.world.accounts["alice"].grants.clear()
+    company.hint("alice")
+    used("people.join")
+    assert company.findings("personal-exception-expired")[0].status == "resolved"

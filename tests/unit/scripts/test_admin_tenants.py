@@ -157,6 +157,13 @@ def test_a_revoked_key_is_revoked_twice_without_harm(admin: Admin, backend: Back
     assert admin("key", "list", tenant, "--json").data["data"][0]["revoked_at"] is not None
 
 
+def test_a_key_names_nobody_who_is_not_known(admin: Admin, tenant: str) -> None:
+    ran = admin("key", "issue", tenant, "--name", "x", "--scope", "read", "--person", "per_0000000000000000")
+    assert ran.code != 0
+    assert "person" in ran.err
+    assert admin("key", "list", tenant, "--json").data["data"] == []
+
+
 def test_bad_keys_and_scopes_name_the_option(admin: Admin, tenant: str) -> None:
     scope = admin("key", "issue", tenant, "--name", "x", "--scope", "root")
     assert (scope.code, "--scope" in scope.err, "read, write, remediate, admin" in scope.err) == (

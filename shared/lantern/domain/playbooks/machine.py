@@ -4,11 +4,12 @@ A target moves forward only. Entering a step is an effect on the world; its iden
 and everything an effect makes is named by it, so that doing it again after a crash meets what was made.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from lantern.domain.actors import alike
 from lantern.domain.errors import ConflictError, ForbiddenError
 from lantern.domain.jobs import PlanSummary
 from lantern.domain.playbooks.model import END, WISH, Playbook, Step, TargetKind
@@ -95,7 +96,8 @@ class Ahead:
 class PlaybookRun:
     """One run of a playbook, with the playbook as it was when it began.
 
-    `requested_by` is an actor: a key, a rule with its version, a playbook. `due_at` is when there is
+    `requested_by` is an actor: a key, a rule with its version, a playbook; `behind` are further ones that
+    count as having asked, such as the author of the rule. `due_at` is when there is
     something to do next; None while only an answer moves it. `told` is when a step last told something.
     """
 
@@ -117,6 +119,7 @@ class PlaybookRun:
     error: str | None = None
     incident_id: str | None = None
     told: Mapping[str, datetime] = field(default_factory=dict)
+    behind: tuple[str, ...] = ()
     rev: int = 0
 
     @property
@@ -155,16 +158,20 @@ def begin(run: PlaybookRun, plan: PlanSummary, now: datetime) -> PlaybookRun:
     return replace(run, state="running", approval=approval, plan=plan, due_at=now)
 
 
-def approve(run: PlaybookRun, by: str, at: datetime) -> PlaybookRun:
+def approve(
+    run: PlaybookRun, by: str, at: datetime, asked: Collection[str] = (), decides: Collection[str] = ()
+) -> PlaybookRun:
     """The run approved by somebody else than who asked for it.
 
+    `asked` and `decides` are who is known to be behind those who asked and behind `by`.
+
     Raises:
-        ForbiddenError: `by` asked for it.
+        ForbiddenError: `by`, or the person behind it, asked for it.
         ConflictError: it does not wait for an approval.
     """
     if run.state not in ("proposed", "running") or run.approval != "waiting":
         raise ConflictError("this run does not wait for an approval")
-    if by == run.requested_by:
+    if alike({run.requested_by, *run.behind, *asked}, {by, *decides}):
         raise ForbiddenError("a run is approved by somebody other than who asked for it")
     return replace(run, approval="approved", approved_by=by, approved_at=at, due_at=at)
 

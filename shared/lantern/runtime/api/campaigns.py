@@ -108,9 +108,9 @@ class CampaignAnswer(Answer):
     reminded_at: datetime | None
     counts: CountsAnswer
     job_ids: list[str] = Field(
-        description="Jobs that take away what was not kept; brakes and approval apply."
+        description="The job that takes away what was not kept; brakes and approval apply to all of it."
     )
-    refused: list[str] = Field(description="Why some of it could not be asked for, such as a brake.")
+    refused: list[str] = Field(description="Why it could not be asked for, such as a brake.")
     closed_by: str | None
     closed_at: datetime | None
     problem: str | None
@@ -343,7 +343,7 @@ ROUTES = (
         body=RulingsBody,
         answer=CampaignAnswer,
         etag=True,
-        problems=("conflict",),
+        problems=("conflict", "forbidden"),
     ),
     Route(
         method="POST",
@@ -351,7 +351,7 @@ ROUTES = (
         operation="closeCampaign",
         tag="People",
         summary="Close a review campaign",
-        description="What is not kept goes by jobs, in the background; their brakes and approval apply.",
+        description="What is not kept goes by one job, whose brakes and approval are about all of it.",
         handler=close,
         scope="remediate",
         answer=CampaignAnswer,

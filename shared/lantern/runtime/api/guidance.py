@@ -263,7 +263,8 @@ ROUTES = (
         tag="People",
         summary="Send somebody their own page",
         description=(
-            "By Slack or mail, to the person alone: the address is never answered here. It works for 30 days."
+            "By Slack or mail, to the person alone: the address is never answered here. It works for 30 "
+            "days, and is sent once an hour at most."
         ),
         handler=send_tools_link,
         scope="write",

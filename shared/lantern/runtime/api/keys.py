@@ -8,7 +8,7 @@ from pydantic import Field
 from lantern.domain.access import ApiKeyInfo
 from lantern.domain.apikeys import Scope
 from lantern.runtime.api.paging import ListOf, PageQuery
-from lantern.runtime.api.routing import Call, Reply, Route
+from lantern.runtime.api.routing import ID_SHAPES, Call, Reply, Route
 from lantern.runtime.api.validation import Answer, Strict
 from lantern.services import keys
 
@@ -23,6 +23,7 @@ class KeyAnswer(Answer):
     created_at: datetime
     created_by: str
     revoked_at: datetime | None = Field(description="Null while it works.")
+    person_id: str | None = Field(description="Who holds it; null where that is a system, or not known.")
 
 
 class KeyList(ListOf[KeyAnswer]):
@@ -34,6 +35,11 @@ class KeyBody(Strict):
 
     name: str = Field(min_length=1, max_length=100, description="What it is for.")
     scopes: list[Scope] = Field(min_length=1, max_length=4, description="What it may do.")
+    person_id: str | None = Field(
+        None,
+        pattern=f"^{ID_SHAPES['person_id']}$",
+        description="Who holds it: nobody approves with a key what the same person asked for otherwise.",
+    )
 
 
 class IssuedKeyAnswer(KeyAnswer):
@@ -53,6 +59,7 @@ def _fields(info: ApiKeyInfo) -> dict[str, Any]:
         "created_at": info.created_at,
         "created_by": info.created_by,
         "revoked_at": info.revoked_at,
+        "person_id": info.person_id,
     }
 
 
@@ -77,6 +84,7 @@ def issue_key(call: Call[Any, KeyBody]) -> Reply:
         by=call.caller.actor,
         now=tools.now(),
         random=tools.random,
+        person_id=call.body.person_id,
     )
     fields = _fields(info)
     return Reply(IssuedKeyAnswer(**fields, key=text), status=201, replay=IssuedKeyAnswer(**fields, key=None))
@@ -116,6 +124,7 @@ ROUTES = (
         answer=IssuedKeyAnswer,
         status=201,
         located=False,
+        problems=("not_found",),
     ),
     Route(
         method="DELETE",

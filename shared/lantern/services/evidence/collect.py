@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, get_args
 
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.audit import AuditEntry, AuditHead, verify
 from lantern.domain.errors import NotFoundError
 from lantern.domain.jobs import ActionRecord, Job
@@ -13,7 +14,6 @@ from lantern.domain.playbooks.machine import Mark, PlaybookRun, RunTarget
 from lantern.domain.playbooks.model import WISH
 from lantern.services import incidents
 from lantern.services.evidence.naming import names_of, subject, who
-from lantern.services.remediation.watching import RUN_ACTOR
 from lantern.store.tenant import TenantStore
 
 Kind = Literal["job", "playbook-run", "offboarding", "incident"]

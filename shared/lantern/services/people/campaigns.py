@@ -8,14 +8,16 @@ from itertools import islice
 from typing import Final
 
 from lantern.domain import campaigns, ids
+from lantern.domain.actors import alike
 from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.campaigns import MOST_ITEMS, SILENCE, Campaign, CampaignItem, Decision
-from lantern.domain.errors import ConflictError, NotFoundError, RevisionConflictError
+from lantern.domain.errors import ConflictError, ForbiddenError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.inventory import Bundle
 from lantern.domain.jobs import Job, Selector
 from lantern.domain.work import Work
 from lantern.services import remediation
+from lantern.services.actors import behind
 from lantern.services.people.campaign_scope import found
 from lantern.services.people.campaign_telling import tell_reviewers, telling
 from lantern.services.people.explain import Classes
@@ -41,7 +43,6 @@ SYSTEM: Final = "system"
 AT_ONCE: Final = 40
 """Decisions in one transaction: each is an item and an audit entry, and DynamoDB takes 100 writes."""
 ATTEMPTS: Final = 4
-JOB_TARGETS: Final = 400
 STALLED: Final = campaigns.AGAIN
 """When a review that was not built yet is asked for again."""
 
@@ -108,6 +109,7 @@ def decide(
 
     Raises:
         NotFoundError: no such review, or no such grant in it: then nothing is decided.
+        ForbiddenError: a grant is the decider's own: then nothing is decided.
         ConflictError: it is not open any more.
     """
     wanted = {one.item_id: one for one in rulings}
@@ -116,6 +118,8 @@ def decide(
     for item_id in wanted:
         if item_id not in known:
             raise NotFoundError("campaign_item", item_id)
+    if alike({one.person_id for one in known.values()}, behind(store, [by])):
+        raise ForbiddenError("nobody decides on their own access")
     ordered = sorted(wanted)
     for start in range(0, len(ordered), AT_ONCE):
         part = [wanted[one] for one in ordered[start : start + AT_ONCE]]
@@ -225,20 +229,22 @@ def finish(store: TenantStore, campaign_id: str, now: datetime) -> Campaign | No
 def _revoke(
     store: TenantStore, campaign: Campaign, items: Sequence[CampaignItem]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Jobs for what was not kept; each has an id made of the review's, so that there is one of it."""
+    """The job for what was not kept, or why there is none.
+
+    It is one for the whole review, so that brakes are held against all that goes, and one approval is about
+    all of it. Its id is made of the review's: asked for again it is found.
+    """
+    if not items:
+        return (), ()
     asked_at = campaign.closed_at or campaign.created_at
-    jobs, refused = [], []
-    for number, start in enumerate(range(0, len(items), JOB_TARGETS)):
-        random = derived_bytes(f"{campaign.id}/{number}")
-        job_id = ids.time_id("job", asked_at, random)
-        if store.jobs.get(job_id) is None:
-            there = _still_there(store, items[start : start + JOB_TARGETS])
-            because = _request(store, campaign, there, asked_at, random) if there else "nothing_there"
-            if because is not None:
-                refused.append(because)
-                continue
-        jobs.append(job_id)
-    return tuple(jobs), tuple(refused)
+    random = derived_bytes(f"{campaign.id}/0")
+    job_id = ids.time_id("job", asked_at, random)
+    if store.jobs.get(job_id) is None:
+        there = _still_there(store, items)
+        because = _request(store, campaign, there, asked_at, random) if there else "nothing_there"
+        if because is not None:
+            return (), (because,)
+    return (job_id,), ()
 
 
 def _request(

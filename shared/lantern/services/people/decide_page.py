@@ -70,7 +70,7 @@ def _request(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
     except InvalidInputError as error:
         return _ask(tools, request, visit, wanted, error.remedy, fields)
     except ForbiddenError:
-        raise NoPageError("own") from None
+        raise NoPageError("own" if visit.link.person_id == wanted.person_id else "asked") from None
     except ConflictError:
         now_is = visit.store.requests.get(wanted.id)
         if now_is is None or now_is.open:

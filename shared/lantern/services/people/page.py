@@ -86,6 +86,7 @@ _NO_PAGE: Final[Mapping[str, tuple[int, str, str]]] = {
     ),
     "gone": (403, "This page is closed", "Your account here is no longer active. Nothing was changed."),
     "own": (403, "This is about your own access", "Somebody else decides on it. Nothing was changed."),
+    "asked": (403, "You asked for this yourself", "Somebody else decides on it. Nothing was changed."),
     "suspended": (403, "Lantern is paused here", "You need not do anything."),
     "other_browser": (
         400,

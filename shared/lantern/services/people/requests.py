@@ -13,6 +13,7 @@ from lantern.domain.products import ProductDecision
 from lantern.domain.requests import AccessRequest, Ruling
 from lantern.domain.rules.titles import clean
 from lantern.domain.work import Work
+from lantern.services.actors import behind
 from lantern.services.people.exceptions import allowing
 from lantern.services.people.reaching import Told
 from lantern.services.people.request_messages import escalate, to_person, to_reviewers
@@ -138,10 +139,11 @@ def decide(
 
     Raises:
         ConflictError: it is decided or over, or changed just now.
-        ForbiddenError: `by` asked for it.
+        ForbiddenError: `by`, or the person behind it, asked for it.
         InvalidInputError: the ruling makes no sense.
     """
-    decided = requests.decide(request, ruling, by, now)
+    asked, decides = behind(store, [request.asked_by]), behind(store, [by])
+    decided = requests.decide(request, ruling, by, now, asked, decides)
     detail = {
         "person": request.person_id,
         **change(request.state, decided.state),

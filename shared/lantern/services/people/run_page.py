@@ -46,7 +46,7 @@ def approval(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
     try:
         after = act(store, run.id, visit.link.person_id, tools.now(), rev=int(rev))
     except ForbiddenError:
-        raise NoPageError("own") from None
+        raise NoPageError("asked") from None
     except ConflictError:
         now_is = store.playbooks.get(run.id)
         if now_is is not None and now_is.approval == "waiting" and now_is.open:

@@ -1,7 +1,8 @@
 """Change how people are guided, and send people the address of their own page."""
 
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from lantern.domain.audit import NOTHING, AuditEvent, differences
 from lantern.domain.audit import change as changed
@@ -12,6 +13,9 @@ from lantern.domain.person_links import marker
 from lantern.services import queries_people
 from lantern.services.people.reaching import tell, way_to
 from lantern.store.tenant import TenantStore
+
+LINK_EVERY: Final = timedelta(hours=1)
+"""How soon others can have the address of their page sent to somebody again."""
 
 
 def change(
@@ -40,9 +44,17 @@ def send_link(store: TenantStore, person_id: str, *, by: str, now: datetime) -> 
 
     Raises:
         NotFoundError: nobody has this id.
-        ConflictError: the person cannot be reached, or left; or it is being sent just now.
+        ConflictError: the person cannot be reached, or left; it was sent within an hour, where another than
+            the person asks; or it is being sent just now.
     """
     queries_people.accounts(store, person_id)
+    ledger = store.nudges.ledger(person_id)
+    if by != person_id and ledger.linked is not None and now - ledger.linked < LINK_EVERY:
+        again = ledger.linked + LINK_EVERY
+        raise ConflictError(
+            f"The address was sent to this person at {ledger.linked:%H:%M} UTC and works for 30 days; "
+            f"it can be sent again at {again:%H:%M} UTC."
+        )
     way = way_to(store, person_id)
     if way is None:
         raise ConflictError("The person left, or no address of theirs is known.")
@@ -54,7 +66,6 @@ def send_link(store: TenantStore, person_id: str, *, by: str, now: datetime) -> 
         footer="The address is yours alone and works for 30 days. Please do not forward it.",
     )
     told = tell(store, way, message, now, person_id)
-    ledger = store.nudges.ledger(person_id)
     event = AuditEvent(
         by, "person.link_sent", person_id, {"via": way.address.kind, **changed(ledger.linked or NOTHING, now)}
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 from lantern.domain.messages import Button, Message, Section
 from lantern.domain.person_links import marker
 from lantern.domain.playbooks.machine import PlaybookRun, RunTarget
+from lantern.services.actors import behind
 from lantern.services.people import wording
 from lantern.services.people.escalating import contacts
 from lantern.services.people.reaching import Told, name_of, tell
@@ -42,7 +43,9 @@ def to_approvers(
         return ()
     apps = {one.app_id for one in some if one.app_id}
     app_id = apps.pop() if len(apps) == 1 else None
-    found = contacts(store, store.guidance.get(), person, app_id)
+    # Whoever asked for it could not approve it: then the next in line is told.
+    asked = behind(store, [run.requested_by, *run.behind])
+    found = contacts(store, store.guidance.get(), person, app_id, besides=asked)
     who = name_of(store, person)
     facts = [("Who", who), ("What for", run.reason or run.book.about), ("Targets", str(len(some)))]
     return tuple(

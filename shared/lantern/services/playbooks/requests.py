@@ -16,6 +16,7 @@ from lantern.domain.playbooks import machine
 from lantern.domain.playbooks.machine import About, PlaybookRun, RunTarget
 from lantern.domain.playbooks.model import Playbook
 from lantern.domain.work import Work
+from lantern.services.actors import behind
 from lantern.services.playbooks.approvers import to_approvers
 from lantern.services.playbooks.gather import Gathered, gather
 from lantern.services.remediation.plan import summarise
@@ -61,6 +62,7 @@ def start(
     propose: bool = False,
     cause: Cause | None = None,
     incident_id: str | None = None,
+    others: tuple[str, ...] = (),
     now: datetime,
     random: RandomBytes,
 ) -> Asked:
@@ -68,6 +70,7 @@ def start(
 
     A dry run stores nothing. A proposal is stored without targets: they are gathered when it is approved.
     With a `cause` the run's id is made of it: the same cause starts one run, however often it is told.
+    `others` count as having asked, beside `requested_by`.
 
     Raises:
         ConflictError: a brake forbids it, or there is nothing to do.
@@ -83,6 +86,7 @@ def start(
         about=about,
         reason=reason,
         incident_id=incident_id,
+        behind=others,
     )
     if cause and (there := store.playbooks.get(run.id)) is not None:
         return Asked(there, tuple(store.playbooks.targets(run.id)))
@@ -150,11 +154,12 @@ def approve(
 
     Raises:
         NotFoundError: no such run.
-        ForbiddenError: `by` asked for it.
+        ForbiddenError: `by`, or the person behind it, asked for it.
         ConflictError: it does not wait, a brake forbids it, or it changed since it was read.
     """
     run = _get(store, run_id, rev)
-    approved = machine.approve(run, by, now)
+    asked, decides = behind(store, [run.requested_by, *run.behind]), behind(store, [by])
+    approved = machine.approve(run, by, now, asked, decides)
     if run.state == "proposed":
         targets = _targets(approved, gather(store, run.book, run.about), now)
         return _begin(store, approved, targets, by, now).run

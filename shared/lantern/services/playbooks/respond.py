@@ -91,6 +91,7 @@ def _start(
             book,
             about=about(book, finding),
             requested_by=f"rule:{rule.id}@{rule.version}",
+            others=_authors(store, rule),
             reason=finding.title,
             propose=propose,
             cause=Cause(("finding", finding.id, one.at.isoformat()), one.at),
@@ -108,6 +109,15 @@ def _start(
             and _start(*(store, book, rule, one), propose=True, now=now, random=random)
         )
     return True
+
+
+def _authors(store: TenantStore, rule: Rule) -> tuple[str, ...]:
+    """Who wrote and set an own rule: who decides when a run starts has asked for it."""
+    policy = store.policy.get()
+    own, chosen = policy.own.get(rule.id), policy.settings.get(rule.id)
+    if own is None:
+        return ()
+    return tuple(sorted({own.by, chosen.by if chosen else own.by} - {""}))
 
 
 def about(book: Playbook, finding: Finding) -> About:

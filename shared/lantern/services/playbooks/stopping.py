@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.errors import ConflictError
 from lantern.domain.playbooks import machine
 from lantern.domain.playbooks.machine import PlaybookRun, RunTarget
 from lantern.services.people.nudges import withdraw_nudge
 from lantern.services.remediation import requests
-from lantern.services.remediation.watching import RUN_ACTOR
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)

@@ -1,13 +1,14 @@
 """What is due in a tenant: runs to carry on, revoked access to look at, administrators' steps to verify."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 from lantern.connectors.protocol import Deadline
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.errors import (
     ConflictError,
     InvalidInputError,
-    LanternError,
     LeaseLostError,
     NotFoundError,
     RevisionConflictError,
@@ -16,10 +17,11 @@ from lantern.domain.ids import RandomBytes, split_grant_id
 from lantern.domain.inventory import Bundle
 from lantern.domain.playbooks.loading import Playbooks
 from lantern.domain.playbooks.machine import About
+from lantern.services.apart import Apart
 from lantern.services.playbooks.advance import Playing, advance
 from lantern.services.playbooks.requests import Cause, start
 from lantern.services.remediation import following, watching
-from lantern.services.remediation.watching import LOOK_EVERY, RUN_ACTOR
+from lantern.services.remediation.watching import LOOK_EVERY
 from lantern.store.playbooks import Watch
 from lantern.store.tenant import TenantStore
 
@@ -36,31 +38,27 @@ def anything_due(store: TenantStore, now: datetime) -> bool:
 def do_due(task: Playing, books: Playbooks, deadline: Deadline) -> int:
     """Do what is due, as far as time allows; returns how many runs were carried on.
 
-    What is left stays on the worklists: the next sweep goes on.
+    What is left stays on the worklists: the next sweep goes on. What fails keeps nothing else waiting.
 
     Raises:
-        LanternError: of the first run that could not be carried on, after all others were.
+        Exception: the first failure, whatever it was, after all else was done: the message comes again.
     """
-    now = task.clock.now()
-    following.follow(task.store, now)
-    for watch in watching.look(task.store, now):
-        if_returned(task.store, books, watch, now, task.random)
-    carried, failed = 0, list[LanternError]()
-    for run in task.store.playbooks.due(now):
+    store, now, apart = task.store, task.clock.now(), Apart()
+    with apart.one("jobs"):
+        following.follow(store, now, apart)
+    for listed in store.watches.due(now):
+        with apart.one("watched access", listed.grant_id):
+            watch = watching.look(store, listed, now)
+            if watch is not None:
+                if_returned(store, books, watch, now, task.random)
+    carried = 0
+    for run in store.playbooks.due(now):
         if deadline.passed():
             break
-        try:
+        with apart.one("a run", run.id), suppress(LeaseLostError):
             advance(task, run.id)
-        except LeaseLostError:
-            continue
-        except LanternError as error:
-            # One run that cannot go on keeps no other from going on.
-            watching.log.exception("a run was not carried on", extra={"run": run.id})
-            failed.append(error)
-            continue
-        carried += 1
-    if failed:
-        raise failed[0]
+            carried += 1
+    apart.over()
     return carried
 
 

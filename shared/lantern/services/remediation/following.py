@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import jobs
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.ids import split_grant_id
 from lantern.domain.jobs import ActionRecord, Job, JobCounts
 from lantern.domain.messages import Delivery, Message, Section, delivery
 from lantern.domain.work import Work
+from lantern.services.apart import Apart
 from lantern.services.remediation.targets import ASSET_KINDS, GRANT_KINDS, locate
 from lantern.services.remediation.watching import (
     LOOK_EVERY,
-    RUN_ACTOR,
     asset_gone,
     grant_gone,
     quietly,
@@ -77,26 +78,33 @@ def close(store: TenantStore, job: Job, counts: JobCounts, left: int, now: datet
     return replace(after, rev=job.rev + 1)
 
 
-def follow(store: TenantStore, now: datetime) -> int:
+def follow(store: TenantStore, now: datetime, apart: Apart) -> int:
     """Look again at what is left of jobs; returns how many targets are done now.
 
     Grants, assets and closed accounts show in what was read since. Of other acts the provider itself is asked
     by the job, which is sent off again. What stays is reminded of once a week.
     """
-    done, touched = 0, dict[str, Job]()
+    done, touched = 0, set[str]()
     for listed in store.jobs.left_to_people(now - LOOK_EVERY):
-        action, job = store.jobs.action(listed.job_id, listed.target_id), store.jobs.get(listed.job_id)
-        if action is None or job is None or not action.left:
-            continue
-        after = _looked(store, job, action, now)
-        if after is not None:
-            done += settle(store, job, action, after, now) and after.state == "verified"
-        else:
-            quietly(store, store.jobs.action_op(replace(action, at=now)), now)
-        touched[job.id] = job
-    for job_id in touched:
-        _close_or_remind(store, job_id, now)
+        with apart.one("what is left of a job", listed.job_id):
+            done += _follow_one(store, listed, now)
+        touched.add(listed.job_id)
+    for job_id in sorted(touched):
+        with apart.one("a job with something left", job_id):
+            _close_or_remind(store, job_id, now)
     return done
+
+
+def _follow_one(store: TenantStore, listed: ActionRecord, now: datetime) -> bool:
+    """Look again at one target; whether it is done now."""
+    action, job = store.jobs.action(listed.job_id, listed.target_id), store.jobs.get(listed.job_id)
+    if action is None or job is None or not action.left:
+        return False
+    after = _looked(store, job, action, now)
+    if after is not None:
+        return settle(store, job, action, after, now) and after.state == "verified"
+    quietly(store, store.jobs.action_op(replace(action, at=now)), now)
+    return False
 
 
 def _looked(store: TenantStore, job: Job, action: ActionRecord, now: datetime) -> ActionRecord | None:

@@ -9,6 +9,7 @@ from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.ids import RandomBytes
 from lantern.domain.jobs import ActionRecord, Guards, Job, JobKind, PlanSummary, Selector
 from lantern.domain.work import Work
+from lantern.services.actors import behind
 from lantern.services.remediation.plan import DEFAULT_GUARDS, make_plan
 from lantern.store.documents import Put
 from lantern.store.tenant import TenantStore
@@ -125,13 +126,14 @@ def _settled(job: Job, plan: PlanSummary, guards: Guards, leave: Leave | None, n
 
 
 def approve(store: TenantStore, job_id: str, by: str, now: datetime) -> Job:
-    """Approve a waiting job; never by who requested it.
+    """Approve a waiting job; never by who requested it, nor by another key of the same person.
 
     Raises:
         NotFoundError, ForbiddenError, ConflictError.
     """
     before = _get(store, job_id)
-    job = jobs.approve(before, by, now)
+    asked, decides = behind(store, [before.requested_by]), behind(store, [by])
+    job = jobs.approve(before, by, now, asked, decides)
     detail = {"requested_by": job.requested_by, **change(before.state, job.state)}
     event = AuditEvent(by, "job.approved", job.id, detail)
     store.transact(now).put(store.jobs.op(job)).audit(event).outbox(_work(store, job)).commit()

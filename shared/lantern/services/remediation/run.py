@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from lantern.connectors.protocol import ActionResult, Clock, Connector, Deadline
 from lantern.domain import ids, jobs
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.errors import ConnectorError, LeaseLostError
 from lantern.domain.inventory import Principal
 from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind
@@ -23,7 +24,6 @@ from lantern.services.remediation.targets import (
     Subject,
     resolve,
 )
-from lantern.services.remediation.watching import RUN_ACTOR
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)

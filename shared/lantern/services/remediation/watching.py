@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lantern.domain import ids
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import RevisionConflictError
 from lantern.domain.findings import Desired, Group, finding_id, reconcile
@@ -19,8 +20,6 @@ from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
-RUN_ACTOR: Final = "playbook:"
-"""How a run of a playbook is named as an actor; its id follows."""
 RETURNED: Final = "revoked-access-returned"
 """The cause of a finding about access that came back. No rule page evaluates it: only watching knows."""
 WATCH_DAYS: Final = 30
@@ -56,24 +55,21 @@ def returned(store: TenantStore, bundle: Bundle, now: datetime) -> tuple[Watch, 
     return tuple(one for one in watched.values() if _tell(store, one, now))
 
 
-def look(store: TenantStore, now: datetime) -> tuple[Watch, ...]:
-    """Look at what is due: access that came back is told, the rest is looked at again later."""
-    back = []
-    for listed in store.watches.due(now):
-        watch = store.watches.get(listed.grant_id)
-        pair = ids.split_grant_id(listed.grant_id)
-        if watch is None or pair is None or watch.look_at > now:
-            continue
-        found = locate(store.connections.list(), store, pair[0])
-        if found is not None and found[1].grant(pair[1]) is not None:
-            if _tell(store, watch, now):
-                back.append(watch)
-            continue
+def look(store: TenantStore, listed: Watch, now: datetime) -> Watch | None:
+    """Look at one that is due: the watch where its access came back, else it is looked at again later."""
+    watch, pair = store.watches.get(listed.grant_id), ids.split_grant_id(listed.grant_id)
+    if watch is None or pair is None or watch.look_at > now:
+        return None
+    found = locate(store.connections.list(), store, pair[0])
+    held = found is not None and found[1].grant(pair[1]) is not None
+    if held and now < watch.until:
+        return watch if _tell(store, watch, now) else None
+    if not held:
         _over(store, pair[1], watch.grant_id, now)
-        # Past its end it is looked at no more: the item expires.
-        later = now + LOOK_EVERY if now < watch.until else watch.until + timedelta(days=400)
-        quietly(store, store.watches.op(replace(watch, look_at=later)), now)
-    return tuple(back)
+    # Past its end it is looked at no more, held or not: the item expires.
+    later = now + LOOK_EVERY if now < watch.until else watch.until + timedelta(days=400)
+    quietly(store, store.watches.op(replace(watch, look_at=later)), now)
+    return None
 
 
 def _over(store: TenantStore, app_id: str, grant_id: str, now: datetime) -> None:

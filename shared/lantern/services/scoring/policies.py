@@ -8,7 +8,7 @@ from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.scoring import following, reading
 from lantern.services.scoring.task import Scoring
-from lantern.services.scoring.whole import follow_whole, with_rules
+from lantern.services.scoring.whole import counts_people, follow_whole, with_rules
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def follow_policy(task: Scoring) -> int:
         for connection in store.connections.list():
             if not connection.leaving:
                 changed += _follow_grants(under, connection)
-    if chosen.person_rules:
+    if counts_people(chosen):
         # People are counted by the walk that joins them.
         follow = Work(store.tenant_id, "people.join", cause="policy")
         store.transact(task.clock.now()).outbox(follow).commit()

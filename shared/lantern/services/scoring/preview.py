@@ -90,7 +90,9 @@ def _over_grants(task: Scoring, before: Mapping[str, Finding]) -> tuple[dict[str
 def _over_wholes(task: Scoring, before: Mapping[str, Finding]) -> tuple[dict[str, Finding], int]:
     store, rules = task.store, task.knowledge.rules
     connections = store.connections.list()
-    people = whole.everybody(store, connections) if rules.person_rules else None
+    people = None
+    if whole.counts_people(rules):
+        people = whole.everybody(store, connections, task.clock.now())
     seen = whole.gather(task, rules, connections, people, remember=False)
     found = seen.sweep(rules, before.values())
     after = dict(before)

@@ -20,7 +20,7 @@ from lantern.domain.people import Joined
 from lantern.domain.tally import SHARED
 from lantern.domain.tenancy import Connection
 from lantern.services.scoring.knowledge import Knowledge
-from lantern.services.scoring.whole import Counted, Person, count_account, count_people, tools_of
+from lantern.services.scoring.whole import Counted, Person, count_account, count_people, known
 from lantern.store.tenant import TenantStore
 
 
@@ -80,14 +80,14 @@ def summarise(
     """
     rows = store.apps.summary()
     vendors = {row.app_id: row.vendor for row in rows if row.vendor and row.lookalike_of is None}
-    tools = tools_of(rows)
+    about = known(store, rows, now)
     counts, seen = _Counts(), Seen()
     connections = store.connections.list()
     for connection in connections:
         for bundle in bundles.get(connection.id, ()):
             _count(counts, seen, connection.id, bundle, vendors, joined)
             person = joined.persons.get(bundle.principal.id, bundle.principal.person_id)
-            count_account(counts.people, bundle, person, tools)
+            count_account(counts.people, bundle, person, about)
     sets = {key for apps in counts.apps.values() for app in apps.values() for key in app.scope_sets}
     scope_sets = store.apps.scope_sets(sets)
     reached = _rows(counts, connections, knowledge, scope_sets)

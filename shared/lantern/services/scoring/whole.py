@@ -6,7 +6,7 @@ facts unknown, so it neither fires nor resolves what depends on them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, get_args
@@ -24,7 +24,6 @@ from lantern.domain.rules.model import RuleSet
 from lantern.domain.rules.sweep import Sweep
 from lantern.domain.rules.vocabulary import GroupBy, Subject
 from lantern.domain.tenancy import Connection
-from lantern.services.queries_people import accounts
 from lantern.services.scoring import following, reading
 from lantern.services.scoring.task import Scoring
 from lantern.services.scoring.vendors import NEWS, follow_vendors
@@ -38,7 +37,10 @@ _ASSET_KINDS: Final[tuple[AssetKind, ...]] = get_args(AssetKind)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person as rules see one: counts over all accounts."""
+    """A person as rules see one: counts over all accounts.
+
+    `lapsed` are apps that they still hold although their exception for it ended and was not renewed.
+    """
 
     id: str
     departed: bool
@@ -46,6 +48,7 @@ class Person:
     accounts: int
     grants: int
     ai_apps: int
+    lapsed: frozenset[str] = frozenset()
 
     def facts(self) -> dict[str, Any]:
         """The facts about them."""
@@ -67,6 +70,7 @@ class Counted:
     admin: bool | None = None
     grants: int = 0
     ai: set[str] = field(default_factory=set)
+    lapsed: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def whole_rules(rules: RuleSet) -> RuleSet:
     return RuleSet(rules.revision, tuple(r for r in rules.rules if r.subject is not Subject.GRANT))
 
 
-def follow_whole(task: Scoring, rules: RuleSet | None = None, people: Iterable[Person] | None = None) -> int:
+def follow_whole(task: Scoring, rules: RuleSet | None = None, people: Sequence[Person] | None = None) -> int:
     """Evaluate; returns how many findings changed.
 
     Findings that no rule judges any more are resolved: those of rules that are off or gone, and those about
@@ -106,7 +110,8 @@ def follow_whole(task: Scoring, rules: RuleSet | None = None, people: Iterable[P
     Args:
         task: the message's tools; its rules are those in effect.
         rules: those to evaluate; all where None.
-        people: everybody; None where they were not counted now: rules about people then say nothing.
+        people: everybody; None where they were not counted now: rules about people, and about exceptions of
+            people that ended, then say nothing.
 
     Raises:
         RevisionConflictError: findings keep changing; the message is delivered again.
@@ -119,6 +124,11 @@ def follow_whole(task: Scoring, rules: RuleSet | None = None, people: Iterable[P
     seen = gather(task, chosen, connections, people)
     mine = existing.pick(lambda one: chosen.get(one.rule_id) is not None)
     return changed + following.write(task, mine, lambda pending: seen.sweep(chosen, pending))
+
+
+def counts_people(rules: RuleSet) -> bool:
+    """Whether some of the rules take a walk over everybody's accounts."""
+    return bool(rules.person_rules) or _LAPSED in rules.fields
 
 
 def _over(finding: Finding, rules: RuleSet, connections: Iterable[Connection]) -> bool:
@@ -134,7 +144,7 @@ def gather(
     task: Scoring,
     rules: RuleSet,
     connections: Iterable[Connection],
-    people: Iterable[Person] | None,
+    people: Sequence[Person] | None,
     *,
     remember: bool = True,
 ) -> Whole:
@@ -152,7 +162,7 @@ def gather(
     rows: tuple[AppSummary, ...] = ()
     if rules.app_rules or rules.asset_rules:
         rows = tuple(row.at(now) for row in store.apps.summary())
-    app_side = _app_facts(task, rules, rows, living, remember=remember)
+    app_side = _app_facts(task, rules, rows, living, people, remember=remember)
     assets: tuple[Facts, ...] = ()
     if rules.asset_rules:
         assets = tuple(_asset_facts(store, rules, app_side, living, now))
@@ -174,6 +184,7 @@ def _app_facts(
     rules: RuleSet,
     rows: tuple[AppSummary, ...],
     connections: Iterable[Connection],
+    people: Iterable[Person] | None,
     *,
     remember: bool,
 ) -> dict[str, dict[str, Any]]:
@@ -186,9 +197,7 @@ def _app_facts(
     changed = None
     if fields & NEWS:
         changed = follow_vendors(task.store, reference, rows, now, remember=remember)
-    lapsed = None
-    if _LAPSED in fields:
-        lapsed = _lapsed(task.store, now)
+    lapsed = None if people is None else Counter(app_id for one in people for app_id in one.lapsed)
     found = {}
     for row in rows:
         profile = reference.vendor(row.vendor)
@@ -201,13 +210,13 @@ def _app_facts(
     return found
 
 
-def _lapsed(store: TenantStore, now: datetime) -> Mapping[str, int]:
-    """App id → people who still hold it although their exception for it ended and was not renewed."""
-    ended = [one for one in store.exceptions.all() if not one.holds(now)]
-    held: dict[str, set[str]] = {}
-    for person in {one.person_id for one in ended}:
-        held[person] = {g.app_id for account in accounts(store, person) for g in account.grants or ()}
-    return Counter(one.app_id for one in ended if one.app_id in held[one.person_id])
+def ended_exceptions(store: TenantStore, now: datetime) -> Mapping[str, frozenset[str]]:
+    """Person id → apps for which their exception ended and was not renewed; one query."""
+    ended: dict[str, set[str]] = {}
+    for one in store.exceptions.all():
+        if not one.holds(now):
+            ended.setdefault(one.person_id, set()).add(one.app_id)
+    return {person: frozenset(apps) for person, apps in ended.items()}
 
 
 def _baseline(row: AppSummary, baselines: Mapping[str, datetime | None]) -> datetime | None:
@@ -290,18 +299,31 @@ def count_people(records: Mapping[str, PersonRecord], counted: Mapping[str, Coun
             len(records[person].accounts) if person in records else 1,
             one.grants,
             len(one.ai),
+            frozenset(one.lapsed),
         )
         for person, one in counted.items()
     )
 
 
-def everybody(store: TenantStore, connections: Iterable[Connection]) -> tuple[Person, ...]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What counting people takes: which app is which AI tool, and whose exceptions ended."""
+
+    tools: Mapping[str, str]
+    ended: Mapping[str, frozenset[str]]
+
+
+def known(store: TenantStore, rows: Iterable[AppSummary], now: datetime) -> Known:
+    """What counting people takes, before the first account is looked at."""
+    return Known(tools_of(rows), ended_exceptions(store, now))
+
+
+def everybody(store: TenantStore, connections: Iterable[Connection], now: datetime) -> tuple[Person, ...]:
     """Everybody, counted by a walk over all bundles; people are joined as they were last."""
-    rows, counted = store.apps.summary(), dict[str, Counted]()
-    tools = tools_of(rows)
+    counted, about = dict[str, Counted](), known(store, store.apps.summary(), now)
     for connection in connections:
         for bundle in store.bundles.all(connection.id):
-            count_account(counted, bundle, bundle.principal.person_id, tools)
+            count_account(counted, bundle, bundle.principal.person_id, about)
     return count_people(store.people.all_records(), counted)
 
 
@@ -310,7 +332,7 @@ def tools_of(rows: Iterable[AppSummary]) -> dict[str, str]:
     return {row.app_id: row.product_id or row.app_id for row in rows if row.verdict == "ai"}
 
 
-def count_account(people: dict[str, Counted], bundle: Bundle, person: str, tools: Mapping[str, str]) -> None:
+def count_account(people: dict[str, Counted], bundle: Bundle, person: str, about: Known) -> None:
     """Count one account for its person; accounts of several, and those not read, are no person's."""
     principal = bundle.principal
     if principal.kind != "user" or bundle.grants is None:
@@ -319,7 +341,9 @@ def count_account(people: dict[str, Counted], bundle: Bundle, person: str, tools
     if counted is None:
         counted = people[person] = Counted(principal.departed, principal.admin)
     counted.grants += len(bundle.grants)
-    counted.ai |= {tools[grant.app_id] for grant in bundle.grants if grant.app_id in tools}
+    counted.ai |= {about.tools[grant.app_id] for grant in bundle.grants if grant.app_id in about.tools}
+    if person in about.ended:
+        counted.lapsed |= {grant.app_id for grant in bundle.grants} & about.ended[person]
 
 
 def with_rules(task: Scoring, rules: RuleSet) -> Scoring:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from lantern.domain import ids
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.errors import ConflictError, NotFoundError
 from lantern.domain.jobs import CLOSED, Job, JobKind, Selector
 from lantern.domain.playbooks.machine import RunTarget, wished
@@ -17,7 +18,7 @@ from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Wait
 from lantern.services.remediation.abilities import asset_act
 from lantern.services.remediation.requests import Leave, request_job
 from lantern.services.remediation.targets import locate
-from lantern.services.remediation.watching import RUN_ACTOR, asset_gone, grant_gone
+from lantern.services.remediation.watching import asset_gone, grant_gone
 from lantern.store.jobs import JobRepository
 from lantern.store.tenant import TenantStore
 

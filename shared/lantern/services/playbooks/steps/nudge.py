@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, cast
 
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.nudges import NudgeKind
 from lantern.domain.playbooks.machine import RunTarget
 from lantern.domain.playbooks.model import Step
 from lantern.services.people.nudges import create_nudge
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
-from lantern.services.remediation.watching import RUN_ACTOR
 
 ANSWERS: Final[Mapping[str, str]] = {
     "keep": "keep",

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from lantern.domain.actors import RUN_ACTOR
 from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.playbooks.machine import RunTarget
 from lantern.services.playbooks.steps import Comes, Context, Handler, Said, Waits
 from lantern.services.playbooks.steps.act import ASK_AGAIN
 from lantern.services.playbooks.steps.carrying import carry, full_until
-from lantern.services.remediation.watching import RUN_ACTOR
 
 QUIET: Final = timedelta(days=1)
 
