@@ -76,7 +76,7 @@ def validate(where: Where = None, *, as_json: AsJson = False) -> None:
     else:
         for one in problems:
             Console(stderr=True).print(Text(str(one)), soft_wrap=True)
-        _say(f"{len(files)} pages, {len(problems)} problems", good=not problems)
+        _say(f"pages: {len(files)}, problems: {len(problems)}", good=not problems)
     if problems:
         raise typer.Exit(_BAD)
 
@@ -98,7 +98,7 @@ def run(where: Where = None, *, as_json: AsJson = False) -> None:
         _draw_tests(tried)
         for problem in broken:
             Console(stderr=True).print(Text(str(problem)), soft_wrap=True)
-        _say(f"{len(tried)} tests, {len(failed)} failed", good=not failed and not broken)
+        _say(f"tests: {len(tried)}, failed: {len(failed)}", good=not failed and not broken)
     if failed or broken:
         raise typer.Exit(_BAD)
 

@@ -10,6 +10,7 @@ from lantern.domain.incidents import Notice
 from lantern.services.reference import Reference
 from scripts.admin_cli.errors import bad_input
 from scripts.admin_cli.terminal import ago, inert
+from scripts.admin_cli.vendors import profile_of
 from scripts.admin_cli.verbs import Desk, verb
 from scripts.build.checkout import shipped_content
 
@@ -19,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Incidents of vendors, raised for e
 @verb(app, "raise")
 def raise_(
     desk: Desk,
-    vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="A vendor's id, as /v1/vendors names it.")],
+    vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="A vendor's id or name, such as openai.")],
     summary: Annotated[str, typer.Option("--summary", help="What happened, for the customers.")],
     occurred: Annotated[
         str, typer.Option("--occurred", help="When, such as 2026-03-01T12:00:00Z; without a zone it is UTC.")
@@ -30,9 +31,7 @@ def raise_(
     ] = False,
 ) -> None:
     """Tell every tenant that uses VENDOR who is exposed, with a plan that waits for approval."""
-    profile = Reference(shipped_content()).vendor_by_id(vendor)
-    if profile is None:
-        raise bad_input("VENDOR", f"{inert(vendor, 60)} is no vendor.", "GET /v1/vendors shows their ids.")
+    profile = profile_of(Reference(shipped_content()), vendor)
     words = " ".join(summary.split())
     if not words or len(words) > 1_000:
         raise bad_input(
@@ -43,7 +42,7 @@ def raise_(
     now = desk.now()
     notice = Notice(
         id=ids.time_id("inc", now, desk.wiring.random),
-        vendor_id=vendor,
+        vendor_id=profile.id,
         occurred_at=_time(occurred, now),
         summary=words,
         raised_at=now,

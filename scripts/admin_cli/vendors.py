@@ -41,9 +41,7 @@ DryRun = Annotated[
 @verb(app, "set")
 def set_(
     desk: Desk,
-    vendor: Annotated[
-        str, typer.Argument(metavar="VENDOR", help="A vendor's id or name, as /v1/vendors has it.")
-    ],
+    vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="A vendor's id or name, such as openai.")],
     field: Annotated[str, typer.Argument(metavar="FIELD", help=f"One of {', '.join(FIELDS)}.")],
     value: Annotated[
         str,
@@ -59,7 +57,7 @@ def set_(
 ) -> None:
     """Say that FIELD of VENDOR is VALUE now. Tenants that use it are told old and new, page and date."""
     shipped = Reference(shipped_content())
-    profile = _profile(shipped, vendor)
+    profile = profile_of(shipped, vendor)
     what = _read("FIELD", lambda: read_field(field))
     saying = Saying(
         what,
@@ -170,10 +168,13 @@ def _concerned(desk: Desk, vendor_id: str) -> tuple[list[str], int]:
             return using, count
 
 
-def _profile(shipped: Reference, vendor: str) -> VendorProfile:
+def profile_of(shipped: Reference, vendor: str) -> VendorProfile:
+    """The profile of a vendor by its id or name; refuses what has none."""
     profile = shipped.vendor_by_id(vendor) or shipped.vendor(vendor)
     if profile is None:
-        remedy = "Profiles are in shared/lantern/content/vendors; ids are as GET /v1/vendors/{id} has them."
+        remedy = (
+            "`catalog show PRODUCT` names a product's vendor; profiles are in shared/lantern/content/vendors."
+        )
         raise bad_input("VENDOR", f"{inert(vendor, 60)!r} has no profile.", remedy)
     return profile
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from lantern.connectors.calls import Request
 from lantern.connectors.halt import within
-from lantern.connectors.http import HttpClient, Request
+from lantern.connectors.http import HttpClient
 from lantern.connectors.protocol import Clock
 from lantern.connectors.resolution import CallError, ErrorResolution
 

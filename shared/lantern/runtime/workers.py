@@ -19,6 +19,7 @@ from lantern.runtime import settings as environment
 from lantern.runtime import units, wiring, wiring_platform
 from lantern.runtime.clock import CLOCK
 from lantern.services.queue import parse_work
+from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
 
@@ -130,9 +131,37 @@ def webhook_address(provider: str, channel_id: str) -> str:
     return f"{base}/webhooks/{provider}/{channel_id}"
 
 
+def _disconnect(store: TenantStore, providers: Providers, work: Work) -> None:
+    from lantern.services import connections
+
+    tools = connections.Teardown(
+        store=store,
+        platform=wiring_platform.platform_store(),
+        scheduler=wiring_platform.client("scheduler"),
+        schedule_group=wiring_platform.settings().schedule_group,
+        access=providers.connect,
+    )
+    connections.disconnect(tools, str(work.connection_id), CLOCK.now())
+
+
+def _read_file(store: TenantStore, work: Work, context: Context) -> None:
+    from lantern.runtime import wiring_imports
+    from lantern.services.imports.run import Imports, read_import
+
+    handed_in = Imports(
+        store=store,
+        clock=CLOCK,
+        deadline=deadline(context, work.queue),
+        send=send,
+        hop=work.hop,
+        drops=lambda: wiring_imports.drop_box(work.tenant_id),
+        resolve=lambda: wiring_imports.resolver_for(store),
+    )
+    read_import(handed_in, work)
+
+
 def discover(work: Work, context: Context) -> None:
     """What the discovery function does."""
-    from lantern.services import connections
     from lantern.services.discovery.context import Discovery
     from lantern.services.discovery.handle import handle, withdrawn
     from lantern.services.discovery.sweeping import sweep
@@ -140,29 +169,10 @@ def discover(work: Work, context: Context) -> None:
     store = wiring.tenant_store(work.tenant_id)
     providers = Providers(work.tenant_id)
     if work.kind == "connection.disconnect":
-        tools = connections.Teardown(
-            store=store,
-            platform=wiring_platform.platform_store(),
-            scheduler=wiring_platform.client("scheduler"),
-            schedule_group=wiring_platform.settings().schedule_group,
-            access=providers.connect,
-        )
-        connections.disconnect(tools, str(work.connection_id), CLOCK.now())
+        _disconnect(store, providers, work)
         return
     if work.kind == "import.read":
-        from lantern.runtime import wiring_imports
-        from lantern.services.imports.run import Imports, read_import
-
-        handed_in = Imports(
-            store=store,
-            clock=CLOCK,
-            deadline=deadline(context, work.queue),
-            send=send,
-            hop=work.hop,
-            drops=lambda: wiring_imports.drop_box(work.tenant_id),
-            resolve=lambda: wiring_imports.resolver_for(store),
-        )
-        read_import(handed_in, work)
+        _read_file(store, work, context)
         return
     connection = store.connections.get(work.connection_id or "")
     if connection is None or connection.leaving or connection.kind == "import":

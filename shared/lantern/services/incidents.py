@@ -11,7 +11,7 @@ from lantern.domain import ids
 from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError, RevisionConflictError
 from lantern.domain.ids import RandomBytes
-from lantern.domain.incidents import Exposure, Incident, Notice, Source, began
+from lantern.domain.incidents import Exposure, Incident, Notice, began
 from lantern.domain.inventory import Grant
 from lantern.domain.playbooks.loading import Playbooks
 from lantern.domain.playbooks.machine import About
@@ -76,25 +76,16 @@ def raise_incident(
     if notice and (known := store.incidents.get(incident_id)) is not None:
         return Raised(known, None)
     radius = queries_vendors.blast_radius(store, reference, vendor_id, now)
-    source: Source = "operators" if notice else "tenant"
-    incident = Incident(
-        id=incident_id,
-        vendor_id=vendor_id,
-        vendor=radius.reach.vendor,
+    incident = _told(
+        store,
+        radius,
+        notice,
+        incident_id=incident_id,
         occurred_at=occurred_at,
         summary=summary,
-        source=source,
-        raised_by=by,
-        raised_at=now,
-        people=radius.reach.people,
-        grants=0,
-        data=tuple(sorted({kind for part in radius.reach.connections for kind in part.data})),
-        chains=tuple(one.sentence for one in radius.chains),
-        exposed=_exposed(store, radius),
-        unread=tuple(one.connection_id for one in radius.read if not one.complete),
-        url=notice.url if notice else "",
+        by=by,
+        now=now,
     )
-    incident = replace(incident, grants=sum(one.accounts for one in incident.exposed))
     # A notice that is met again after a crash finds the run that was started for it.
     since = notice.raised_at if notice else now
     asked = _answer(store, books, incident, by=by, dry_run=dry_run, now=now, random=random, since=since)
@@ -103,7 +94,7 @@ def raise_incident(
     incident = replace(incident, run_id=asked.run.id if asked else None)
     detail = {
         "vendor": vendor_id,
-        "source": source,
+        "source": incident.source,
         "people": str(incident.people),
         "grants": str(incident.grants),
         "run": incident.run_id or "none",
@@ -112,6 +103,38 @@ def raise_incident(
     event = AuditEvent(by, "incident.raised", incident.id, detail)
     store.transact(now).put(store.incidents.op(incident)).audit(event).commit()
     return Raised(replace(incident, rev=1), asked)
+
+
+def _told(
+    store: TenantStore,
+    radius: BlastRadius,
+    notice: Notice | None,
+    *,
+    incident_id: str,
+    occurred_at: datetime,
+    summary: str,
+    by: str,
+    now: datetime,
+) -> Incident:
+    """The incident as it is known now, without a run."""
+    exposed = _exposed(store, radius)
+    return Incident(
+        id=incident_id,
+        vendor_id=radius.reach.id,
+        vendor=radius.reach.vendor,
+        occurred_at=occurred_at,
+        summary=summary,
+        source="operators" if notice else "tenant",
+        raised_by=by,
+        raised_at=now,
+        people=radius.reach.people,
+        grants=sum(one.accounts for one in exposed),
+        data=tuple(sorted({kind for part in radius.reach.connections for kind in part.data})),
+        chains=tuple(one.sentence for one in radius.chains),
+        exposed=exposed,
+        unread=tuple(one.connection_id for one in radius.read if not one.complete),
+        url=notice.url if notice else "",
+    )
 
 
 def _answer(

@@ -8,17 +8,15 @@ meets itself, which is success and no conflict.
 import base64
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from lantern.domain.errors import InvalidInputError, RevisionConflictError, StorageError
+from lantern.domain.errors import InvalidInputError, RevisionConflictError
+from lantern.store.answers import CancelledError, ConditionFailedError, answers
 from lantern.store.keys import Key
 from lantern.store.model import Document
 from lantern.store.session import TenantSession
@@ -28,7 +26,6 @@ T = TypeVar("T")
 TRANSACTION_ITEMS: Final = 100
 _BATCH_GET: Final = 100
 _BATCH_WRITE: Final = 25
-_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _FIELDS: Final = ("cause", "due", "seq", "digest", "apps")
 
 
@@ -115,7 +112,7 @@ class Documents:
     # --- reads ----------------------------------------------------------------------------------
     def get(self, key: Key, *, consistent: bool = False) -> Doc | None:
         """The item of a key."""
-        with _answers():
+        with answers():
             try:
                 return _doc(self._model.get(key.pk, key.sk, consistent_read=consistent))
             except self._model.DoesNotExist:
@@ -124,7 +121,7 @@ class Documents:
     def batch_get(self, keys: Iterable[Key], *, consistent: bool = False) -> dict[Key, Doc]:
         """The items of many keys, as far as they exist; at most 100 a call."""
         found: dict[Key, Doc] = {}
-        with _answers():
+        with answers():
             for batch in _batches(dict.fromkeys(keys), _BATCH_GET):
                 for item in self._model.batch_get(list(batch), consistent_read=consistent):
                     doc = _doc(item)
@@ -155,7 +152,7 @@ class Documents:
             limit: stop after so many.
             page_size: items a call.
         """
-        with _answers():
+        with answers():
             rows = self._model.query(
                 pk,
                 _range(Document.sk, starts, between, before),
@@ -183,7 +180,7 @@ class Documents:
             InvalidInputError: the cursor is none that a page of this kind returned.
         """
         start = self._start(pk, cursor, index=index)
-        with _answers():
+        with answers():
             attribute = Document.gsi1sk if index else Document.sk
             rows = self._model.query(
                 pk,
@@ -211,7 +208,7 @@ class Documents:
         """
         item = self._item(doc)
         try:
-            with _answers():
+            with answers():
                 attributes = item.serialize()
                 answer = self._connection.put_item(
                     doc.key.pk,
@@ -220,7 +217,7 @@ class Documents:
                     condition=_expect(expect_rev),
                     return_values="ALL_OLD",
                 )
-        except _ConditionFailedError:
+        except ConditionFailedError:
             if self.get(doc.key, consistent=True) != doc:
                 raise RevisionConflictError(f"{doc.kind} changed since revision {expect_rev}") from None
             return None
@@ -234,11 +231,11 @@ class Documents:
             RevisionConflictError: the item is there with another revision.
         """
         try:
-            with _answers():
+            with answers():
                 answer = self._connection.delete_item(
                     key.pk, key.sk, condition=_expect(expect_rev), return_values="ALL_OLD"
                 )
-        except _ConditionFailedError:
+        except ConditionFailedError:
             if self.get(key, consistent=True) is not None:
                 raise RevisionConflictError(f"{key.sk} changed since revision {expect_rev}") from None
             return None
@@ -247,7 +244,7 @@ class Documents:
 
     def write_all(self, puts: Iterable[Doc] = (), deletes: Iterable[Key] = ()) -> None:
         """Unconditional writes and removals, 25 a call; each may be repeated without harm."""
-        with _answers():
+        with answers():
             pending: list[Doc | Key] = [*puts, *deletes]
             for batch in _batches(pending, _BATCH_WRITE):
                 with self._model.batch_write(auto_commit=False) as writer:
@@ -275,7 +272,7 @@ class Documents:
         puts = [at for at, op in enumerate(ops) if isinstance(op, Put)]
         try:
             with (
-                _answers(),
+                answers(),
                 TransactWrite(
                     connection=self._connection.connection, client_request_token=token
                 ) as transaction,
@@ -287,7 +284,7 @@ class Documents:
                         transaction.delete(
                             self._model(op.key.pk, op.key.sk), condition=_expect(op.expect_rev)
                         )
-        except _CancelledError as cancelled:
+        except CancelledError as cancelled:
             # PynamoDB sends removals first, then writes; reasons come back in that order.
             sent = deletes + puts
             refused = frozenset(sent[at] for at, code in enumerate(cancelled.codes) if code is not None)
@@ -333,47 +330,6 @@ class Documents:
         if not all(isinstance(value, str) for value in start.values()):
             raise InvalidInputError("cursor", "Send the cursor of the previous page as it was.")
         return {name: {"S": value} for name, value in start.items()}
-
-
-class _ConditionFailedError(Exception):
-    """The condition of a single write did not hold."""
-
-
-class _CancelledError(Exception):
-    """A transaction was cancelled; one code per operation as sent, None where it was not the cause."""
-
-    def __init__(self, codes: list[str | None]) -> None:
-        super().__init__()
-        self.codes = codes
-
-
-@contextmanager
-def _answers() -> Iterator[None]:
-    """Errors of PynamoDB and botocore in our words; says nothing of what the items hold."""
-    try:
-        yield
-    except TransactWriteError as cause:
-        code = _code(cause)
-        if code == "TransactionCanceledException":
-            codes = [reason.code if reason else None for reason in cause.cancellation_reasons]
-            raise _CancelledError(codes) from cause
-        if code == "TransactionConflictException":
-            raise _CancelledError(["TransactionConflict"]) from cause
-        raise StorageError(f"transaction: {code}") from cause
-    except PynamoDBException as cause:
-        if _code(cause) == _CONDITION_FAILED:
-            raise _ConditionFailedError from cause
-        raise StorageError(f"{type(cause).__name__}: {_code(cause)}") from cause
-    except ClientError as cause:
-        raise StorageError(f"{cause.operation_name}: {cause.response['Error']['Code']}") from cause
-    except BotoCoreError as cause:
-        raise StorageError(type(cause).__name__) from cause
-
-
-def _code(error: PynamoDBException) -> str:
-    # PynamoDB's own `cause_response_code` fails on a timeout, whose `response` is None.
-    response = getattr(error.cause, "response", None) or {}
-    return str(response.get("Error", {}).get("Code") or type(error.cause).__name__)
 
 
 def _expect(rev: int | None) -> Condition | None:

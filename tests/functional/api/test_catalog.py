@@ -77,7 +77,7 @@ def test_a_product_is_added_found_audited_and_put_to_work(
     assert found(api, name="acme notes") == [("acme-notes", "name", "tenant")]
     told = ask(api, name="Acme Notes", domain="acme-notes.com")["identification"]
     assert (told["verdict"], told["product"], told["category"]) == ("ai", "Acme Notes", "ai_meeting")
-    detail = {"product": "acme-notes", "says": "ai"}
+    detail = {"product": "acme-notes", "says": "ai", "before": "none", "after": "ai (revision 2)"}
     assert audit(world, planted) == [("catalog.added", "acme-notes", detail)]
     assert "our own tool" not in repr(audit(world, planted))
     assert outbox(world, planted) == [Work(planted.tenant_id, "score.catalog", cause=f"key:{api.key_id}")]

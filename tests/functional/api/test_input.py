@@ -228,8 +228,8 @@ def test_a_bad_date_is_named(planted: Planted, api: Client, until: Any) -> None:
 def test_a_date_beyond_the_calendar_is_named(api: Client, at: str) -> None:
     answer = api("POST", "/v1/incidents", {"vendor_id": "openai", "occurred_at": at, "summary": "s"})
     assert _named(answer) == {"/occurred_at"}
-    answer = api("POST", "/v1/campaigns", {"name": "n", "scope": {"org_units": ["/"]}, "due": at})
-    assert _named(answer) == {"/due"}
+    answer = api("POST", "/v1/campaigns", {"name": "n", "scope": {"org_units": ["/"]}, "due_at": at})
+    assert _named(answer) == {"/due_at"}
 
 
 def test_listing_grants_takes_one_question(planted: Planted, api: Client) -> None:

@@ -116,7 +116,7 @@ def test_grants_of_a_finding(planted: Planted, api: Client) -> None:
 def test_what_changed_in_a_vendors_profile_is_told_with_its_source(world: World, planted: Planted) -> None:
     api, store = Client(world, planted.tenant_id), world.store(planted.tenant_id)
     path = f"/v1/vendors/{planted.vendor_id}/changes"
-    assert api("GET", path).json == {"vendor_id": planted.vendor_id, "changes": []}
+    assert api("GET", path).json == {"data": [], "next_cursor": None}
     notes = (
         VendorChange("ownership", "private, US", "subsidiary, US", NOW.date() - timedelta(days=3)),
         VendorChange(
@@ -124,13 +124,13 @@ def test_what_changed_in_a_vendors_profile_is_told_with_its_source(world: World,
         ),
     )
     store.vendors_seen.put({planted.vendor_id: VendorSeen("r1", {}, notes)}, 0)
-    latest, older = api("GET", path).json["changes"]
+    latest, older = api("GET", path).json["data"]
     assert latest == {
         "what": "retention", "before": "30 days", "after": "1 days", "on": NOW.date().isoformat(),
         "source": "https://vendor.example/retention", "date": "2026-02",
     }  # fmt: skip
     assert (older["what"], older["source"], older["date"]) == ("ownership", "", "")
-    assert Client(world, plant(world, 2).tenant_id)("GET", path).json["changes"] == []
+    assert Client(world, plant(world, 2).tenant_id)("GET", path).json["data"] == []
 
 
 def test_a_finding_about_assets_lists_assets(world: World) -> None:

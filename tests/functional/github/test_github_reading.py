@@ -307,8 +307,8 @@ def test_work_addresses_come_from_verified_domains() -> None:
     ],
 )
 def test_an_address_that_may_not_be_seen_is_none_and_a_failure_is_one(answer: Any, fails: bool) -> None:
+    from lantern.connectors.calls import Reply
     from lantern.connectors.github.addresses import addresses
-    from lantern.connectors.http import Reply
 
     class Api:
         def send(self, *_: Any, **__: Any) -> Reply:

@@ -421,9 +421,9 @@ def test_issuers_of_others_are_not_accepted(rig: GoogleRig) -> None:
 
 
 def test_a_rotated_refresh_token_is_used_from_then_on(rig: GoogleRig) -> None:
+    from lantern.connectors.calls import Reply
     from lantern.connectors.google.oauth import AccessTokens
     from lantern.connectors.halt import Halt
-    from lantern.connectors.http import Reply
 
     sent, told = [], []
 

@@ -13,7 +13,7 @@ from lantern.domain.alerts import AlertChannel
 from lantern.domain.campaigns import CampaignScope
 from lantern.domain.errors import ConflictError
 from lantern.domain.guidance import GuidancePolicy
-from lantern.domain.nudges import NudgeAnswer
+from lantern.domain.nudges import ANSWERS, NudgeAnswer
 from lantern.domain.playbooks.machine import About
 from lantern.domain.work import Work
 from lantern.services import incidents, playbooks
@@ -73,7 +73,9 @@ def act(company: Company, step: tuple[str, str, str], seed: random.Random) -> No
         begin(company, scope=CampaignScope(app_ids=(company.app(other),)))
     elif what == "answer":
         for nudge in bench.store.nudges.page("open", 1).items:
-            said = "keep" if other == "keep" and nudge.kind != "rotate" else "not_mine"
+            takes = ANSWERS[nudge.kind]
+            wanted = ("keep" if other == "keep" else "not_mine", "not_mine", *takes)
+            said = next(one for one in wanted if one in takes)
             answer_nudge(
                 bench.store,
                 nudge.id,

@@ -10,19 +10,9 @@ from typing import Any
 
 import pytest
 
+from lantern.connectors.calls import Budget, Heeded, Limits, Request, RetryPolicy, error_codes, next_link
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import (
-    Budget,
-    HaltedError,
-    Heeded,
-    HttpClient,
-    Limits,
-    Request,
-    RetryPolicy,
-    error_codes,
-    new_session,
-    next_link,
-)
+from lantern.connectors.http import HaltedError, HttpClient, new_session
 from lantern.connectors.limiter import Limiter
 from lantern.connectors.protocol import Deadline, Quota
 from lantern.connectors.resolution import CallError, ErrorResolution, Row, StatusTable

@@ -21,7 +21,7 @@ def written(folder: Path, **changes: object) -> Path:
 
 def test_a_sound_page_is_told_so_and_its_tests_are_listed(tmp_path: Path) -> None:
     path = written(tmp_path)
-    assert "1 pages, 0 problems" in RUN.invoke(app, ["validate", str(tmp_path)]).stdout
+    assert "pages: 1, problems: 0" in RUN.invoke(app, ["validate", str(tmp_path)]).stdout
     ran = RUN.invoke(app, ["test", str(path), "--json"])
     told = json.loads(ran.stdout)
     assert [(one["name"], one["expect"], one["problem"]) for one in told["tests"]] == [

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from lantern.connectors.calls import Admission
 from lantern.connectors.entra import grants, normalize
 from lantern.connectors.entra.ahead import Ahead
 from lantern.connectors.entra.api import BATCH, GraphApi, Item, Part, segment
@@ -12,7 +13,7 @@ from lantern.connectors.entra.directory import Accounts, Roster, Services, accou
 from lantern.connectors.entra.grants import Assignment, Consent, Service
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import Admission, HaltedError
+from lantern.connectors.http import HaltedError
 from lantern.connectors.outage import Outage, unread
 from lantern.connectors.protocol import Unread
 from lantern.connectors.resolution import CallError

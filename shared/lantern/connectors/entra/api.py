@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
+from lantern.connectors.calls import STRAY_LINK, Admission, Reply, Request, next_link
 from lantern.connectors.entra.manifest import STATUSES
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, STRAY_LINK, Admission, HttpClient, Reply, Request, next_link
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.limiter import Limiter
 from lantern.connectors.resolution import CallError
 

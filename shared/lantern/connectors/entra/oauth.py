@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from lantern.connectors.calls import Request
 from lantern.connectors.consent import (
     ClientRegistration,
     ConsentFlow,
@@ -38,7 +39,7 @@ from lantern.connectors.entra.manifest import (
 from lantern.connectors.entra.tokens import GUID, Access, credential, fetch, login_http
 from lantern.connectors.entra.withdrawal import withdraw
 from lantern.connectors.halt import Halt, within
-from lantern.connectors.http import GARBLED, HttpClient, Request
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.oidc import KeySet, verified_claims
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lantern.connectors.calls import Request, RetryPolicy
 from lantern.connectors.consent import ClientRegistration
 from lantern.connectors.entra.manifest import CONSENT_REVOKED, GRAPH, GRAPH_APP_ID, LOGIN_STATUSES, UNPROVEN
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, HttpClient, Request, RetryPolicy
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.protocol import Clock
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError

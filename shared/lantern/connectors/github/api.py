@@ -6,18 +6,10 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from lantern.connectors.calls import Authorizer, Heeded, Reply, Request, RetryPolicy, next_link
 from lantern.connectors.github.manifest import ABOUT_THIS, API_VERSION, PRIMARY, SECONDARY
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import (
-    GARBLED,
-    Authorizer,
-    Heeded,
-    HttpClient,
-    Reply,
-    Request,
-    RetryPolicy,
-    next_link,
-)
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError, StatusTable
 

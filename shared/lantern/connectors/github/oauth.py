@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from lantern.connectors.calls import Request
 from lantern.connectors.consent import (
     ClientRegistration,
     ConsentFlow,
@@ -36,7 +37,7 @@ from lantern.connectors.github.manifest import (
 )
 from lantern.connectors.github.tokens import AppStatement, permissions
 from lantern.connectors.halt import Halt, within
-from lantern.connectors.http import GARBLED, HttpClient, Request
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from lantern.connectors.calls import Request
 from lantern.connectors.consent import ClientRegistration
 from lantern.connectors.github.manifest import MANIFEST, OUR_FAULT
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, HttpClient, Request
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.protocol import Clock
 from lantern.connectors.resolution import CallError
 

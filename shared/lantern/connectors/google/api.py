@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import quote
 
+from lantern.connectors.calls import Admission, Reply, Request
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, Admission, HttpClient, Reply, Request
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.resolution import CallError
 
 QUERY = ("queries",)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Final
 
+from lantern.connectors.calls import Admission
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.google import (
     acts,
@@ -23,7 +24,7 @@ from lantern.connectors.google.manifest import AUDIT, CUSTOMER, MANIFEST, SCOPE_
 from lantern.connectors.google.oauth import AccessTokens, endpoints, oauth_http, revoke
 from lantern.connectors.google.parts import Parts
 from lantern.connectors.halt import Halt, within
-from lantern.connectors.http import Admission, HaltedError, HttpClient
+from lantern.connectors.http import HaltedError, HttpClient
 from lantern.connectors.outage import Outage, unread
 from lantern.connectors.protocol import (
     Action,

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Final
 
+from lantern.connectors.calls import Request
 from lantern.connectors.consent import ClientRegistration
 from lantern.connectors.google.api import GoogleApi
 from lantern.connectors.google.manifest import (
@@ -22,7 +23,7 @@ from lantern.connectors.google.manifest import (
 )
 from lantern.connectors.google.oauth import endpoints
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, HttpClient, Request
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.limiter import Limiter
 from lantern.connectors.protocol import Quota
 from lantern.connectors.registry import Io

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lantern.connectors.calls import Admission
 from lantern.connectors.google.api import GoogleApi, segment
 from lantern.connectors.google.normalize import MalformedError, principal
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, Admission
+from lantern.connectors.http import GARBLED
 from lantern.connectors.protocol import Organisation, PrincipalPage
 from lantern.connectors.resolution import CallError
 from lantern.domain.inventory import Principal

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from lantern.connectors.calls import Request
 from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Identity, TokenGrant
 from lantern.connectors.google import directory
 from lantern.connectors.google.api import GoogleApi
@@ -25,7 +26,7 @@ from lantern.connectors.google.manifest import (
     UNPROVEN,
 )
 from lantern.connectors.halt import Halt, within
-from lantern.connectors.http import GARBLED, HttpClient, Request
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.oidc import KeySet, verified_claims
 from lantern.connectors.protocol import Clock
 from lantern.connectors.registry import Io

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
+from lantern.connectors.calls import Admission
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import Admission, HaltedError
+from lantern.connectors.http import HaltedError
 from lantern.connectors.okta.normalize import APPLICATION, Consented, MalformedError
 from lantern.connectors.protocol import Clock, PrincipalPage
 from lantern.connectors.resolution import CallError

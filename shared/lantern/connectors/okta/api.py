@@ -10,17 +10,9 @@ from urllib.parse import quote, urlsplit
 
 from requests.utils import parse_header_links
 
+from lantern.connectors.calls import Admission, Budget, Reply, Request, error_codes, next_link
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import (
-    GARBLED,
-    Admission,
-    Budget,
-    HttpClient,
-    Reply,
-    Request,
-    error_codes,
-    next_link,
-)
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.okta.manifest import (
     APP_LIST,
     LOG,

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
+from lantern.connectors.calls import Admission
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, Admission, HaltedError
+from lantern.connectors.http import GARBLED, HaltedError
 from lantern.connectors.okta import normalize
 from lantern.connectors.okta.api import OktaApi, segment
 from lantern.connectors.okta.normalize import CataloguedApp, MalformedError

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lantern.connectors.calls import Admission
 from lantern.connectors.fanout import fan_out
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import Admission, HaltedError
+from lantern.connectors.http import HaltedError
 from lantern.connectors.okta import normalize
 from lantern.connectors.okta.ahead import Ahead, Loading, Roll
 from lantern.connectors.okta.api import OktaApi, segment

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from lantern.connectors.calls import Request, RetryPolicy
 from lantern.connectors.consent import ClientRegistration, ConsentFlow, ConsentStart, Identity, TokenGrant
 from lantern.connectors.halt import Halt, within
-from lantern.connectors.http import GARBLED, HttpClient, Request, RetryPolicy
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.okta import address, people, secret
 from lantern.connectors.okta.api import OktaApi, budget, codes, segment
 from lantern.connectors.okta.manifest import (

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lantern.connectors.calls import Request, RetryPolicy
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, HaltedError, HttpClient, Request, RetryPolicy
+from lantern.connectors.http import GARBLED, HaltedError, HttpClient
 from lantern.connectors.okta.manifest import CONSENT_REVOKED, MANIFEST, NONCE, NOT_GRANTED, OAUTH_STATUSES
 from lantern.connectors.okta.proof import Prover, assertion
 from lantern.connectors.okta.secret import OrgSecret, SigningKey, signing_key

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lantern.connectors.calls import Request, error_codes
 from lantern.connectors.consent import ClientRegistration
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, HttpClient, Request, error_codes
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.protocol import Clock
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lantern.connectors.calls import Reply, Request, next_link
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, HttpClient, Reply, Request, next_link
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.protocol import Clock
 from lantern.connectors.resolution import CallError
 from lantern.connectors.salesforce.access import AccessTokens, FixedToken

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from lantern.connectors.calls import Reply, Request, error_codes
 from lantern.connectors.halt import Halt
-from lantern.connectors.http import GARBLED, HttpClient, Reply, Request, error_codes
+from lantern.connectors.http import GARBLED, HttpClient
 from lantern.connectors.limiter import Limiter
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError, ErrorResolution, StatusTable

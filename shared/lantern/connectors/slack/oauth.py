@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from lantern.connectors.calls import Request
 from lantern.connectors.consent import (
     ClientRegistration,
     ConsentFlow,
@@ -21,7 +22,7 @@ from lantern.connectors.consent import (
     TokenGrant,
 )
 from lantern.connectors.halt import Halt, within
-from lantern.connectors.http import GARBLED, Request
+from lantern.connectors.http import GARBLED
 from lantern.connectors.registry import Io
 from lantern.connectors.resolution import CallError
 from lantern.connectors.slack import normalize

@@ -1,11 +1,11 @@
 """What changed in the public profile of a vendor, as this tenant's evaluations noticed it."""
 
 from datetime import date
-from typing import Any
 
 from pydantic import Field
 
 from lantern.domain.errors import NotFoundError
+from lantern.runtime.api.paging import ListOf, PageQuery, page_of
 from lantern.runtime.api.routing import Call, Reply, Route
 from lantern.runtime.api.validation import Answer
 
@@ -21,31 +21,26 @@ class VendorChangeAnswer(Answer):
     date: str = Field(description="The month or day since when, by that page; empty where none is named.")
 
 
-class VendorChangesAnswer(Answer):
+class VendorChangeList(ListOf[VendorChangeAnswer]):
     """What changed in a vendor's profile since it is in use here, the latest first."""
 
-    vendor_id: str
-    changes: list[VendorChangeAnswer]
 
-
-def get_changes(call: Call[Any, None]) -> Reply:
+def list_changes(call: Call[PageQuery, None]) -> Reply:
     """What changed in a vendor's profile."""
     vendor_id = call.path["vendor_id"]
     if call.tools.reference.vendor_by_id(vendor_id) is None:
         raise NotFoundError("vendor", vendor_id)
     seen = call.store.vendors_seen.get()[0].get(vendor_id)
-    changes = [
-        VendorChangeAnswer.model_validate(one, from_attributes=True)
-        for one in reversed(seen.changes if seen else ())
-    ]
-    return Reply(VendorChangesAnswer(vendor_id=vendor_id, changes=changes))
+    rows, cursor = page_of(call, enumerate(seen.changes if seen else ()), lambda one: (-one[0],))
+    data = [VendorChangeAnswer.model_validate(one, from_attributes=True) for _, one in rows]
+    return Reply(VendorChangeList(data=data, next_cursor=cursor))
 
 
 ROUTES = (
     Route(
         method="GET",
         path="/v1/vendors/{vendor_id}/changes",
-        operation="getVendorChanges",
+        operation="listVendorChanges",
         tag="Vendors",
         summary="What changed in a vendor's profile",
         description=(
@@ -53,8 +48,9 @@ ROUTES = (
             "vendor whose apps are in use here. What operators publish is noticed within 15 minutes, what a "
             "release ships by the nightly evaluation; with it the rules about it raise findings."
         ),
-        handler=get_changes,
+        handler=list_changes,
         scope="read",
-        answer=VendorChangesAnswer,
+        query=PageQuery,
+        answer=VendorChangeList,
     ),
 )

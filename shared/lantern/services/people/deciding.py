@@ -6,8 +6,8 @@ from datetime import datetime
 from lantern.domain import nudges
 from lantern.domain.audit import AuditEvent, change
 from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputError
-from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.nudges import Nudge
+from lantern.services.people.exceptions import allowing
 from lantern.services.people.follow import revoke
 from lantern.store.tenant import TenantStore
 
@@ -37,18 +37,15 @@ def decide_for(store: TenantStore, nudge: Nudge, *, keep: bool, reason: str, by:
     words = " ".join(reason.split())[: nudges.LONGEST_REASON]
     if not words:
         raise InvalidInputError("reason", "Say in a few words what it is used for.")
-    before = store.exceptions.get(nudge.person_id, nudge.app_id)
-    allowed = AccessException(
-        id=exception_id(nudge.person_id, nudge.app_id),
-        person_id=nudge.person_id,
-        app_id=nudge.app_id,
+    allowed = allowing(
+        store,
+        nudge.person_id,
+        nudge.app_id,
         source="nudge",
         source_id=nudge.id,
         reason=words,
         by=by,
-        at=now,
-        until=now + store.guidance.get().review,
-        rev=before.rev if before else 0,
+        now=now,
     )
     decided = replace(nudge, exception_id=allowed.id, followed_at=nudge.followed_at or now)
     detail = {"person": nudge.person_id, **change(nudge.answer or nudge.state, "keep")}

@@ -13,11 +13,12 @@ from typing import Final
 from lantern.domain import ids, nudges
 from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import NotFoundError, RevisionConflictError
-from lantern.domain.exceptions import AccessException, exception_id
+from lantern.domain.exceptions import AccessException
 from lantern.domain.ids import RandomBytes
 from lantern.domain.inventory import Bundle
 from lantern.domain.nudges import Ledger, Nudge, NudgeAnswer, NudgeKind, NudgeState, Silence, Unasked
 from lantern.domain.work import Work
+from lantern.services.people.exceptions import allowing
 from lantern.services.people.follow import look_again
 from lantern.services.people.reaching import DELIVERIES
 from lantern.services.remediation.targets import locate
@@ -241,18 +242,15 @@ def answer_nudge(
 
 
 def _exception(store: TenantStore, nudge: Nudge, by: str, now: datetime) -> AccessException:
-    before = store.exceptions.get(nudge.person_id, nudge.app_id)
-    return AccessException(
-        id=exception_id(nudge.person_id, nudge.app_id),
-        person_id=nudge.person_id,
-        app_id=nudge.app_id,
+    return allowing(
+        store,
+        nudge.person_id,
+        nudge.app_id,
         source="nudge",
         source_id=nudge.id,
         reason=nudge.reason,
         by=by,
-        at=now,
-        until=now + store.guidance.get().review,
-        rev=before.rev if before else 0,
+        now=now,
     )
 
 

@@ -9,11 +9,11 @@ from lantern.domain import ids, requests
 from lantern.domain.apps import AppDecision, AppStatus, AppSummary
 from lantern.domain.audit import NOTHING, AuditEvent, change
 from lantern.domain.errors import InvalidInputError, NotFoundError, RevisionConflictError
-from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.products import ProductDecision
 from lantern.domain.requests import AccessRequest, Ruling
 from lantern.domain.rules.titles import clean
 from lantern.domain.work import Work
+from lantern.services.people.exceptions import allowing
 from lantern.services.people.reaching import Told
 from lantern.services.people.request_messages import escalate, to_person, to_reviewers
 from lantern.store.documents import Put
@@ -226,19 +226,17 @@ def _granted(
         return (), ()
     if decided.scope == "everyone":
         return _decision(store, decided, "approved", by, now)
-    before = store.exceptions.get(decided.person_id, decided.app_id)
-    allowed = AccessException(
-        id=exception_id(decided.person_id, decided.app_id),
-        person_id=decided.person_id,
-        app_id=decided.app_id,
+    allowed = allowing(
+        store,
+        decided.person_id,
+        decided.app_id,
         source="request",
         source_id=decided.id,
         reason=decided.reason,
         by=by,
-        at=now,
-        until=decided.until or now + store.guidance.get().review,
+        now=now,
+        until=decided.until,
         conditions=decided.conditions,
-        rev=before.rev if before else 0,
     )
     return (store.exceptions.op(allowed),), ()
 

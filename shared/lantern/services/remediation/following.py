@@ -90,7 +90,7 @@ def follow(store: TenantStore, now: datetime) -> int:
             continue
         after = _looked(store, job, action, now)
         if after is not None:
-            done += _settle(store, job, action, after, now) and after.state == "verified"
+            done += settle(store, job, action, after, now) and after.state == "verified"
         else:
             quietly(store, store.jobs.action_op(replace(action, at=now)), now)
         touched[job.id] = job
@@ -137,7 +137,11 @@ def _narrower(store: TenantStore, grant_id: str, scopes: Iterable[str]) -> bool:
     return held is not None and held.isdisjoint(scopes)
 
 
-def _settle(store: TenantStore, job: Job, before: ActionRecord, after: ActionRecord, now: datetime) -> bool:
+def settle(store: TenantStore, job: Job, before: ActionRecord, after: ActionRecord, now: datetime) -> bool:
+    """Note what came of a target, with its audit entry; False where another worker was first.
+
+    A grant that is seen gone is watched from now on.
+    """
     unit = store.transact(now).put(store.jobs.action_op(after)).audit(acted(job, before, after))
     if after.state == "verified" and job.kind == "revoke_grants":
         unit.put(watching(store, job, after.target_id, now))

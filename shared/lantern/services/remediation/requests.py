@@ -88,27 +88,30 @@ def request_job(
         ActionRecord(job.id, t.target_id, "planned", now, principal_id=t.principal_id) for t in plan.targets
     )
     settled = _settled(job, plan.summary, guards, leave, now)
-    event = AuditEvent(
-        actor=requested_by,
-        action="job.requested",
-        subject=job.id,
-        detail={
-            "kind": kind,
-            "targets": str(plan.summary.targets),
-            "principals": str(plan.summary.principals),
-            "state": settled.state,
-            **change(NOTHING, settled.state),
-            "selector": _words(selector),
-            **({"approved_by": settled.approved_by} if settled.approved_by else {}),
-        },
-    )
-    unit = store.transact(now).put(store.jobs.op(settled)).audit(event)
+    unit = store.transact(now).put(store.jobs.op(settled)).audit(_requested(settled, plan.summary))
     if along is not None:
         unit = unit.put(*along.puts).audit(*along.events)
     if settled.state == "approved":
         unit = unit.outbox(_work(store, settled))
     unit.commit()
     return replace(settled, rev=1)
+
+
+def _requested(job: Job, plan: PlanSummary) -> AuditEvent:
+    return AuditEvent(
+        actor=job.requested_by,
+        action="job.requested",
+        subject=job.id,
+        detail={
+            "kind": job.kind,
+            "targets": str(plan.targets),
+            "principals": str(plan.principals),
+            "state": job.state,
+            **change(NOTHING, job.state),
+            "selector": _words(job.selector),
+            **({"approved_by": job.approved_by} if job.approved_by else {}),
+        },
+    )
 
 
 def _settled(job: Job, plan: PlanSummary, guards: Guards, leave: Leave | None, now: datetime) -> Job:

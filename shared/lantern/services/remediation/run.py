@@ -7,14 +7,14 @@ from typing import Final, NamedTuple
 
 from lantern.connectors.protocol import ActionResult, Clock, Connector, Deadline
 from lantern.domain import ids, jobs
-from lantern.domain.errors import ConnectorError, LeaseLostError, RevisionConflictError
+from lantern.domain.errors import ConnectorError, LeaseLostError
 from lantern.domain.inventory import Principal
 from lantern.domain.jobs import ActionRecord, ActionState, Job, JobKind
 from lantern.domain.tenancy import Connection
 from lantern.domain.work import Work
 from lantern.services.discovery.bundles import BundleWriter
 from lantern.services.remediation import abilities, requests
-from lantern.services.remediation.following import acted, close
+from lantern.services.remediation.following import close, settle
 from lantern.services.remediation.targets import (
     APP_KINDS,
     ASSET_KINDS,
@@ -23,7 +23,7 @@ from lantern.services.remediation.targets import (
     Subject,
     resolve,
 )
-from lantern.services.remediation.watching import RUN_ACTOR, watching
+from lantern.services.remediation.watching import RUN_ACTOR
 from lantern.store.tenant import TenantStore
 
 log = logging.getLogger(__name__)
@@ -210,7 +210,7 @@ def _connect(task: Remediation, job: Job, connection: Connection, action: Action
 
 
 def _settle(task: Remediation, job: Job, action: ActionRecord, came: Outcome) -> None:
-    store, now = task.store, task.clock.now()
+    now = task.clock.now()
     noted = {
         "detail": came.detail,
         "remaining_access_s": came.remaining_access_s,
@@ -223,13 +223,7 @@ def _settle(task: Remediation, job: Job, action: ActionRecord, came: Outcome) ->
         settled = replace(action, at=now, **noted)  # type: ignore[arg-type] # the names above are its own
     else:
         settled = jobs.settle(action, came.state, now, **noted)  # type: ignore[arg-type] # as above
-    unit = store.transact(now).put(store.jobs.action_op(settled)).audit(acted(job, action, settled))
-    if came.state == "verified" and job.kind == "revoke_grants":
-        unit.put(watching(store, job, action.target_id, now))
-    try:
-        unit.commit()
-    except RevisionConflictError:
-        log.info("the outcome was noted by another worker", extra={"target": action.target_id})
+    settle(task.store, job, action, settled, now)
 
 
 def _close(task: Remediation, job: Job) -> Job:
