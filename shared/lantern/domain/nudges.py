@@ -26,7 +26,6 @@ Unasked = Literal["left", "shared_account", "service_account", "organisation", "
 
 WEEK: Final = timedelta(days=7)
 DAY: Final = timedelta(days=1)
-MOST_SILENT: Final = 200
 LONGEST_REASON: Final = 1_000
 
 ANSWERS: Final[Mapping[NudgeKind, tuple[NudgeAnswer, ...]]] = {
@@ -147,8 +146,8 @@ class Ledger:
     """What one person was asked: when in the last week, and what is open.
 
     `sent` and `asked` (for a tool, by the person) are times, `linked` when the person last had the address of
-    their page sent. `silent` are questions of others that wait for this person's decision, at most
-    `MOST_SILENT`, `escalated` when the person was or will be told of them last. `open` maps
+    their page sent, `escalated` when they were or will be told last of questions of others that wait for
+    their decision. `open` maps
     `<app id>/<kind>` to the nudge. Whoever asks writes it on its revision: two who ask at once cannot both
     find room.
     """
@@ -158,7 +157,6 @@ class Ledger:
     open: Mapping[str, str] | None = None
     asked: tuple[datetime, ...] = ()
     linked: datetime | None = None
-    silent: tuple[str, ...] = ()
     escalated: datetime | None = None
     rev: int = 0
 
@@ -203,7 +201,15 @@ def counted(ledger: Ledger, now: datetime) -> Ledger:
     return replace(ledger, sent=(*(at for at in ledger.sent if at > now - 2 * WEEK), now))
 
 
-def turned_to(ledger: Ledger, nudge_id: str, now: datetime) -> tuple[Ledger, datetime | None]:
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A question of somebody else that waits for one person's decision, since `at`."""
+
+    nudge_id: str
+    at: datetime
+
+
+def turned_to(ledger: Ledger, now: datetime) -> tuple[Ledger, datetime | None]:
     """The ledger of somebody who is turned to about a silent question, and when to tell them.
 
     None where they will be told anyway.
@@ -211,14 +217,11 @@ def turned_to(ledger: Ledger, nudge_id: str, now: datetime) -> tuple[Ledger, dat
     At once the first time, then once a day at most, of all that came meanwhile: a hundred people who do not
     answer are not a hundred messages.
     """
-    listed = replace(
-        ledger, silent=(*(one for one in ledger.silent if one != nudge_id), nudge_id)[-MOST_SILENT:]
-    )
     last = ledger.escalated
     if last is not None and last > now:
-        return listed, None
+        return ledger, None
     at = now if last is None or last + DAY <= now else last + DAY
-    return replace(listed, escalated=at), at
+    return replace(ledger, escalated=at), at
 
 
 def unasked(principal: Principal, *, departed: bool) -> Unasked | None:

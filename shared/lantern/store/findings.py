@@ -124,6 +124,17 @@ class FindingRepository(Generic[F]):
             if cursor is None:
                 return
 
+    def heads(self, status: str) -> Iterator[F]:
+        """All findings of a status without what they list; never to be written."""
+        cursor: str | None = None
+        while True:
+            worklist = self._keys.findings_in(status)
+            page = self._documents.page(worklist, limit=200, cursor=cursor, index=True, reverse=True)
+            yield from map(self._bare, page.items)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
     def all(self) -> Iterator[F]:
         """Every finding that is kept, in the order of ids, page by page as consumed."""
         return self._records.all(self._keys.findings())
@@ -131,11 +142,12 @@ class FindingRepository(Generic[F]):
     def packed(self) -> PackedFindings[F]:
         """Every finding that is kept, read now."""
         docs = {doc.key.sk: doc for doc in self._documents.query(self._keys.findings())}
-        heads = {}
-        for name, doc in docs.items():
-            one = self._head(doc.body) if self._head else self.decode(doc)
-            heads[name] = replace(one, rev=doc.rev)  # type: ignore[type-var] # a frozen dataclass
+        heads = {name: self._bare(doc) for name, doc in docs.items()}
         return PackedFindings(heads, docs, self.decode)
+
+    def _bare(self, doc: Doc) -> F:
+        one = self._head(doc.body) if self._head else self.decode(doc)
+        return replace(one, rev=doc.rev)  # type: ignore[type-var] # a frozen dataclass
 
     def open_by_rule(self, rule_id: str) -> Iterator[F]:
         """The open findings of a rule."""

@@ -1,12 +1,12 @@
 """Questions to employees, what each person was asked lately, and what people were allowed to keep."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from lantern.domain.exceptions import AccessException, exception_id
 from lantern.domain.guidance import GuidancePolicy
-from lantern.domain.nudges import Ledger, Nudge
+from lantern.domain.nudges import Ledger, Nudge, Silent
 from lantern.domain.person_links import PersonLink
 from lantern.store.documents import Doc, Documents, Page, Put
 from lantern.store.keys import Key, ttl
@@ -24,11 +24,18 @@ class NudgeRepository:
     def __init__(self, documents: Documents) -> None:
         self._nudges = Versioned(documents, "nudge", Nudge)
         self._ledgers = Versioned(documents, "nudge_ledger", Ledger)
+        self._silent = Records(documents, "silence", Silent)
         self._keys = documents.keys
 
     def get(self, nudge_id: str) -> Nudge | None:
         """A question; strongly consistent."""
         return self._nudges.get(self._keys.nudge(nudge_id), consistent=True)
+
+    def batch_get(self, nudge_ids: Iterable[str]) -> dict[str, Nudge]:
+        """Questions by id, as far as they exist; strongly consistent, 100 a call."""
+        keys = (self._keys.nudge(one) for one in nudge_ids)
+        found = self._nudges.documents.batch_get(keys, consistent=True)
+        return {one.id: one for one in map(self._nudges.decode, found.values())}
 
     def op(self, nudge: Nudge) -> Put:
         """The write of a question on its revision, for a transaction."""
@@ -70,6 +77,22 @@ class NudgeRepository:
         """The write of a ledger on its revision, for a transaction."""
         key = self._keys.nudge_ledger(ledger.person_id)
         return self._ledgers.op(key, ledger, ttl=ttl(now, LEDGER_DAYS))
+
+    # --- what waits for whoever was turned to ---------------------------------------------------
+    def silent(self, person_id: str) -> list[str]:
+        """Ids of others' questions that wait for a person, or did, the latest first."""
+        found = self._silent.all(self._keys.silences(person_id), consistent=True)
+        return [one.nudge_id for one in sorted(found, key=lambda one: one.at, reverse=True)]
+
+    def silent_op(self, person_id: str, nudge_id: str, now: datetime) -> Put:
+        """Have a question wait for a person, for a transaction; again it does so once."""
+        key = self._keys.silence(person_id, nudge_id)
+        return Put(self._silent.doc(key, Silent(nudge_id, now), ttl=ttl(now, NUDGE_DAYS)), None)
+
+    def heard(self, person_id: str, nudge_ids: Iterable[str]) -> None:
+        """Take questions off a person's list; each may be off already."""
+        keys = [self._keys.silence(person_id, one) for one in nudge_ids]
+        self._silent.documents.write_all(deletes=keys)
 
 
 class ExceptionRepository:

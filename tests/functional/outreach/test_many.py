@@ -8,11 +8,11 @@ import pytest
 from lantern.channels.protocol import Sent
 from lantern.domain.alerts import AlertChannel
 from lantern.domain.errors import StorageError
-from lantern.domain.findings import Finding
+from lantern.domain.findings import Finding, packing
 from lantern.domain.findings.records import finding_id
 from lantern.domain.rules.vocabulary import Severity
 from lantern.domain.work import Work
-from lantern.services.outreach import alerting, settings
+from lantern.services.outreach import alerting, announcing, settings
 from lantern.store.findings import FindingRepository
 from lantern.store.sizing import item_size
 from tests.functional.outreach.test_channels import a_critical
@@ -34,10 +34,10 @@ class Weighed:
         self.live: dict[str, Finding] = {}
         dynamo.tap = self._weigh
 
-        def with_status(_: object, status: str) -> Iterator[Finding]:
+        def heads(_: object, status: str) -> Iterator[Finding]:
             return iter(tuple(self.live.values()) if status == "open" else ())
 
-        monkeypatch.setattr(FindingRepository, "with_status", with_status)
+        monkeypatch.setattr(FindingRepository, "heads", heads)
 
     def _weigh(self, name, params, run):
         if name == "TransactWriteItems":
@@ -89,13 +89,22 @@ def test_any_number_of_findings_is_told_within_the_limits(
     assert sizes[1] <= transaction * 1024 < TRANSACTION
     ledger = bench.store.alerts.ledger(channel.id)
     assert (ledger.told.keys(), len(bench.store.alerts.announced().revs)) == (weighed.live.keys(), count)
-    # A change of one finding writes its part, not all of them.
+
+
+def test_a_change_of_one_finding_writes_its_part_alone(weighed: Weighed):
+    bench = weighed.bench
+    channel = weighed.add_channel()
+    weighed.fill(5_000)
+    alerting.look(bench.outreach())
+    ledger = bench.store.alerts.ledger(channel.id)
+    weighed.transactions.clear()
     bench.clock.forward(hours=1)
     some = next(iter(weighed.live))
     weighed.live[some] = replace(weighed.live[some], severity=Severity.CRITICAL, rev=2)
     (first, *_) = alerting.look(bench.outreach()).deliveries
     assert (first.covers, first.wave) == (1, 2)
-    assert weighed.weigh()[1] < (item + 64) * 1024
+    # The ledger, a part of 6 kB, and twenty messages of 1 kB.
+    assert weighed.weigh()[1] < 32 * 1024
     told = bench.store.alerts.ledger(channel.id)
     assert {key for key in told.told if told.told[key] != ledger.told[key]} == {some}
 
@@ -118,6 +127,73 @@ def test_all_that_a_lost_message_told_is_news_again(weighed: Weighed):
     after = bench.store.alerts.ledger(channel.id)
     assert (after.told.keys(), after.count) == ({some}, 0)
     assert bench.store.alerts.health(channel.id).state == "broken"
+
+
+@pytest.fixture
+def counted(weighed: Weighed, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the deliveries that were tried to be written, one after the other; each takes a second."""
+    tried: list[str] = []
+    write = announcing._write
+
+    def slow(task, made):
+        weighed.bench.clock.forward(seconds=1)
+        if len(tried) == 250:
+            tried.append("")
+            raise StorageError("put: the table did not answer")
+        tried.append(made.id)
+        return write(task, made)
+
+    monkeypatch.setattr(announcing, "_write", slow)
+    monkeypatch.setattr(announcing, "STRIDE", 100)
+    return tried
+
+
+def test_many_changes_for_many_systems_take_several_messages(weighed: Weighed, counted: list[str]):
+    """A pass stops at its deadline and the next goes on; one that fails loses a stride and no more."""
+    bench = weighed.bench
+    for _ in range(4):
+        add(bench)
+    bench.clock.forward(minutes=1)
+    for number in range(300):
+        found = a_finding(bench, number)
+        weighed.live[found.id] = found
+    with pytest.raises(StorageError):
+        alerting.look(bench.outreach())
+    messages, written = 0, []
+    while True:
+        bench.sent.clear()
+        written += alerting.look(bench.outreach()).deliveries
+        messages += 1
+        if [work.kind for work in bench.sent] != ["outreach.due"]:
+            break
+    assert messages == 2
+    assert len({*counted} - {""}) == 1_200
+    assert len(counted) <= 1_200 + 1 + 100
+    assert bench.store.alerts.announced().revs == {one.id: one.rev for one in weighed.live.values()}
+    assert {one.subject_id for one in written} < weighed.live.keys()
+
+
+def test_where_nobody_is_told_only_what_was_quiet_is_looked_at(
+    weighed: Weighed, monkeypatch: pytest.MonkeyPatch
+):
+    bench, asked = weighed.bench, []
+    monkeypatch.setattr(FindingRepository, "heads", lambda _, status: asked.append(status) or iter(()))
+    alerting.look(bench.outreach())
+    assert sorted(asked) == ["exception", "snoozed"]
+    add(bench)
+    alerting.look(bench.outreach())
+    assert sorted(asked[2:]) == ["acknowledged", "exception", "open", "snoozed"]
+
+
+def test_what_is_read_to_be_told_is_not_unpacked(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    add(bench)
+    bench.store.connections.put(replace(bench.connection, domains=("acme.example",)))
+    settings.add_channel(use(bench), AlertChannel("", "email", "it", ("ada@acme.example",)), None)
+    a_critical(bench, 1)
+    alerting.look(bench.outreach())
+    monkeypatch.setattr(packing, "unpack", lambda _: pytest.fail("unpacked"))
+    bench.clock.forward(hours=1)
+    assert alerting.look(bench.outreach()).deliveries == ()
 
 
 def test_a_pass_that_fails_keeps_nothing_that_is_due(bench: Bench, monkeypatch: pytest.MonkeyPatch):

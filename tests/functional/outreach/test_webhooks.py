@@ -249,13 +249,13 @@ def test_a_pass_reads_every_worklist_once_whoever_is_told(
     for number in (1, 2):
         channel = AlertChannel(f"chn_{number}", "email", "Us", to=("a@example.com",))
         bench.store.transact(bench.clock.now()).put(bench.store.alerts.channel_op(channel)).commit()
-    asked: list[str | None] = []
-    page = FindingRepository.page
+    asked: list[str] = []
+    heads = FindingRepository.heads
 
-    def counted(self: object, status: str | None, *rest: object) -> object:
+    def counted(self: object, status: str) -> object:
         asked.append(status)
-        return page(self, status, *rest)
+        return heads(self, status)
 
-    monkeypatch.setattr(FindingRepository, "page", counted)
+    monkeypatch.setattr(FindingRepository, "heads", counted)
     bench.do(Work("t", "outreach.due"))
     assert sorted(asked) == ["acknowledged", "exception", "open", "snoozed"]

@@ -259,6 +259,29 @@ def test_many_silent_people_are_few_messages(line: Company) -> None:
     assert page.body.count('value="revoke"') == 6
 
 
+def test_nothing_leaves_the_list_of_many_undecided(line: Company) -> None:
+    """Three hundred questions wait for one person, the oldest too; what is long over is tidied."""
+    store, mia, now = line.bench.store, line.person("mia"), line.bench.clock.now
+    first = silent(line)[0]
+    asked = question(line, first.id)
+    others = [replace(asked, id=f"ndg_{number:026}", rev=0) for number in range(300)]
+    for one in others:
+        put = store.nudges.silent_op(mia, one.id, now())
+        store.transact(now()).put(store.nudges.op(one), put).commit()
+        line.bench.clock.forward(seconds=1)
+    url, browser = address(line, "silence", mia, "mia"), Browser(line)
+    page = browser(url, page=decision)
+    assert (page.body.count('value="revoke"'), "281 more" in page.body) == (20, True)
+    sent = {"check": browser.check(page), f"d-{first.id}": "keep", "reason": "minutes"}
+    assert "Alice may keep it until" in browser(url, sent, decision).body
+    assert "it was decided already" in browser(url, sent, decision).body
+    line.bench.clock.forward(days=31)
+    url, browser = address(line, "silence", mia, "mia"), Browser(line)
+    sent |= {"check": browser.check(browser(url, page=decision))}
+    browser(url, sent, decision)
+    assert set(store.nudges.silent(mia)) == {one.id for one in others}
+
+
 def test_a_manager_approves_a_run_about_one_person(line: Company) -> None:
     """Told with a page; what was read is what is approved; not for several people, nor one's own."""
     bench = line.bench

@@ -15,7 +15,7 @@ from lantern.domain import findings as lifecycle
 from lantern.domain.alerts import AlertChannel, AlertSettings, Ledger
 from lantern.domain.audit import AuditEvent, change, differences
 from lantern.domain.errors import RevisionConflictError
-from lantern.domain.findings import QUIET, Finding, FindingEvent, FindingStatus
+from lantern.domain.findings import QUIET, Finding, FindingStatus
 from lantern.domain.messages import Delivery, Message, delivery
 from lantern.domain.noise import Concern, Decision, Notice, decide, told
 from lantern.domain.work import Work
@@ -54,8 +54,10 @@ def look(task: Outreach, finding_ids: Iterable[str] = ()) -> Passed:
     store, now = task.store, task.clock.now()
     settings = store.alerts.settings()
     channels = tuple(channel for channel in store.alerts.channels() if channel.enabled)
-    standing = _standing(task, finding_ids, now)
-    written = list(announcing.announce(task, now, standing))
+    # Where nobody is to be told anything, only what was quiet until now matters.
+    endpoints = tuple(one for one in store.alerts.endpoints() if one.status == "enabled")
+    standing = _standing(task, finding_ids, now, _NOT_OVER if channels or endpoints else QUIET)
+    written: list[Delivery] = []
     quiet = [one.quiet_until for one in standing.values() if one.status in QUIET]
     wakes = [until for until in quiet if until is not None]
     if channels:
@@ -65,27 +67,32 @@ def look(task: Outreach, finding_ids: Iterable[str] = ()) -> Passed:
             told, wake = _tell(task, channel, settings, live, composer)
             written += told
             wakes += [wake] if wake is not None else []
+    # Last, because it may take all the time there is.
+    written += announcing.announce(task, now, endpoints, standing)
     return Passed(tuple(written), min([now + AT_MOST, *(at for at in wakes if at > now)]))
 
 
-def _standing(task: Outreach, finding_ids: Iterable[str], now: datetime) -> dict[str, Finding]:
-    """Findings that are not resolved, as the worklists have them, and those that were named; read once.
+def _standing(
+    task: Outreach, finding_ids: Iterable[str], now: datetime, statuses: Iterable[FindingStatus]
+) -> dict[str, Finding]:
+    """Findings of these statuses, as the worklists have them, and those that were named; read once.
 
-    What was quiet until now is opened again.
+    Most come without what they list: unpacking that costs more than all the rest. What was quiet until now
+    is opened again.
     """
     store = task.store
-    found = {one.id: one for status in _NOT_OVER for one in store.findings.with_status(status.value)}
+    found = {one.id: one for status in statuses for one in store.findings.heads(status.value)}
     found |= store.findings.batch_get(finding_ids)
-    for one in [one for one in found.values() if one.status in QUIET]:
-        changed, events = lifecycle.expire(one, now)
-        if events:
-            found[one.id] = _opened(task, one, changed, events, now)
+    over = [one.id for one in found.values() if one.status in QUIET and lifecycle.expire(one, now)[1]]
+    for one in store.findings.batch_get(over).values():
+        found[one.id] = _opened(task, one, now)
     return found
 
 
-def _opened(
-    task: Outreach, before: Finding, changed: Finding, events: Sequence[FindingEvent], now: datetime
-) -> Finding:
+def _opened(task: Outreach, before: Finding, now: datetime) -> Finding:
+    changed, events = lifecycle.expire(before, now)
+    if not events:
+        return before
     turned = change(before.status, changed.status)
     said = [
         AuditEvent("system", f"finding.{one.kind}", before.id, {"rule": before.rule_id, **turned})

@@ -98,8 +98,8 @@ def of_silence(store: TenantStore, scopes: Classes, nudge: Nudge, now: datetime)
     found = contacts(store, store.guidance.get(), nudge.person_id, nudge.app_id or None)
     told, ledgers = [], []
     for person, way in found.people:
-        ledger, at = nudges.turned_to(store.nudges.ledger(person), nudge.id, now)
-        ledgers.append(store.nudges.ledger_op(ledger, now))
+        ledger, at = nudges.turned_to(store.nudges.ledger(person), now)
+        ledgers += [store.nudges.ledger_op(ledger, now), store.nudges.silent_op(person, nudge.id, now)]
         if at is None:
             continue
         facts = _facts(store, scopes, nudge) if at == now else _several()

@@ -1,6 +1,6 @@
 """What waits for whoever was turned to: questions that colleagues did not answer, decided in bulk."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -21,7 +21,8 @@ PAGE: Final = 20
 """Questions on one page; when they are decided the next ones come."""
 FIELD: Final = "d-"
 MOST_FIELDS: Final = PAGE + 10
-_UNREAD: Final = timedelta(days=30)
+_KEPT: Final = timedelta(days=30)
+"""How long a question is on the list after it ended, where it does not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def silences(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
         for name, value in fields.items()
         if name.startswith(FIELD) and value in ("keep", "revoke")
     }
-    listed = set(visit.store.nudges.ledger(visit.link.person_id).silent)
+    listed = set(visit.store.nudges.silent(visit.link.person_id))
     if not listed.issuperset(chosen):
         raise NoPageError("unknown")
     reason = fields.get("reason", "")
@@ -54,6 +55,7 @@ def silences(tools: PeoplePages, request: WebRequest, visit: Visit, fields: Mapp
     if "keep" in chosen.values() and not reason.strip():
         return _show(tools, request, visit, problem="Say in a few words what it is used for.", typed=chosen)
     said = [_one(tools, visit, nudge_id, value == "keep", reason) for nudge_id, value in chosen.items()]
+    _tidy(tools, visit, listed)
     return _show(tools, request, visit, done=tuple(dict.fromkeys(said)))
 
 
@@ -80,6 +82,17 @@ def _one(tools: PeoplePages, visit: Visit, nudge_id: str, keep: bool, reason: st
     return f"{who}: it could not be removed from here. Please tell your administrator."
 
 
+def _tidy(tools: PeoplePages, visit: Visit, listed: Collection[str]) -> None:
+    """Take off the list what was decided, by whomever, and what nobody can read.
+
+    A while after it ended, so that a form which was open meanwhile is still answered.
+    """
+    nudges, since = visit.store.nudges, tools.now() - _KEPT
+    found = nudges.batch_get(listed)
+    kept = {one.id for one in found.values() if waits(one) or (one.closed_at or since) > since}
+    nudges.heard(visit.link.person_id, [one for one in listed if one not in kept])
+
+
 def _show(
     tools: PeoplePages,
     request: WebRequest,
@@ -90,13 +103,15 @@ def _show(
     typed: Mapping[str, str] | None = None,
 ) -> Page:
     store = visit.store
-    found = [store.nudges.get(one) for one in reversed(store.nudges.ledger(visit.link.person_id).silent)]
-    waiting = [one for one in found if one is not None and waits(one)]
-    since = tools.now() - _UNREAD
+    listed = store.nudges.silent(visit.link.person_id)
+    there = store.nudges.batch_get(listed)
+    found = [there[one] for one in listed if one in there]
+    waiting = [one for one in found if waits(one)]
+    since = tools.now() - _KEPT
     unread = [
         name_of(store, one.person_id)
         for one in found
-        if one is not None and not one.app_id and one.state == "expired" and (one.closed_at or since) > since
+        if not one.app_id and one.state == "expired" and (one.closed_at or since) > since
     ]
     cookie, form_check = fresh(tools, request, visit.token)
     cards = [_card(tools, visit, one) for one in waiting[:PAGE]]

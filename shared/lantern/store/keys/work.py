@@ -141,6 +141,14 @@ class WorkKeys(TenantPrefix):
         """What one person was asked lately."""
         return Key(self._pk("ASKED"), part(person_id))
 
+    def silences(self, person_id: str) -> str:
+        """Partition of others' questions that wait for one person's decision."""
+        return self._pk("SILENT", part(person_id))
+
+    def silence(self, person_id: str, nudge_id: str) -> Key:
+        """One such question."""
+        return Key(self.silences(person_id), part(nudge_id))
+
     def exceptions(self) -> str:
         """Partition of what people were allowed to keep."""
         return self._pk("EXCEPTION")
