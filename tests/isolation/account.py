@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -75,6 +75,7 @@ class Account:
     endpoints: dict[str, str] = field(default_factory=dict)
     asked: set[tuple[str, str]] = field(default_factory=set)
     replies: list[str] = field(default_factory=list)
+    _failed: list[tuple[str, str]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     answers: list[tuple[str, Any]] = field(default_factory=list)
     errors: list[tuple[str, BaseException]] = field(default_factory=list)
@@ -239,6 +240,16 @@ class Account:
                 return
         raise AssertionError("messages beget messages")
 
+    def again(self) -> None:
+        """What failed is delivered again now, not when its time is over; until there is nothing left."""
+        failed, self._failed = self._failed, []
+        sqs = self.aws("sqs")
+        for url, handle in failed:
+            # It may have come again by itself meanwhile.
+            with suppress(sqs.exceptions.MessageNotInflight, sqs.exceptions.ReceiptHandleIsInvalid):
+                sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+        self.settle()
+
     def _stream(self) -> int:
         wanted = [record for record in self.dynamo.take(1000) if _filtered(record)]
         if wanted:
@@ -261,6 +272,8 @@ class Account:
             failed = self.run(f"{name}Dispatcher", {"Records": [record]})["batchItemFailures"]
             if not failed or int(message["Attributes"]["ApproximateReceiveCount"]) >= 6:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            else:
+                self._failed.append((url, message["ReceiptHandle"]))
         return len(received)
 
     def send(self, queue: str, **work: Any) -> None:

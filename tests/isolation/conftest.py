@@ -11,6 +11,7 @@ from tests.simulators.google import GoogleSimulator, OrgSpec
 from tests.simulators.google.receiver import Receiver
 from tests.simulators.slack import OrgSpec as SlackSpec
 from tests.simulators.slack import SlackSimulator
+from tests.support.leaping import leaping
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,6 @@ def lived(content: str) -> Account:
     ):
         base = hooks.address.removesuffix("/webhooks/google")
         discovery = RESOURCES["DiscoveryFunction"]["Properties"]["Environment"]["Variables"]
-        with mock.patch.dict(discovery, {"PUBLIC_BASE_URL": base}):
+        with mock.patch.dict(discovery, {"PUBLIC_BASE_URL": base}), leaping(slack.clock):
             journey.whole(made, hooks, slack, taken)
     return made

@@ -33,6 +33,7 @@ from tests.simulators.slack import OrgSpec as SlackSpec
 from tests.simulators.slack import SlackSimulator
 from tests.simulators.slack.oauth import Tokens
 from tests.support import rendered
+from tests.support.leaping import leaping
 
 DRIVE = "https://www.googleapis.com/auth/drive"
 GONE = "tokens$"
@@ -119,7 +120,8 @@ def lived(content: str) -> Story:
         taken = stack.enter_context(Receiver())
         story = Story(stack.enter_context(account(google, content)), google)
         story.account.endpoints["webhooks"] = taken.address.removesuffix("/webhooks/google")
-        with ExitStack() as ears, redirect_stdout(story.printed):
+        leaps = leaping(slack.clock)
+        with ExitStack() as ears, redirect_stdout(story.printed), leaps:
             for patch in _ears(story, hooks):
                 ears.enter_context(patch)
             tell(story, hooks, slack, taken)
@@ -189,7 +191,6 @@ def _ears(story: Story, hooks: Receiver) -> list[Any]:
         mock.patch.object(root, "level", level),
         mock.patch.object(LanternError, "__new__", new),
         mock.patch.object(requests.Session, "send", sent),
-        mock.patch.object(Halt, "sleep", lambda halt, seconds: sleep(halt, min(seconds, 0.02))),
         mock.patch.object(TokenStore, "issue_access", issued("access token", TokenStore.issue_access)),
         mock.patch.object(TokenStore, "issue_refresh", issued("refresh token", TokenStore.issue_refresh)),
         mock.patch.object(Signer, "id_token", issued("id token", Signer.id_token)),
@@ -433,6 +434,7 @@ def _loses_consent(story: Story, admin: str) -> None:
 def _leaves(story: Story) -> None:
     path = f"/v1/connections/{story.connection}"
     story.account.run("Housekeeping", {})
+    story.account.again()
     with suppress(Exception), story.fault("status", "/revoke$", status=500):
         story.customer.decide("DELETE", path, path)
         story.account.settle()

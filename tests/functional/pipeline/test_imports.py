@@ -72,7 +72,6 @@ def test_a_file_becomes_a_connection_with_apps_and_findings(bench: Bench) -> Non
         ("Perplexity", "ai", 2, (connection.id,))
     ]
     assert {one.rule_id for one in bench.findings()} == {
-        "admin-scopes",
         "ai-app-sensitive-scope",
         "unsanctioned-ai-app",
         "vendor-trains-on-data",

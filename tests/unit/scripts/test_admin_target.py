@@ -87,7 +87,7 @@ def test_every_verb_takes_the_target_and_json(backend: Backend) -> None:
         for inner in group.typer_instance.registered_groups:
             verbs += [(f"{noun} {inner.name}", c.name) for c in inner.typer_instance.registered_commands]
     verbs.remove(("catalog", "scopes"))  # a filter of JSON lines that knows no deployment
-    assert len(verbs) == 19
+    assert len(verbs) == 22
     for noun, name in verbs:
         text = runner.invoke(app, [*noun.split(), name, "--help"]).stdout
         for option in ("--json", "--local", "--stage", "--profile", "--region"):
