@@ -19,7 +19,6 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from botocore.exceptions import ClientError
 
-from lantern.connectors.halt import Halt
 from lantern.domain.errors import LanternError
 from tests.isolation import chat
 from tests.isolation.account import CLIENT_ID, CLIENT_SECRET, RESOURCES, Account, Customer, account
@@ -152,7 +151,7 @@ def _ears(story: Story, hooks: Receiver) -> list[Any]:
     """What listens: to log records, errors, requests to the provider, tokens it gives; nobody waits long."""
     level, root = logging.DEBUG, logging.getLogger("lantern")
     factory = logging.getLogRecordFactory()
-    send, sleep = requests.Session.send, Halt.sleep
+    send = requests.Session.send
 
     def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
         made = factory(*args, **kwargs)

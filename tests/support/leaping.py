@@ -24,8 +24,8 @@ def leaping(*simulated: Clock) -> Iterator[None]:
         for one in simulated:
             one.advance(seconds)
 
-    with (
-        mock.patch.object(SystemClock, "sleep", sleep),
-        mock.patch.object(SystemClock, "monotonic", lambda _clock: time.monotonic() + leapt),
-    ):
+    def monotonic(_clock: SystemClock) -> float:
+        return time.monotonic() + leapt
+
+    with mock.patch.multiple(SystemClock, sleep=sleep, monotonic=monotonic):
         yield
