@@ -31,7 +31,7 @@ SCOPES = (
 )
 STATUSES = (401, 403, 404, 408, 410, 429, 500, 502, 503, 504)
 PATHS = ("/tokens$", "/users$", "/users/[^/]+$", "/activity/", "^/token$", "^/admin/", "/tokens/")
-REST_EVERY = 60
+REST_EVERY = 120
 
 
 @dataclass

@@ -26,7 +26,7 @@ RUNS = 5
 GROUPS = 8
 PROVED_RUNS = 10_000
 PROVED_STEPS = 59
-"""One fewer than `REST_EVERY`: a run comes to rest once, at its end."""
+"""Fewer than `REST_EVERY`: a run comes to rest once, at its end."""
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ class Wall:
         return self.simulator.clock.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        self.simulator.clock.sleep(min(seconds, 0.01))
+        self.simulator.clock.advance(seconds)
 
 
 @dataclass
