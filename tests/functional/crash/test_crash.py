@@ -5,8 +5,8 @@ Every call to the table and to the provider is a place to die: before the call h
 sends a write again, so the table sees it twice.
 
 The message is carried out once. At each of its calls this process forks, and the worker dies in the copy:
-what came before need not be done again for every place. `make test` lets it die at every fifth or
-sixth place of the long messages and at every one of the others; `make prove` at every place of all.
+what came before need not be done again for every place. `make test` lets it die at every fourth
+place of the long messages and at every one of the others; `make prove` at every place of all.
 """
 
 import os
@@ -29,7 +29,7 @@ from tests.support.lab import Crash, Lab, make_lab
 Mode = Literal["before", "after", "twice"]
 LONG = ("first_run", "later_run", "changes", "use", "revoke")
 PLAYED = tuple(make.__name__ for make in playing.PLAYED if make is not playing.webhook_delivery)
-EVERY = dict.fromkeys(LONG, 5) | dict.fromkeys(PLAYED, 6)
+EVERY = dict.fromkeys(LONG, 4) | dict.fromkeys(PLAYED, 4)
 READS = ("GET", "GetItem", "Query", "BatchGetItem")
 MESSAGE = "message-that-comes-again"
 

@@ -242,7 +242,8 @@ def test_a_refusal_is_waited_out_as_long_as_slack_says(grid: SlackRig) -> None:
     grid.simulator.control.fault("status", path="^/audit/", status=429, retry_after=31, count=1)
     outcomes = list(grid.connector.read(people, grid.deadline()))
     assert all(isinstance(o, Observation) for o in outcomes)
-    assert 31 <= grid.io.clock.monotonic() - before < 62
+    # The pace is slower for a while after a refusal, the more so the more calls were still to come.
+    assert 31 <= grid.io.clock.monotonic() - before < 3 * 31
 
 
 def test_limits_are_kept_per_method() -> None:

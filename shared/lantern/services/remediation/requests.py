@@ -81,7 +81,7 @@ def request_job(
     if plan.summary.refused_by:
         raise ConflictError(
             f"{plan.summary.targets} targets of {plan.summary.principals} people exceed the brake "
-            f"{plan.summary.refused_by}; narrow the selection or raise the brake for this request"
+            f"{plan.summary.refused_by}; ask for less at once: one app, one connection or some people"
         )
     if not plan.targets:
         raise ConflictError("nothing to do: no such access is there now")
