@@ -30,7 +30,7 @@ _KEY = re.compile(r"lnt_[a-z0-9]+_[0-9a-z]+_[0-9A-Za-z]+")
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = 60) -> T:
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = 180) -> T:
     """Ask until there is an answer.
 
     Raises:
