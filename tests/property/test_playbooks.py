@@ -27,7 +27,7 @@ from lantern.services import playbooks
 from lantern.services.people.nudges import answer_nudge
 from lantern.services.scoring.knowledge import Knowledge, load_knowledge
 from scripts.build.checkout import shipped_content
-from tests.functional.playbooks.conftest import Company, make_company
+from tests.support.company import Company, make_company
 from tests.support.memory_table import MemoryDynamo
 
 NAMES = ("stale-grant-clean-up", "abused-app", "unsanctioned-app", "vendor-incident")

@@ -18,11 +18,11 @@ from lantern.services.people.nudges import DELIVERIES
 from lantern.services.people.tools_page import my_tools
 from lantern.services.scoring.knowledge import load_knowledge
 from scripts.build.checkout import shipped_content
-from tests.functional.people.conftest import Company
 from tests.functional.people.test_nudges import ask, reply
 from tests.functional.people.test_question_page import Browser, link
 from tests.security.test_hostile_names import PERSON, _Tags, _unseen
 from tests.simulators.google.catalog import HOSTILE_NAMES
+from tests.support.company import Company
 from tests.support.memory_table import MemoryDynamo
 from tests.support.tables import create_tables
 from tests.support.tenant import make_bench

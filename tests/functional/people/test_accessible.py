@@ -12,12 +12,12 @@ from lantern.services.pages import Page
 from lantern.services.people.decide_page import decision
 from lantern.services.people.review_page import review
 from lantern.services.people.tools_page import my_tools
-from tests.functional.people.conftest import Company
 from tests.functional.people.test_campaigns import begin
 from tests.functional.people.test_managers import line, silent
 from tests.functional.people.test_nudges import ask
 from tests.functional.people.test_question_page import Browser, link
 from tests.functional.people.test_review_page import address, fields
+from tests.support.company import Company
 
 __all__ = ["line"]
 TEXT = ("--ink", "--soft", "--accent", "--warn")

@@ -12,8 +12,8 @@ from lantern.domain.errors import ConflictError, ForbiddenError, InvalidInputErr
 from lantern.services.people import campaigns
 from lantern.services.people.campaigns import Ruling
 from lantern.services.remediation import approve
-from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_follow import actions, holds
+from tests.support.company import DRIVE, Company
 
 
 def begin(company: Company, *, built: bool = True, **more: Any) -> Campaign:

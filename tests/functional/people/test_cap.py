@@ -19,9 +19,10 @@ from lantern.domain.work import Work
 from lantern.services import incidents, playbooks
 from lantern.services.people.nudges import answer_nudge
 from lantern.services.scoring.knowledge import Knowledge
-from tests.functional.people.conftest import Company, make_company
 from tests.functional.people.test_campaigns import begin
 from tests.functional.people.test_nudges import ask
+from tests.support.company import Company, make_company
+from tests.support.memory_table import MemoryDynamo
 
 WEEK = timedelta(days=7)
 KINDS = ("still_need", "what_for", "use_instead", "fewer_scopes", "rotate")
@@ -125,7 +126,7 @@ def test_nobody_is_asked_more_than_the_cap(
     knowledge: Knowledge, steps: list[tuple[str, str, str]], cap: int, number: int
 ) -> None:
     """The API, playbooks, incidents and reviews in any order, over weeks: counted by what was sent."""
-    company = make_company(knowledge)
+    company = make_company(knowledge, MemoryDynamo())
     bench, seed = company.bench, random.Random(number)
     now = bench.clock.now()
     channel = AlertChannel("chn_a", "email", "IT", ("it@example.com",), daily_cap=1, created_at=now)

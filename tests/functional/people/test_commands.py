@@ -13,12 +13,12 @@ from lantern.services import push, web
 from lantern.services.people import commands, settings
 from lantern.services.people.commands import NO_REASON, command, split
 from lantern.services.people.tools_page import my_tools
-from tests.functional.people.conftest import Company
 from tests.functional.people.test_follow import actions, stored
 from tests.functional.people.test_nudges import ask
 from tests.functional.people.test_presses import SECRET, Slack, slack
 from tests.functional.people.test_question_page import Browser, link
 from tests.functional.people.test_requests import shop
+from tests.support.company import Company
 
 __all__ = ["shop", "slack"]
 BACK = "https://hooks.slack.com/commands/T1/2/abc"

@@ -9,8 +9,8 @@ from lantern.domain.nudges import Nudge
 from lantern.domain.work import Work
 from lantern.services.people.nudges import expire_due
 from lantern.services.people.reaching import address_of
-from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_nudges import ask, reply
+from tests.support.company import DRIVE, Company
 
 
 def stored(company: Company, nudge_id: str) -> Nudge:

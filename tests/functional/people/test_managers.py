@@ -12,10 +12,10 @@ from lantern.services.people import campaigns
 from lantern.services.people.deciding import decide_for
 from lantern.services.people.managers import Manager, Managers, manager_of
 from lantern.services.people.nudges import expire_due
-from tests.functional.people.conftest import Company
 from tests.functional.people.test_campaigns import begin
 from tests.functional.people.test_follow import actions, holds, stored
 from tests.functional.people.test_nudges import ask
+from tests.support.company import Company
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from lantern.domain import nudges
 from lantern.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from lantern.domain.nudges import Ledger
 from lantern.services.people.nudges import answer_nudge, create_nudge, expire_due, withdraw_nudge
-from tests.functional.people.conftest import Company
 from tests.support.clock import FakeClock
+from tests.support.company import Company
 
 RANDOM = random.Random(5).randbytes
 

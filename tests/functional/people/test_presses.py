@@ -12,9 +12,9 @@ from lantern.domain.work import Work
 from lantern.services import push, web
 from lantern.services.people import presses
 from lantern.store.platform import OrgRoute, TenantEntry
-from tests.functional.people.conftest import Company
 from tests.functional.people.test_follow import actions, stored
 from tests.functional.people.test_nudges import ask, reply
+from tests.support.company import Company
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 BACK = "https://hooks.slack.com/actions/T1/2/abc"

@@ -15,8 +15,8 @@ from lantern.services.people.links import make_link
 from lantern.services.people.page import PeoplePages, question
 from lantern.services.web import WebRequest
 from lantern.store.platform import TenantEntry
-from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_nudges import ask
+from tests.support.company import DRIVE, Company
 
 RANDOM = random.Random(71).randbytes
 SITE = Site("https://lantern.example/dev")

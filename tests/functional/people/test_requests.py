@@ -13,10 +13,10 @@ from lantern.domain.requests import AccessRequest, Ruling
 from lantern.services.people import requests
 from lantern.services.people.tools_page import my_tools
 from lantern.store.apps import summary_part
-from tests.functional.people.conftest import Company
 from tests.functional.people.test_follow import actions
 from tests.functional.people.test_nudges import ask as nudge
 from tests.functional.people.test_question_page import Browser, link
+from tests.support.company import Company
 
 
 def row(name: str, **more: Any) -> AppSummary:

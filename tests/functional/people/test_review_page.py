@@ -19,7 +19,6 @@ from lantern.services.people.deciding import decide_for
 from lantern.services.people.links import make_link
 from lantern.services.people.nudges import expire_due
 from lantern.services.people.review_page import PAGE, review
-from tests.functional.people.conftest import DRIVE, Company
 from tests.functional.people.test_campaigns import begin, stored
 from tests.functional.people.test_follow import holds
 from tests.functional.people.test_follow import stored as question
@@ -27,6 +26,7 @@ from tests.functional.people.test_managers import line, silent
 from tests.functional.people.test_nudges import ask as nudge
 from tests.functional.people.test_question_page import SITE, Browser
 from tests.functional.people.test_requests import ask, shop
+from tests.support.company import DRIVE, Company
 
 __all__ = ["line", "shop"]
 RANDOM = random.Random(23).randbytes

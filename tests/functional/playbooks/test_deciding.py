@@ -14,8 +14,8 @@ from lantern.domain.playbooks.machine import About, PlaybookRun
 from lantern.domain.work import Work
 from lantern.services import playbooks, remediation
 from lantern.services.people.nudges import create_nudge
-from tests.functional.playbooks.conftest import Company
 from tests.functional.playbooks.test_runs import run_of, start, sweep
+from tests.support.company import Company
 from tests.support.memory_table import MemoryDynamo
 
 NOISE = Random(3).randbytes

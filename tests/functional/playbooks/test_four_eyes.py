@@ -18,9 +18,9 @@ from lantern.domain.rules.vocabulary import Stage
 from lantern.services import playbooks, remediation
 from lantern.services.people import campaigns, requests
 from lantern.services.playbooks.respond import Opened, respond
-from tests.functional.playbooks.conftest import Company
 from tests.functional.playbooks.test_leaving import leave
 from tests.functional.playbooks.test_runs import grant, run_of
+from tests.support.company import Company
 
 NOISE = Random(5).randbytes
 

@@ -21,7 +21,7 @@ from lantern.domain.work import Work
 from lantern.services import evidence, incidents, playbooks
 from lantern.services.evidence import page
 from lantern.services.evidence.naming import who
-from tests.functional.playbooks.conftest import Company
+from tests.support.company import Company
 
 
 def leave(company: Company, native: str) -> playbooks.Asked:

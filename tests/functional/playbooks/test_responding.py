@@ -7,7 +7,7 @@ import pytest
 
 from lantern.domain.rules.vocabulary import Stage
 from lantern.services.playbooks.respond import FIRST_DAY, Opened, respond
-from tests.functional.playbooks.conftest import Company
+from tests.support.company import Company
 
 
 @pytest.mark.parametrize(

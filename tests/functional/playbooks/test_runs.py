@@ -19,7 +19,7 @@ from lantern.services.people.nudges import answer_nudge
 from lantern.services.remediation.plan import summarise
 from lantern.services.remediation.select import Target
 from lantern.services.remediation.watching import RETURNED
-from tests.functional.playbooks.conftest import Company
+from tests.support.company import Company
 
 
 def start(company: Company, book: str, about: About, **more: Any) -> playbooks.Asked:

@@ -16,9 +16,9 @@ from lantern.domain.playbooks.names import NAMES
 from lantern.domain.work import Work
 from lantern.services import evidence, playbooks, remediation
 from lantern.services.evidence import page
-from tests.functional.playbooks.conftest import Company
 from tests.functional.playbooks.test_runs import Handing, run_of, sweep
 from tests.support.audited import audited
+from tests.support.company import Company
 
 NOISE = Random(5).randbytes
 

@@ -14,7 +14,7 @@ from lantern.services.playbooks import sweep
 from lantern.services.remediation import watching
 from lantern.services.remediation.watching import RETURNED
 from lantern.store.playbooks import Watch
-from tests.functional.playbooks.conftest import Company
+from tests.support.company import Company
 
 
 def watch(company: Company, native: str, client: str, *, days: float = 30) -> str:
